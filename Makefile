@@ -1,0 +1,69 @@
+# The verbs of this repository; `make` alone lists them. CI says the same words as people do.
+#
+# VENV=DIR uses another environment than .venv; several checkouts may share one.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+PURE := device/protocol device/core
+TYPED := device fleet_server provisioning hil_tests tests
+NODE_MODULES := tests/micropython/node_modules
+
+# Our programs run from the checkout; none is installed into the environment.
+export PYTHONPATH := $(CURDIR)
+export PATH := $(BIN):$(PATH)
+# What hil_tests.demo reads.
+export RESET TOUR CATALOG
+
+.PHONY: help setup demo check test hil bench fix requirements
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup:  ## build the environment; quiet when it is up to date
+	@requirements/install.sh "$(VENV)"
+
+demo: setup  ## a venue, a fleet server and a console on this machine (RESET=1 TOUR=1 CATALOG=n)
+	@"$(BIN)/python" -m hil_tests.demo
+
+check: setup  ## the fast part: format, lint, spelling, imports, types, house rules
+	@ruff format --check --quiet . || { echo "make fix formats it"; exit 1; }
+	@ruff check --quiet .
+	@codespell
+	@report=$$(lint-imports --no-logo) || { echo "$$report"; exit 1; }
+	@mypy --no-error-summary $(TYPED)
+	@pytest -q tests/repository
+
+test: check $(NODE_MODULES)/.package-lock.json  ## everything CI runs; ends with the test summary
+	@tests/system_packages.sh
+ifneq ($(wildcard tests/device/protocol tests/device/core),)
+	@coverage erase
+	@coverage run -m pytest -q $(wildcard $(PURE:%=tests/%))
+	@coverage report
+endif
+	@pytest -q tests hil_tests $(PURE:%=--ignore=tests/%) -m "not slow"
+
+hil: setup  ## every scenario with whole boxes on the emulated board
+	@pytest hil_tests -v
+
+bench: setup  ## the figures in docs, measured here
+	@"$(BIN)/python" -m bench
+
+fix: setup  ## format, and repair what the linter can repair
+	@ruff format --quiet .
+	@ruff check --fix --quiet .
+
+requirements: setup  ## pin again what pyproject.toml asks for (needs the network)
+	@requirements/compile.sh "$(BIN)/uv"
+
+# The second MicroPython, the official WebAssembly build. Its tests skip by name when it is not there.
+$(NODE_MODULES)/.package-lock.json: tests/micropython/package-lock.json
+	@tests/system_packages.sh
+	@if command -v npm > /dev/null; then \
+	    npm ci --prefix tests/micropython --silent --no-audit --no-fund \
+	        || echo "npm ci failed: the tests on the WebAssembly MicroPython will be skipped"; \
+	else echo "npm is missing: the tests on the WebAssembly MicroPython will be skipped"; fi
