@@ -1,0 +1,200 @@
+"""What the box needs of its board, disk and network: one small Protocol each.
+
+Real drivers (`device/drivers`) and emulated ones (`device/drivers/emulated`) implement the same ports and
+pass the same contract suites (`tests/contracts`); `device/app.py` joins them with the services.
+
+1. A port says what happens, never how. Calls that may block for more than a millisecond say so: the runtime
+   makes them in a thread.
+2. Hardware or disk that fails raises DriverError with a code of `device/protocol/codes.py`. It is never retried
+   inside.
+3. Callbacks are called in the event loop's thread.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class DriverError(Exception):
+    """Hardware, disk or network failed; `code` is what people and the server are shown."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Clock(Protocol):
+    """The two clocks of the board; neither is trusted time (SPEC 7.3)."""
+
+    def mono_ms(self) -> int:
+        """Milliseconds since power came on; never falls."""
+
+    def rtc_ms(self) -> int:
+        """What the battery clock says, Unix milliseconds; may be anything."""
+
+
+class Counter(Protocol):
+    """The monotonic counter of the secure element: it only rises, also over a restored disk."""
+
+    def read(self) -> int: ...
+
+    def tick(self) -> int:
+        """Raise by one; returns the new value, which is then permanent."""
+
+
+class SealSwitch(Protocol):
+    """The loop through the physical seal."""
+
+    def is_open(self) -> bool: ...
+
+    def subscribe(self, changed: Callable[[bool], None]) -> None:
+        """Call `changed(is_open)` at every change from now on."""
+
+
+class Relay(Protocol):
+    """The contact that mutes the venue; open (released) is silence, so a box without power is silent."""
+
+    def set_closed(self, closed: bool) -> None: ...
+
+
+class Lamp(Protocol):
+    """The status lamp; `pattern` is one of LAMP_PATTERNS."""
+
+    def show(self, pattern: str) -> None: ...
+
+
+LAMP_PATTERNS = ("boot", "unclaimed", "in-service", "offline", "closed", "locked", "expired", "failed")
+
+
+class Watchdog(Protocol):
+    """Resets the board unless fed; starts with the first feeding."""
+
+    def feed(self) -> None: ...
+
+
+class Slots(Protocol):
+    """The two places an image can stand in, and the boot state (SPEC 13.4). `write` and `digest` block."""
+
+    def running(self) -> str:
+        """`a` or `b`."""
+
+    def write(self, chunks: Iterable[bytes]) -> int:
+        """Write an image into the slot that does not run, synced; returns its length in bytes."""
+
+    def digest(self, length: int) -> str:
+        """SHA-256 (hex) of the first `length` bytes of the other slot, read back."""
+
+    def arm(self) -> None:
+        """The other slot boots next, BOOT_ATTEMPTS times at most; the running one stays the second choice."""
+
+    def confirm(self) -> None:
+        """The running slot is good: it boots first and has all its attempts again."""
+
+    def is_trial(self) -> bool:
+        """True until `confirm`: this boot has used up one of the running slot's attempts."""
+
+
+class BoardSecret(Protocol):
+    """32 bytes bound to this board; the box key on disk is sealed with it."""
+
+    def read(self) -> bytes: ...
+
+
+class Line(Protocol):
+    """A serial line: bytes come in any portions and may be noise."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """What arrives, until the line fails: DriverError SERIAL_DOWN."""
+
+    async def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Board:
+    """The hardware of one box, as `open_board` of a board package makes it.
+
+    `device.drivers.emulated.board.open_board(directory: Path, slot: str) -> Board` for the emulated one,
+    `device.drivers.linux_board.open_board(...)` for the real one; both are called in the running event loop.
+    The serial line is no part of it: it is opened by path, and a pty is as good as a port.
+    """
+
+    clock: Clock
+    counter: Counter
+    seal: SealSwitch
+    relay: Relay
+    lamp: Lamp
+    watchdog: Watchdog
+    slots: Slots
+    secret: BoardSecret
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One journal entry as it goes to disk: the exact entry bytes and the chain value after it (SPEC 9.5)."""
+
+    seq: int
+    entry: bytes
+    chain: bytes
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a journal holds when it is opened.
+
+    size: entries in `epoch`; head: chain value of the last one. torn_*: bytes a cut left behind the last
+    whole frame; they were set aside (SPEC 9.7). since_boot: entries from the last complete start of the box on.
+    """
+
+    epoch: int
+    size: int
+    head: bytes
+    torn_bytes: int
+    torn_sha256: str
+    since_boot: Sequence[bytes]
+
+
+class Journal(Protocol):
+    """The play journal on disk (SPEC 9.6, 9.7). One thread at a time may append or recover; both block."""
+
+    def recover(self) -> Recovered:
+        """Open, or open again after a failure. Raises DriverError JOURNAL_UNAVAILABLE."""
+
+    def append(self, frames: Sequence[Frame]) -> None:
+        """Write and sync as one group; durable on return.
+
+        Raises DriverError JOURNAL_UNAVAILABLE: then none of them may be called durable; only `recover` helps.
+        """
+
+    def head_at(self, size: int) -> bytes | None:
+        """Chain value when the journal had `size` entries; None if it never had."""
+
+    def read(self, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
+        """Durable entries from `seq` on, in order, within both limits (bytes of entries)."""
+
+
+class StateStore(Protocol):
+    """The state record of the core, whole or not at all. Both calls block."""
+
+    def load(self) -> bytes | None:
+        """The last saved record, or None. A broken one is set aside: DriverError STATE_DAMAGED, then None."""
+
+    def save(self, record: bytes) -> None:
+        """Durable on return. Raises DriverError STATE_UNAVAILABLE."""
+
+
+class Uplink(Protocol):
+    """One MQTT session with the fleet (SPEC 11)."""
+
+    async def connect(self, client_id: str, downlink: Sequence[str]) -> None:
+        """Connect and subscribe (QoS 0). Raises DriverError UPLINK_DOWN."""
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """QoS 1; returns at the PUBACK, which proves nothing (SPEC 11.1). Raises DriverError UPLINK_DOWN."""
+
+    def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        """What comes down, until the session ends: DriverError UPLINK_DOWN."""
+
+    async def close(self) -> None: ...
