@@ -5,8 +5,8 @@ pass the same contract suites (`tests/contracts`); `device/app.py` joins them wi
 
 1. A port says what happens, never how. Calls that may block for more than a millisecond say so: the runtime
    makes them in a thread.
-2. Hardware or disk that fails raises DriverError with a code of `device/protocol/codes.py`. It is never retried
-   inside.
+2. Hardware or disk that fails raises DriverError with a code of `device/protocol/codes.py`. It is never
+   retried inside.
 3. Callbacks are called in the event loop's thread.
 """
 
@@ -116,7 +116,7 @@ class Line(Protocol):
 class Board:
     """The hardware of one box, as `open_board` of a board package makes it.
 
-    `device.drivers.emulated.board.open_board(directory: Path, slot: str) -> Board` for the emulated one,
+    `device.drivers.emulated.board.open_board(directory: Path) -> Board` for the emulated one,
     `device.drivers.linux_board.open_board(...)` for the real one; both are called in the running event loop.
     The serial line is no part of it: it is opened by path, and a pty is as good as a port.
     """
@@ -144,8 +144,8 @@ class Frame:
 class Recovered:
     """What a journal holds when it is opened.
 
-    size: entries in `epoch`; head: chain value of the last one. torn_*: bytes a cut left behind the last
-    whole frame; they were set aside (SPEC 9.7). since_boot: entries from the last complete start of the box on.
+    size: entries in `epoch`; head: chain value of the last one. torn_*: bytes that a cut left behind the
+    last whole frame; they were set aside (SPEC 9.7). since_boot: entries from the last complete start on.
     """
 
     epoch: int
