@@ -1,0 +1,133 @@
+"""What a box wants done. The runtime performs effects strictly in order and decides nothing.
+
+1. An Append is performed when its entry is durable. Appends of events that wait at the same time may share
+   one sync; whatever stands behind an Append waits for it.
+2. If an Append or a SaveState fails, everything behind it in the same group of events is dropped and
+   `JournalFailed` is fed back with the requests that would have been answered.
+3. `body`, `event` are JSON objects; `payload` is the canonical bytes of a document that the box signs.
+"""
+
+from device.core.facts import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Append(Fact):
+    """Make this journal entry durable; chain is the chain value after it (SPEC 9.5)."""
+
+    epoch: int
+    seq: int
+    entry: bytes
+    chain: bytes
+    FIELDS = ("epoch", "seq", "entry", "chain")
+
+
+class SaveState(Fact):
+    """Make the state record durable, whole or not at all."""
+
+    raw: bytes
+    FIELDS = ("raw",)
+
+
+class TickCounter(Fact):
+    """Raise the monotonic counter by one. Nothing else raises it: a step that the state record does not
+    know of means a disk that was put back (decisions 3)."""
+
+
+class Reply(Fact):
+    """Answer the LAN request."""
+
+    request: str
+    status: int
+    body: "dict[str, Any]"
+    FIELDS = ("request", "status", "body")
+
+
+class ReplySigned(Fact):
+    """Answer the LAN request with an envelope: sign `payload` as a document of type `kind` (SPEC 3.3)."""
+
+    request: str
+    status: int
+    kind: str
+    payload: bytes
+    FIELDS = ("request", "status", "kind", "payload")
+
+
+class Send(Fact):
+    """Sign `payload` as a document of type `kind` (`receipt`, `report`) and publish it (SPEC 11.1)."""
+
+    kind: str
+    payload: bytes
+    FIELDS = ("kind", "payload")
+
+
+class Push(Fact):
+    """Tell the VOD server at once, by WebSocket and serial line (SPEC 15.4)."""
+
+    event: "dict[str, Any]"
+    FIELDS = ("event",)
+
+
+class Show(Fact):
+    """Lamp pattern (`ports.LAMP_PATTERNS`), and whether the relay is closed: open is silence."""
+
+    lamp: str
+    relay_closed: bool
+    FIELDS = ("lamp", "relay_closed")
+
+
+class MoveWatermark(Fact):
+    """The fleet holds every entry below `size` of `epoch`; send from there."""
+
+    epoch: int
+    size: int
+    FIELDS = ("epoch", "size")
+
+
+class SendFrom(Fact):
+    """The fleet asks for entries from `size` on, which may lie below the watermark (SPEC 10.3 nack)."""
+
+    size: int
+    FIELDS = ("size",)
+
+
+class RecoverJournal(Fact):
+    """Open the journal again; feed JournalRecovered or JournalFailed."""
+
+
+class LookForTargets(Fact):
+    """Ask TUF for a newer policy and catalog; feed PolicyLoaded, CatalogLoaded or ContentRejected."""
+
+
+class Install(Fact):
+    """Fetch, check and write this version into the other slot; feed UpdateAdvanced: written or rejected."""
+
+    rollout: str
+    version: str
+    FIELDS = ("rollout", "version")
+
+
+class Arm(Fact):
+    """Let the other slot boot next; feed UpdateAdvanced `armed` or `rejected`. No room sings."""
+
+
+class CheckHealth(Fact):
+    """This boot is a trial: run the health test. Feed UpdateAdvanced `confirmed`, or `rejected` with a code."""
+
+
+class ConfirmSlot(Fact):
+    """Mark the running slot good."""
+
+
+class Reboot(Fact):
+    """Start again; state and journal are durable."""
+
+
+class CloseDown(Fact):
+    """Leave an orderly mark (SPEC 9.3 BOOT `clean`) and end the process."""
+
+
+if TYPE_CHECKING:
+    Effect = Any

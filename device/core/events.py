@@ -1,0 +1,249 @@
+"""What can happen to a box. The runtime makes these and hands them to `Box.handle`, one at a time.
+
+1. `request` is the id of a waiting LAN request, the empty string where nobody waits (an order by MQTT).
+2. Instants end in `_ms`; `raw` is the bytes of an envelope or document as received, unchecked.
+3. Every event is answered by a list of effects, to be performed in their order (`effects.py`).
+"""
+
+from device.core.facts import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Now(Fact):
+    """The instant of an event: milliseconds since power came on, and what the real-time clock says."""
+
+    mono_ms: int
+    rtc_ms: int
+    FIELDS = ("mono_ms", "rtc_ms")
+
+
+class OpenPlay(Fact):
+    """A play that the journal shows begun and not ended; `play` is its id (SPEC 9.4)."""
+
+    play: str
+    room: str
+    song: str
+    kind: str
+    at_ms: "int | None"
+    boot: int
+    FIELDS = ("play", "room", "song", "kind", "at_ms", "boot")
+
+
+class EndedPlay(Fact):
+    """A play that the journal shows ended: a repeated end gets the same answer (SPEC 15.1)."""
+
+    play: str
+    counted: bool
+    FIELDS = ("play", "counted")
+
+
+class Started(Fact):
+    """The box has power again; the first event, once.
+
+    `recovery.recovered` makes last_at_ms, last_boot, open_plays and ended_plays from the entries on disk.
+
+    clean: the process before this one was told to stop, and did (SPEC 9.3 BOOT).
+    counter: reading of the monotonic counter; it is raised by the effect TickCounter alone.
+    seed: 32 bytes of chance, new at every start.
+    journal_epoch, journal_size, journal_head: as recovered; for a new box 1, 0 and `first_chain`.
+    journal_first: sequence number of the oldest entry that is still on disk.
+    last_at_ms, last_boot: trusted instant and boot number of the newest entry; None and 0 if there is none.
+    state: the bytes of the last SaveState, or None.
+    """
+
+    version: str
+    slot: str
+    clean: bool
+    torn_bytes: int
+    torn_sha256: str
+    counter: int
+    seed: bytes
+    journal_epoch: int
+    journal_first: int
+    journal_size: int
+    journal_head: bytes
+    last_at_ms: "int | None"
+    last_boot: int
+    open_plays: "list[OpenPlay]"
+    ended_plays: "list[EndedPlay]"
+    state: "bytes | None"
+    FIELDS = (
+        "version",
+        "slot",
+        "clean",
+        "torn_bytes",
+        "torn_sha256",
+        "counter",
+        "seed",
+        "journal_epoch",
+        "journal_first",
+        "journal_size",
+        "journal_head",
+        "last_at_ms",
+        "last_boot",
+        "open_plays",
+        "ended_plays",
+        "state",
+    )
+
+
+class Stopping(Fact):
+    """The process is told to stop; the last event. Answered with CloseDown."""
+
+
+class Tick(Fact):
+    """Time has passed; every second, and never more than five seconds apart."""
+
+
+class PlayRequested(Fact):
+    """The VOD server asks to begin a song in a room."""
+
+    request: str
+    room: str
+    song: str
+    kind: str
+    FIELDS = ("request", "room", "song", "kind")
+
+
+class PlayEnded(Fact):
+    """The VOD server says that a play is over; reason `end` or `skip`."""
+
+    request: str
+    play: str
+    played_s: int
+    reason: str
+    FIELDS = ("request", "play", "played_s", "reason")
+
+
+class OrderReceived(Fact):
+    """An order by any courier."""
+
+    request: str
+    raw: bytes
+    FIELDS = ("request", "raw")
+
+
+class NoticeReceived(Fact):
+    """A notice by any courier."""
+
+    request: str
+    raw: bytes
+    FIELDS = ("request", "raw")
+
+
+class NoticeSeen(Fact):
+    """The venue has shown or acknowledged a notice; what: `shown` or `acknowledged` (SPEC 12.1)."""
+
+    request: str
+    notice: str
+    what: str
+    FIELDS = ("request", "notice", "what")
+
+
+class LeaseReceived(Fact):
+    """A lease from the fleet."""
+
+    raw: bytes
+    FIELDS = ("raw",)
+
+
+class AckReceived(Fact):
+    """An acknowledgement of journal entries from the fleet."""
+
+    raw: bytes
+    FIELDS = ("raw",)
+
+
+class RolloutReceived(Fact):
+    """A rollout leg from the fleet."""
+
+    raw: bytes
+    FIELDS = ("raw",)
+
+
+class LookReceived(Fact):
+    """The unsigned doorbell: there may be new targets."""
+
+
+class Connected(Fact):
+    """The MQTT session stands and its subscriptions are made."""
+
+
+class Disconnected(Fact):
+    """The MQTT session is gone."""
+
+
+class SealChanged(Fact):
+    """The seal switch; also once after Started, with what it shows then."""
+
+    is_open: bool
+    FIELDS = ("is_open",)
+
+
+class Claimed(Fact):
+    """The fleet has accepted the claim of this box for a venue, and the certificate is on disk."""
+
+    venue: str
+    region: str
+    FIELDS = ("venue", "region")
+
+
+class PolicyLoaded(Fact):
+    """The authority policy that TUF vouches for; at every start from disk, and when a new one came."""
+
+    raw: bytes
+    FIELDS = ("raw",)
+
+
+class CatalogLoaded(Fact):
+    """`find_song` answers from this catalog from now on; at every start, and when a new one came."""
+
+    epoch: int
+    entries: int
+    FIELDS = ("epoch", "entries")
+
+
+class ContentRejected(Fact):
+    """New content was not taken into use; what: `catalog` or `policy`."""
+
+    what: str
+    epoch: int
+    code: str
+    FIELDS = ("what", "epoch", "code")
+
+
+class UpdateAdvanced(Fact):
+    """The update got one step further: `written`, `armed`, `confirmed` (healthy), or `rejected` with a code."""
+
+    state: str
+    code: str
+    FIELDS = ("state", "code")
+
+
+class JournalFailed(Fact):
+    """An Append could not be made durable, or RecoverJournal failed.
+
+    The runtime has performed nothing that stood behind that Append; `requests` are the ids whose Reply was
+    among it, so that nobody waits in vain.
+    """
+
+    reason: str
+    requests: "list[str]"
+    FIELDS = ("reason", "requests")
+
+
+class JournalRecovered(Fact):
+    """RecoverJournal succeeded: what is durable, and the state record as it is on disk."""
+
+    epoch: int
+    size: int
+    head: bytes
+    state: "bytes | None"
+    FIELDS = ("epoch", "size", "head", "state")
+
+
+if TYPE_CHECKING:
+    Event = Any

@@ -1,0 +1,56 @@
+"""What the entries on disk say about plays when the box starts.
+
+At a start the core ends every open play with `power` and writes the `BOOT` entry after those ends: so the
+entries from the newest `BOOT` on are all that needs to be read. More may be given; that changes nothing.
+"""
+
+import json
+
+from device.core.events import EndedPlay, OpenPlay
+from device.core.facts import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Recovered(Fact):
+    """The facts of `Started` that come from entries."""
+
+    last_at_ms: "int | None"
+    last_boot: int
+    open_plays: "list[OpenPlay]"
+    ended_plays: "list[EndedPlay]"
+    FIELDS = ("last_at_ms", "last_boot", "open_plays", "ended_plays")
+
+
+def recovered(entries: "Iterable[bytes]") -> Recovered:
+    """Fold entries, oldest first, whose chain the journal has checked: they are the box's own words."""
+    opened = {}
+    ended = []
+    last_at_ms = None
+    last_boot = 0
+    for raw in entries:
+        entry = json.loads(raw)
+        body = entry["body"]
+        last_boot = entry["boot"]
+        if entry["at_ms"] is not None:
+            last_at_ms = entry["at_ms"]
+        if entry["kind"] == "PLAY_START":
+            play = f"{entry['epoch']}-{entry['seq']}"
+            opened[play] = (
+                entry["seq"],
+                OpenPlay(
+                    play=play,
+                    room=body["room"],
+                    song=body["song"],
+                    kind=body["kind"],
+                    at_ms=entry["at_ms"],
+                    boot=entry["boot"],
+                ),
+            )
+        elif entry["kind"] == "PLAY_END":
+            opened.pop(body["play"], None)
+            ended.append(EndedPlay(play=body["play"], counted=body["counted"]))
+    in_order = [play for _, play in sorted(opened.values(), key=lambda pair: pair[0])]
+    return Recovered(last_at_ms=last_at_ms, last_boot=last_boot, open_plays=in_order, ended_plays=ended)
