@@ -114,7 +114,7 @@ class Arm(Fact):
 
 
 class CheckHealth(Fact):
-    """This boot is a trial: run the health test. Feed UpdateAdvanced `confirmed`, or `rejected` with a code."""
+    """This boot is a trial: run the health test; feed UpdateAdvanced: confirmed or rejected."""
 
 
 class ConfirmSlot(Fact):

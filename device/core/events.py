@@ -216,7 +216,7 @@ class ContentRejected(Fact):
 
 
 class UpdateAdvanced(Fact):
-    """The update got one step further: `written`, `armed`, `confirmed` (healthy), or `rejected` with a code."""
+    """The update got a step further: `written`, `armed`, `confirmed` (healthy), or `rejected` with a code."""
 
     state: str
     code: str
