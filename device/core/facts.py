@@ -37,6 +37,4 @@ class Fact:
         return hash(repr(self))
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({', '.join([f'{name}={getattr(self, name)!r}' for name in self.FIELDS])})"
-        )
+        return f"{type(self).__name__}({', '.join([f'{name}={getattr(self, name)!r}' for name in self.FIELDS])})"

@@ -94,9 +94,7 @@ def _integer(der: bytes) -> "tuple[int, bytes]":
     return int.from_bytes(body, "big"), der[2 + der[1] :]
 
 
-def _sum_of_multiples(
-    a: int, p: "tuple[int, int, int]", b: int, q: "tuple[int, int, int]"
-) -> "tuple[int, int, int]":
+def _sum_of_multiples(a: int, p: "tuple[int, int, int]", b: int, q: "tuple[int, int, int]") -> "tuple[int, int, int]":
     """a·p + b·q, both multiples walked at once (Shamir's trick)."""
     both = _add(p, q)
     total = INFINITY

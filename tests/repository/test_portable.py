@@ -10,9 +10,7 @@ from tests.repository.tree import PORTABLE, python_files, syntax
 
 def test_the_portable_packages_keep_to_the_subset() -> None:
     found = [
-        f"{path}:{line} {complaint}"
-        for path in python_files(*PORTABLE)
-        for line, complaint in offences(syntax(path))
+        f"{path}:{line} {complaint}" for path in python_files(*PORTABLE) for line, complaint in offences(syntax(path))
     ]
     assert not found, f"{found}: these packages run on MicroPython and decide without input or output"
 

@@ -14,9 +14,7 @@ COMPILED = [path for path in tracked() if path.parts[0] == "requirements" and pa
 @pytest.mark.parametrize("path", COMPILED, ids=str)
 def test_every_requirement_is_pinned_by_hash(path: Path) -> None:
     requirements = [entry for entry in re.split(r"\n(?=\S)", text(path).strip()) if not entry.startswith("#")]
-    loose = [
-        entry.splitlines()[0] for entry in requirements if "==" not in entry or "--hash=sha256:" not in entry
-    ]
+    loose = [entry.splitlines()[0] for entry in requirements if "==" not in entry or "--hash=sha256:" not in entry]
     assert requirements, f"{path} pins nothing; `make requirements` writes it"
     assert not loose, f"{path}: not pinned by version and hash: {loose}; `make requirements` writes it"
 

@@ -1,0 +1,298 @@
+"""Strict JSON in, canonical JSON out (SPEC 2).
+
+One reader for both interpreters, because CPython's `json` cannot count depth and MicroPython's silently accepts
+duplicate names; what one side of the wire accepts the other must not refuse.
+
+Rules: SPEC 2.1-2.3. The reader works on the text once, from left to right, and never looks back.
+"""
+
+from device.protocol.errors import MalformedError
+from device.protocol.limits import DEPTH_MAX, INTEGER_MAX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_WORDS = (("true", True), ("false", False), ("null", None))
+_NAMES_OF_WORDS = {True: "true", False: "false", None: "null"}
+_DIGITS = "0123456789"
+_HEX = "0123456789abcdefABCDEF"
+_SPACE = " \t\r\n"
+
+
+def loads(raw: bytes, bytes_max: int) -> "dict[str, Any]":
+    """Read one document.
+
+    Args:
+        raw: the bytes as received.
+        bytes_max: the limit of this kind of document, in bytes.
+
+    Raises:
+        MalformedError: `DOCUMENT_TOO_LARGE`, or `DOCUMENT_MALFORMED` with the place in characters.
+    """
+    if len(raw) > bytes_max:
+        raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {bytes_max}")
+    reader = _Reader(_text(raw))
+    value = reader.value(0)
+    reader.skip_space()
+    if reader.at != len(reader.text):
+        raise reader.error("nothing may follow the document")
+    if not isinstance(value, dict):
+        raise reader.error("a document is an object")
+    return value
+
+
+def dumps(value: "Any") -> bytes:
+    """Write the canonical form (RFC 8785): the same value always gives the same bytes.
+
+    Raises MalformedError (`DOCUMENT_MALFORMED`) for what a document cannot hold.
+    """
+    parts: list[str] = []
+    _write(value, parts)
+    return "".join(parts).encode()
+
+
+def _text(raw: bytes) -> str:
+    try:
+        text = bytes(raw).decode()
+    except UnicodeError:
+        raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
+    # MicroPython decodes surrogates and overlong forms without a word; the round trip and the range find both.
+    if len(text) != len(raw) and (text.encode() != bytes(raw) or not _is_shortest_utf8(raw)):
+        raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
+    return text
+
+
+def _is_shortest_utf8(raw: bytes) -> bool:
+    """Whether no sequence is overlong, a surrogate or above U+10FFFF (RFC 3629 clause 3)."""
+    previous = 0
+    for byte in raw:
+        if byte in (0xC0, 0xC1) or byte > 0xF4:
+            return False
+        if (previous == 0xE0 and byte < 0xA0) or (previous == 0xED and byte > 0x9F):
+            return False
+        if (previous == 0xF0 and byte < 0x90) or (previous == 0xF4 and byte > 0x8F):
+            return False
+        previous = byte
+    return True
+
+
+class _Reader:
+    """The text and how far it has been read."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def error(self, what: str) -> MalformedError:
+        return MalformedError("DOCUMENT_MALFORMED", f"{what}, at character {self.at}")
+
+    def skip_space(self) -> None:
+        text, at, end = self.text, self.at, len(self.text)
+        while at < end and text[at] in _SPACE:
+            at += 1
+        self.at = at
+
+    def peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def value(self, depth: int) -> "Any":
+        if depth > DEPTH_MAX:
+            raise self.error(f"nested deeper than {DEPTH_MAX}")
+        self.skip_space()
+        first = self.peek()
+        if first == '"':
+            return self.string()
+        if first == "{":
+            return self.object(depth)
+        if first == "[":
+            return self.array(depth)
+        if first == "-" or (first and first in _DIGITS):
+            return self.integer()
+        for word, value in _WORDS:
+            if self.text.startswith(word, self.at):
+                self.at += len(word)
+                return value
+        raise self.error("a value was expected")
+
+    def object(self, depth: int) -> "dict[str, Any]":
+        found: dict[str, Any] = {}
+        self.at += 1
+        self.skip_space()
+        if self.peek() == "}":
+            self.at += 1
+            return found
+        while True:
+            self.skip_space()
+            if self.peek() != '"':
+                raise self.error("a name was expected")
+            name = self.string()
+            if name in found:
+                raise self.error(f"the name {name!r} stands twice")
+            self.skip_space()
+            if self.peek() != ":":
+                raise self.error("a colon was expected")
+            self.at += 1
+            found[name] = self.value(depth + 1)
+            if self.ends_with("}"):
+                return found
+
+    def array(self, depth: int) -> "list[Any]":
+        found: list[Any] = []
+        self.at += 1
+        self.skip_space()
+        if self.peek() == "]":
+            self.at += 1
+            return found
+        while True:
+            found.append(self.value(depth + 1))
+            if self.ends_with("]"):
+                return found
+
+    def ends_with(self, closing: str) -> bool:
+        """Take the comma that goes on or the bracket that ends."""
+        self.skip_space()
+        mark = self.peek()
+        if mark not in (",", closing) or not mark:
+            raise self.error(f"a comma or {closing} was expected")
+        self.at += 1
+        return mark == closing
+
+    def integer(self) -> int:
+        start = self.at
+        end = start + 1
+        while self.text[end : end + 1] and self.text[end] in _DIGITS:
+            end += 1
+        digits = self.text[start:end]
+        after = self.text[end : end + 1]
+        plain = digits[1:] if digits[0] == "-" else digits
+        if not plain or (plain[0] == "0" and (len(plain) > 1 or digits[0] == "-")):
+            raise self.error("a number without leading zero was expected")
+        # The count of digits is asked before int() so that a million digits cost nothing.
+        if (after and after in ".eE") or len(plain) > 16:
+            raise self.error("an integer within 2^53 was expected")
+        value = int(digits)
+        if value > INTEGER_MAX or value < -INTEGER_MAX:
+            raise self.error("an integer within 2^53 was expected")
+        self.at = end
+        return value
+
+    def string(self) -> str:
+        start = self.at + 1
+        quote = self.text.find('"', start)
+        if quote < 0:
+            raise self.error("the string has no end")
+        plain = self.text[start:quote]
+        if "\\" not in plain:
+            self._require_no_control(plain)
+            self.at = quote + 1
+            return plain
+        return self._escaped(start)
+
+    def _escaped(self, start: int) -> str:
+        parts: list[str] = []
+        self.at = start
+        while True:
+            quote = self.text.find('"', self.at)
+            slash = self.text.find("\\", self.at)
+            if quote < 0:
+                raise self.error("the string has no end")
+            if slash < 0 or quote < slash:
+                parts.append(self.text[self.at : quote])
+                self._require_no_control(parts[-1])
+                self.at = quote + 1
+                return "".join(parts)
+            parts.append(self.text[self.at : slash])
+            self._require_no_control(parts[-1])
+            self.at = slash + 1
+            parts.append(self._escape())
+
+    def _escape(self) -> str:
+        mark = self.peek()
+        self.at += 1
+        if mark in _ESCAPES:
+            return _ESCAPES[mark]
+        if mark != "u":
+            raise self.error("unknown escape")
+        unit = self._unit()
+        if 0xD800 <= unit < 0xDC00 and self.text.startswith("\\u", self.at):
+            self.at += 2
+            low = self._unit()
+            if 0xDC00 <= low < 0xE000:
+                return chr(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
+        if 0xD800 <= unit < 0xE000:
+            raise self.error("lone surrogate")
+        return chr(unit)
+
+    def _unit(self) -> int:
+        digits = self.text[self.at : self.at + 4]
+        if len(digits) != 4 or any(digit not in _HEX for digit in digits):
+            raise self.error("four hexadecimal digits were expected")
+        self.at += 4
+        return int(digits, 16)
+
+    def _require_no_control(self, plain: str) -> None:
+        if plain and min(plain) < " ":
+            raise self.error("control character in a string")
+
+
+def _write(value: "Any", parts: "list[str]") -> None:
+    if value is None or isinstance(value, bool):
+        parts.append(_NAMES_OF_WORDS[value])
+    elif isinstance(value, int):
+        _write_integer(value, parts)
+    elif isinstance(value, str):
+        _write_string(value, parts)
+    elif isinstance(value, dict):
+        _write_object(value, parts)
+    elif isinstance(value, (list, tuple)):
+        _write_array(value, parts)
+    else:
+        raise MalformedError("DOCUMENT_MALFORMED", f"a document cannot hold {type(value).__name__}")
+
+
+def _write_integer(value: int, parts: "list[str]") -> None:
+    if value > INTEGER_MAX or value < -INTEGER_MAX:
+        raise MalformedError("DOCUMENT_MALFORMED", f"{value} is beyond 2^53")
+    parts.append(str(value))
+
+
+def _write_array(value: "list[Any] | tuple[Any, ...]", parts: "list[str]") -> None:
+    mark = "["
+    for item in value:
+        parts.append(mark)
+        _write(item, parts)
+        mark = ","
+    parts.append("[]" if mark == "[" else "]")
+
+
+def _write_object(value: "dict[str, Any]", parts: "list[str]") -> None:
+    mark = "{"
+    # All names are ASCII (SPEC 2.3), so this order is also that of RFC 8785, by UTF-16 units.
+    for name in sorted(value):
+        parts.append(mark)
+        _write_string(name, parts)
+        parts.append(":")
+        _write(value[name], parts)
+        mark = ","
+    parts.append("{}" if mark == "{" else "}")
+
+
+def _write_string(value: str, parts: "list[str]") -> None:
+    # Nearly every string needs no escape, and entries are written on the hot path.
+    if not value or (min(value) >= " " and ord(max(value)) < 0xD800 and '"' not in value and "\\" not in value):
+        parts.append(f'"{value}"')
+        return
+    parts.append('"')
+    for char in value:
+        if char in _SHORT:
+            parts.append(_SHORT[char])
+        elif char < " ":
+            parts.append(f"\\u{ord(char):04x}")
+        elif 0xD800 <= ord(char) < 0xE000:
+            raise MalformedError("DOCUMENT_MALFORMED", "lone surrogate")
+        else:
+            parts.append(char)
+    parts.append('"')

@@ -1,0 +1,214 @@
+"""The play journal: entries, chain, frames, checkpoints (SPEC 9.2-9.8).
+
+The chain binds every entry to all before it; a checkpoint binds the chain to the box's key. Nothing here touches a
+disk.
+
+    chain = first_chain(box, 1)
+    chain = next_chain(chain, 0, entry_bytes)
+    disk.append(frame(entry_bytes, chain))
+"""
+
+import binascii
+import hashlib
+import struct
+
+from device.protocol.codec import loads
+from device.protocol.errors import MalformedError
+from device.protocol.limits import ENTRY_BYTES_MAX, PLAYED_S_MAX
+from device.protocol.record import Document, fields_of
+from device.protocol.shape import (
+    BOX,
+    CODE,
+    COUNT,
+    INSTANT,
+    NAME,
+    NOTICE_NUMBER,
+    ORDER_NUMBER,
+    REGION,
+    ROOM,
+    SHA256,
+    SONG,
+    VENUE,
+    array,
+    boolean,
+    free_text,
+    integer,
+    maybe,
+    one_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+CHAIN_BYTES = 32
+FRAME_MAGIC = b"FJ"
+FRAME_HEADER_BYTES = 10
+FRAME_BYTES_MAX = FRAME_HEADER_BYTES + ENTRY_BYTES_MAX + CHAIN_BYTES
+NO_HEAD = b"\x00" * CHAIN_BYTES
+
+PLAY_KINDS = ("guest", "filler", "advert", "test")
+END_REASONS = ("end", "skip", "lock", "ban", "hours", "power")
+TIME_QUALITIES = ("signed", "held", "none")
+
+_ENDS = array(ORDER_NUMBER, 64)
+_RESULT = one_of("accepted", "known", "rejected")
+_PLAYED_S = integer(0, PLAYED_S_MAX)
+_PLAY = (("room", ROOM), ("song", SONG), ("kind", one_of(*PLAY_KINDS)))
+_EPOCH_RESULT = (("epoch", COUNT), ("result", _RESULT), ("code", CODE))
+
+BODIES = {
+    "BOOT": (
+        ("version", free_text(1, 32)),
+        ("slot", one_of("a", "b")),
+        ("clean", boolean),
+        ("torn_bytes", COUNT),
+        ("torn_sha256", free_text(0, 64)),
+        ("counter", COUNT),
+    ),
+    "PLAY_START": _PLAY + (("catalog_epoch", COUNT),),
+    "PLAY_END": (("play", free_text(3, 40)),)
+    + _PLAY
+    + (
+        ("played_s", _PLAYED_S),
+        ("elapsed_s", COUNT),
+        ("reason", one_of(*END_REASONS)),
+        ("counted", boolean),
+        ("cut_song_s", COUNT),
+        ("policy_epoch", COUNT),
+    ),
+    "REFUSED": _PLAY + (("code", CODE),),
+    "ORDER": (
+        ("order", free_text(0, 40)),
+        ("document", SHA256),
+        ("kind", free_text(0, 10)),
+        ("result", _RESULT),
+        ("code", CODE),
+        ("ends", _ENDS),
+    ),
+    "NOTICE": (("notice", free_text(0, 40)), ("document", SHA256), ("result", _RESULT), ("code", CODE)),
+    "SHOWN": (("notice", NOTICE_NUMBER), ("what", one_of("shown", "acknowledged"))),
+    "LEASE": (("lease", COUNT), ("full_until_ms", INSTANT), ("stop_at_ms", INSTANT)),
+    "TIME": (("from_ms", maybe(INSTANT)), ("to_ms", INSTANT)),
+    "CATALOG": _EPOCH_RESULT,
+    "POLICY": _EPOCH_RESULT,
+    "UPDATE": (
+        ("rollout", free_text(0, 40)),
+        ("version", free_text(0, 32)),
+        ("slot", one_of("a", "b")),
+        ("state", NAME),
+        ("code", CODE),
+    ),
+    "SEAL": (("open", boolean),),
+    "CLAIM": (("venue", VENUE), ("region", REGION)),
+}
+
+
+class Entry(Document):
+    """One entry; `body` is an object of the shape that `BODIES` has for its kind.
+
+    `at_ms` is trusted time or None, `tq` its quality, `rtc_ms` what the real-time clock said, `mono_ms` the time since
+    boot.
+    """
+
+    box: str
+    epoch: int
+    seq: int
+    kind: str
+    at_ms: "int | None"
+    tq: str
+    rtc_ms: int
+    mono_ms: int
+    boot: int
+    body: "dict[str, Any]"
+
+    BYTES_MAX = ENTRY_BYTES_MAX
+    SHAPE = (
+        ("box", BOX),
+        ("epoch", integer(1)),
+        ("seq", COUNT),
+        ("kind", one_of(*BODIES)),
+        ("at_ms", maybe(INSTANT)),
+        ("tq", one_of(*TIME_QUALITIES)),
+        ("rtc_ms", INSTANT),
+        ("mono_ms", INSTANT),
+        ("boot", COUNT),
+        ("body", lambda value, _where: value),
+    )
+
+    @classmethod
+    def from_plain(cls, value: "Any", where: str) -> "Self":
+        entry = super().from_plain(value, where)
+        checked = fields_of(entry.body, BODIES[entry.kind], f"{where}.body")
+        # Arrays stay lists: the body is kept as the object that was read.
+        entry.body = {name: list(item) if isinstance(item, tuple) else item for name, item in checked.items()}
+        return entry
+
+
+def play_id(epoch: int, seq: int) -> str:
+    """SPEC 9.4."""
+    return f"{epoch}-{seq}"
+
+
+def first_chain(box: str, epoch: int, previous_head: bytes = NO_HEAD, previous_size: int = 0) -> bytes:
+    """The chain value before the first entry of an epoch (SPEC 9.5)."""
+    seed = b"FBJ1\x00" + box.encode() + b"\x00" + struct.pack(">I", epoch)
+    return hashlib.sha256(seed + previous_head + struct.pack(">Q", previous_size)).digest()
+
+
+def next_chain(chain: bytes, seq: int, entry: bytes) -> bytes:
+    """The chain value at this entry."""
+    leaf = hashlib.sha256(b"\x00" + entry).digest()
+    return hashlib.sha256(b"\x10" + chain + struct.pack(">Q", seq) + leaf).digest()
+
+
+def frame(entry: bytes, chain: bytes) -> bytes:
+    """The bytes on disk of an entry and its chain value (SPEC 9.6)."""
+    if len(entry) > ENTRY_BYTES_MAX:
+        raise MalformedError("DOCUMENT_TOO_LARGE", f"entry of {len(entry)} bytes, at most {ENTRY_BYTES_MAX}")
+    body = entry + chain
+    return FRAME_MAGIC + struct.pack(">II", len(entry), binascii.crc32(body)) + body
+
+
+def parse_frame(data: bytes, offset: int = 0) -> "tuple[bytes, bytes, int] | None":
+    """The entry, its chain value and the offset after the frame; None where no whole, undamaged frame stands."""
+    header_end = offset + FRAME_HEADER_BYTES
+    if len(data) < header_end or bytes(data[offset : offset + 2]) != FRAME_MAGIC:
+        return None
+    length, checksum = struct.unpack(">II", bytes(data[offset + 2 : header_end]))
+    end = header_end + length + CHAIN_BYTES
+    if length > ENTRY_BYTES_MAX or len(data) < end:
+        return None
+    body = bytes(data[header_end:end])
+    if binascii.crc32(body) != checksum:
+        return None
+    return body[:length], body[length:], end
+
+
+def entry_position(raw: bytes) -> "tuple[str, int, int]":
+    """Box, epoch and sequence of an entry without checking the rest: enough to chain it."""
+    value = loads(raw, ENTRY_BYTES_MAX)
+    fields = fields_of({name: value.get(name) for name in ("box", "epoch", "seq")}, Entry.SHAPE[:3], "Entry")
+    return fields["box"], fields["epoch"], fields["seq"]
+
+
+class Checkpoint(Document):
+    """The head of a journal at a size, signed by the box (SPEC 9.8). `counter` is the hardware counter's value."""
+
+    box: str
+    epoch: int
+    size: int
+    head: str
+    at_ms: "int | None"
+    boot: int
+    counter: int
+
+    SHAPE = (
+        ("box", BOX),
+        ("epoch", integer(1)),
+        ("size", COUNT),
+        ("head", SHA256),
+        ("at_ms", maybe(INSTANT)),
+        ("boot", COUNT),
+        ("counter", COUNT),
+    )

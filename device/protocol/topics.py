@@ -1,0 +1,52 @@
+"""MQTT topics (SPEC 11). The box's name is a level of every topic, so that the broker can fence each box in."""
+
+UP_KINDS = ("journal", "report", "receipt")
+DOWN_KINDS = ("order", "notice", "lease", "ack", "rollout", "look")
+ALL_KINDS = ("order", "notice", "look")
+QOS_UP = 1
+QOS_DOWN = 0
+CONNECT_WAIT_S_MAX = 900
+
+
+def up(box: str, kind: str) -> str:
+    """From the box: `journal`, `report`, `receipt`."""
+    return f"v1/up/{box}/{kind}"
+
+
+def down(box: str, kind: str) -> str:
+    """To one box."""
+    return f"v1/dn/{box}/{kind}"
+
+
+def down_all(kind: str) -> str:
+    """To every box: `order`, `notice`, `look`."""
+    return f"v1/dn/all/{kind}"
+
+
+def subscriptions(box: str) -> "list[str]":
+    """What a box listens to."""
+    return [down(box, "+"), down_all("+")]
+
+
+def parse_up(topic: str) -> "tuple[str, str] | None":
+    """Box and kind of an upward topic; None for any other."""
+    parts = topic.split("/")
+    if len(parts) != 4 or parts[:2] != ["v1", "up"] or parts[3] not in UP_KINDS:
+        return None
+    return parts[2], parts[3]
+
+
+def down_kind(topic: str, box: str) -> str:
+    """The kind of a downward topic for this box; empty for any other."""
+    parts = topic.split("/")
+    if len(parts) != 4 or parts[:2] != ["v1", "dn"] or parts[2] not in (box, "all"):
+        return ""
+    return parts[3] if parts[3] in (DOWN_KINDS if parts[2] == box else ALL_KINDS) else ""
+
+
+def connect_wait_s(failures: int, chance: float) -> float:
+    """SPEC 11.4: full jitter, so that a city that gets its power back does not knock all at once.
+
+    `failures` counts failed attempts since the last connection, `chance` is random from 0 to 1.
+    """
+    return min(float(1 << min(failures, 10)), float(CONNECT_WAIT_S_MAX)) * chance
