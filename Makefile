@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PURE := device/protocol device/core
-TYPED := device fleet_server provisioning hil_tests tests
+TYPED := device fleet_server provisioning hil_tests tests $(wildcard bench)
 NODE_MODULES := tests/micropython/node_modules
 
 # Our programs run from the checkout; none is installed into the environment.
@@ -19,7 +19,7 @@ export PATH := $(BIN):$(PATH)
 # What hil_tests.demo reads.
 export RESET TOUR CATALOG
 
-.PHONY: help setup demo check test hil bench fix requirements
+.PHONY: help setup demo check test hil bench fix requirements system-packages
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,8 +38,7 @@ check: setup  ## the fast part: format, lint, spelling, imports, types, house ru
 	@mypy --no-error-summary $(TYPED)
 	@pytest -q tests/repository
 
-test: check $(NODE_MODULES)/.package-lock.json  ## everything CI runs; ends with the test summary
-	@tests/system_packages.sh
+test: check system-packages $(NODE_MODULES)/.package-lock.json  ## everything CI runs; ends with the test summary
 ifneq ($(wildcard tests/device/protocol tests/device/core),)
 	@coverage erase
 	@coverage run -m pytest -q $(wildcard $(PURE:%=tests/%))
@@ -60,9 +59,11 @@ fix: setup  ## format, and repair what the linter can repair
 requirements: setup  ## pin again what pyproject.toml asks for (needs the network)
 	@requirements/compile.sh "$(BIN)/uv"
 
-# The second MicroPython, the official WebAssembly build. Its tests skip by name when it is not there.
-$(NODE_MODULES)/.package-lock.json: tests/micropython/package-lock.json
+system-packages:
 	@tests/system_packages.sh
+
+# The second MicroPython, the official WebAssembly build. Its tests skip by name when it is not there.
+$(NODE_MODULES)/.package-lock.json: tests/micropython/package-lock.json | system-packages
 	@if command -v npm > /dev/null; then \
 	    npm ci --prefix tests/micropython --silent --no-audit --no-fund \
 	        || echo "npm ci failed: the tests on the WebAssembly MicroPython will be skipped"; \

@@ -2,7 +2,8 @@
 # Build the Python environment from the hashed requirement files. Usage: install.sh DIRECTORY
 #
 # The stamp names the requirement files it was built from: an environment whose stamp agrees is left
-# alone, offline too. Anything else is built anew, so nothing stale stays behind. It is written last.
+# alone, offline too. Anything else is built anew, so that nothing stale stays behind, unless it lies
+# outside this checkout: then others may be using it, and it is only added to. The stamp is written last.
 set -euo pipefail
 
 venv=$1
@@ -30,7 +31,7 @@ find_python() {
 python=$(find_python) || fail "Python 3.11 or newer is needed; none found (PYTHON=path names one)"
 
 # Debian ships venv without ensurepip; the packages that complete it carry the minor version.
-if ! "$python" -c 'import ensurepip, venv' 2> /dev/null; then
+if ! "$python" -c 'import venv, ensurepip; ensurepip.version()' 2> /dev/null; then
     package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
     [ "$(id -u)" = 0 ] || fail "$python cannot make environments; ask an administrator for: apt-get install $package"
     say "installing $package"
@@ -38,8 +39,13 @@ if ! "$python" -c 'import ensurepip, venv' 2> /dev/null; then
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package" > /dev/null
 fi
 
+clear=--clear
+case $(realpath -m "$venv") in
+    "$(dirname "$here")"/*) ;;
+    *) ! "$venv/bin/python" -c '' 2> /dev/null || clear= ;;
+esac
 say "building $venv with $python (a minute or two the first time)"
-"$python" -m venv --clear "$venv"
+"$python" -m venv $clear "$venv"
 say "1/2 the installer"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$here/uv.txt" 2> "$venv/pip.log" \
     || { cat "$venv/pip.log" >&2; fail "the installer could not be fetched"; }
