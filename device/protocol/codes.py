@@ -206,23 +206,29 @@ ENROLMENT = {
     "BOX_UNKNOWN": ("平台没有这台前置机的登记。", "The platform does not know this box."),
     "BOX_REVOKED": ("这台前置机已被停用。", "This box has been revoked."),
     "VENUE_UNKNOWN": ("平台没有这个场所编码。", "The platform does not know this venue code."),
-        "机身标签码不对，请对照机身重新输入。",
-        "The label code is wrong. Compare with the box's label.",
-    ),
     "FLEET_UNREACHABLE": (
         "连不上平台，请检查网络后重试。",
         "The platform cannot be reached. Check the network and try again.",
     ),
 }
 HARDWARE = {
-    "JOURNAL_DAMAGED": ("点播日志受损，已封存受损部分，请联系运维。", "The journal is damaged. What is left is kept. Call support."),
+    "JOURNAL_DAMAGED": (
+        "点播日志受损，已封存受损部分，请联系运维。",
+        "The journal is damaged. What is left is kept. Call support.",
+    ),
     "STATE_UNAVAILABLE": ("状态记录无法保存，请联系运维。", "The box's state cannot be saved. Call support."),
     "STATE_DAMAGED": ("状态记录受损，恢复联网后自动恢复。", "The box's state is damaged. It recovers on contact."),
     "SETTINGS_UNAVAILABLE": ("设置无法读取或保存，请联系运维。", "The settings cannot be read or saved. Call support."),
     "SERIAL_DOWN": ("串口不可用，正在自动重试。", "The serial line is down. The box tries again by itself."),
-    "UPLINK_DOWN": ("连不上平台，业务不受影响，正在自动重试。", "The platform is out of reach. The box tries again by itself."),
+    "UPLINK_DOWN": (
+        "连不上平台，业务不受影响，正在自动重试。",
+        "The platform is out of reach. The box tries again by itself.",
+    ),
     "WATCHDOG_FAILED": ("看门狗故障，请联系运维。", "The watchdog has failed. Call support."),
-    "SLOT_FAILED": ("系统分区写入失败，仍运行原版本。", "The other slot cannot be written. The version that runs stays."),
+    "SLOT_FAILED": (
+        "系统分区写入失败，仍运行原版本。",
+        "The other slot cannot be written. The version that runs stays.",
+    ),
     "BOARD_FAILED": ("主板接口故障，请联系运维。", "The board does not answer. Call support."),
 }
 HTTP = {
@@ -235,11 +241,17 @@ HTTP = {
     "METHOD_NOT_ALLOWED": ("此地址不支持该方法。", "This address does not take that method."),
     "BODY_TOO_LARGE": ("请求内容过大。", "The request body is too large."),
     "CONTENT_TYPE": ("请求内容须为 JSON。", "The request body must be JSON."),
-    "REQUEST_MALFORMED": ("请求内容有误，请按接口规范修改。", "The request is malformed. See the interface description."),
+    "REQUEST_MALFORMED": (
+        "请求内容有误，请按接口规范修改。",
+        "The request is malformed. See the interface description.",
+    ),
     "REQUEST_TIMEOUT": ("请求接收超时。", "The request took too long to arrive."),
     "TOO_MANY_REQUESTS": ("请求过于频繁，请稍后重试。", "Too many requests. Try again later."),
     "TOO_MANY_CONNECTIONS": ("连接过多，请先关闭其他连接。", "Too many connections. Close others first."),
-    "INTERNAL": ("内部错误，已记录，请凭请求编号联系运维。", "Internal error. It is recorded; quote the request id to support."),
+    "INTERNAL": (
+        "内部错误，已记录，请凭请求编号联系运维。",
+        "Internal error. It is recorded; quote the request id to support.",
+    ),
 }
 
 MESSAGES: "dict[str, tuple[str, str]]" = PLAYS | DOCUMENTS | ORDERS | FLEET | ENROLMENT | HARDWARE | HTTP
