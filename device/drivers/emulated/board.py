@@ -1,0 +1,32 @@
+"""All drivers of one emulated board, as the ports that `device/app.py` joins.
+
+Example, with `python -m hil_tests.board --dir /tmp/board` running beside and a box started by it:
+
+    board = open_board(Path("/tmp/board"))
+    board.lamp.show("in-service")
+"""
+
+from pathlib import Path
+
+from device.drivers.emulated.clock import MappedClock
+from device.drivers.emulated.lines import EmulatedLamp, EmulatedRelay, EmulatedSealSwitch
+from device.drivers.emulated.link import BoardLink
+from device.drivers.emulated.secure_element import EmulatedCounter, EmulatedSecret
+from device.drivers.emulated.slots import EmulatedSlots
+from device.drivers.emulated.watchdog import EmulatedWatchdog
+from device.ports import Board
+
+
+def open_board(directory: Path) -> Board:
+    """Call it in the running event loop. Raises DriverError BOARD_FAILED if no board answers there."""
+    link = BoardLink(directory)
+    return Board(
+        clock=MappedClock(directory / "clock.bin"),
+        counter=EmulatedCounter(link),
+        seal=EmulatedSealSwitch(link),
+        relay=EmulatedRelay(link),
+        lamp=EmulatedLamp(link),
+        watchdog=EmulatedWatchdog(link),
+        slots=EmulatedSlots(link, directory / "slots"),
+        secret=EmulatedSecret(link),
+    )
