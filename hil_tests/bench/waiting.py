@@ -4,6 +4,7 @@ Deadlines are generous, since a shared machine may be four times slower than a q
 measured is reported, not asserted tightly.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -25,7 +26,7 @@ def now_s() -> float:
 
 def pause(for_s: float) -> None:
     """Let the world run on; for pacing a display or a simulator, never for hoping."""
-    time.sleep(for_s)
+    threading.Event().wait(for_s)
 
 
 def wait_for(
@@ -46,5 +47,5 @@ def wait_for(
             if answer:
                 return answer
             seen = answer
-        time.sleep(every_s)
+        pause(every_s)
     raise WaitedInVainError(f"{what}: not within {within_s:.0f} s; seen last: {seen!r}")

@@ -1,0 +1,65 @@
+"""``python -m hil_tests.vod``: an emulated VOD server that sings at a box until SIGTERM."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from hil_tests.board.power import die_with_parent
+from hil_tests.vod.lan import BoxLan
+from hil_tests.vod.serial import BoxSerial
+from hil_tests.vod.server import VodServer
+from hil_tests.vod.songbook import read_songs
+from hil_tests.vod.tally import TallyFile
+
+
+async def sing(asked: argparse.Namespace) -> None:
+    box = BoxSerial(asked.serial) if asked.serial else BoxLan(asked.box, asked.token_file.read_text().strip())
+    await box.open()
+    try:
+        server = VodServer(box, TallyFile(asked.tally), read_songs(asked.songs), asked.seed, asked.pace)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.close)
+        await server.run([f"{room:02d}" for room in range(1, asked.rooms + 1)], asked.plays)
+    finally:
+        await box.close()
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m hil_tests.vod",
+        description="A VOD server with rooms that sing at an accelerated pace and a count of its own.",
+        epilog="SIGTERM: the songs that run are ended, then it leaves with 0. Examples: "
+        "--box http://127.0.0.1:8101 --token-file token --songs songs.csv --tally plays.jsonl; "
+        "--serial board/serial/vod --songs songs.csv --tally plays.jsonl --rooms 2 --plays 50",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--box", metavar="URL", help="LAN address of the box")
+    where.add_argument("--serial", metavar="PATH", help="serial line to the box instead")
+    parser.add_argument("--token-file", type=Path, help="file with the bearer token from pairing")
+    parser.add_argument("--songs", type=Path, required=True, help="CSV with song,duration_s[,kind]")
+    parser.add_argument("--tally", type=Path, required=True, help="own count, appended to; one fact a line")
+    parser.add_argument("--rooms", type=int, default=12, help="rooms that sing (default: 12)")
+    parser.add_argument("--plays", type=int, help="end after so many plays (default: never)")
+    parser.add_argument("--seed", default="1", help="of the guests' choices (default: 1)")
+    parser.add_argument("--pace", type=float, default=1.0, help="2 sings twice as fast (default: 1)")
+    parser.add_argument("--leave-with-parent", action="store_true", help="end when the starting process ends")
+    return parser
+
+
+def main() -> None:
+    options = parser()
+    asked = options.parse_args()
+    if asked.box and not asked.token_file:
+        options.error("--box needs --token-file: the box answers nobody without a token")
+    if asked.leave_with_parent:
+        die_with_parent()
+    try:
+        asyncio.run(sing(asked))
+    except (OSError, ValueError) as error:
+        sys.exit(f"vod: {error}")
+
+
+if __name__ == "__main__":
+    main()
