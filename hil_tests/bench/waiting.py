@@ -29,9 +29,7 @@ def pause(for_s: float) -> None:
     threading.Event().wait(for_s)
 
 
-def wait_for(
-    what: str, look: Callable[[], T | None], within_s: float = DEADLINE_S, every_s: float = LOOK_EVERY_S
-) -> T:
+def wait_for(what: str, look: Callable[[], T | None], within_s: float = DEADLINE_S, every_s: float = LOOK_EVERY_S) -> T:
     """Look until there is something true to see; returns it.
 
     Raises WaitedInVainError after ``within_s``, with the last error or answer.

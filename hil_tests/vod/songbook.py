@@ -37,8 +37,7 @@ def read_songs(path: Path) -> list[Song]:
     with path.open(newline="", encoding="utf-8") as file:
         try:
             songs = [
-                Song(row["song"], int(row["duration_s"]), row.get("kind") or "guest")
-                for row in csv.DictReader(file)
+                Song(row["song"], int(row["duration_s"]), row.get("kind") or "guest") for row in csv.DictReader(file)
             ]
         except KeyError as missing:
             raise ValueError(f"{path}: column {missing} is missing; needed are song and duration_s") from None
@@ -52,9 +51,7 @@ class Guests:
 
     def __init__(self, songs: Sequence[Song], seed: str) -> None:
         self._chance = random.Random(seed)
-        self._by_kind = {
-            kind: [song for song in songs if song.kind == kind] for kind in ("guest", "filler", "advert")
-        }
+        self._by_kind = {kind: [song for song in songs if song.kind == kind] for kind in ("guest", "filler", "advert")}
 
     def choose(self) -> Choice:
         draw = self._chance.random()
