@@ -56,7 +56,7 @@ class ReplySigned(Fact):
 
 
 class Send(Fact):
-    """Sign `payload` as a document of type `kind` (`receipt`, `report`) and publish it (SPEC 11.1)."""
+    """Sign `payload` as a document of type `kind` (`receipt`, `report`) and publish it (SPEC 11.1); without a session it is dropped."""
 
     kind: str
     payload: bytes

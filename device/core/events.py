@@ -41,7 +41,7 @@ class EndedPlay(Fact):
 
 
 class Started(Fact):
-    """The box has power again; the first event, once.
+    """The box has power again and its journal is open; the first event, once.
 
     `recovery.recovered` makes last_at_ms, last_boot, open_plays and ended_plays from the entries on disk.
 
@@ -236,13 +236,12 @@ class JournalFailed(Fact):
 
 
 class JournalRecovered(Fact):
-    """RecoverJournal succeeded: what is durable, and the state record as it is on disk."""
+    """RecoverJournal succeeded: what is durable."""
 
     epoch: int
     size: int
     head: bytes
-    state: "bytes | None"
-    FIELDS = ("epoch", "size", "head", "state")
+    FIELDS = ("epoch", "size", "head")
 
 
 if TYPE_CHECKING:
