@@ -56,7 +56,10 @@ class ReplySigned(Fact):
 
 
 class Send(Fact):
-    """Sign `payload` as a document of type `kind` (`receipt`, `report`) and publish it (SPEC 11.1); without a session it is dropped."""
+    """Sign `payload` as a document of type `kind` (`receipt`, `report`) and publish it (SPEC 11.1).
+
+    Without a session it is dropped: the report at the next connect says the same.
+    """
 
     kind: str
     payload: bytes
