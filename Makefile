@@ -1,6 +1,7 @@
 # The verbs of this repository; `make` alone lists them. CI says the same words as people do.
 #
-# VENV=DIR uses another environment than .venv; several checkouts may share one.
+# VENV=DIR uses another environment than .venv; several checkouts may share one. Variables given to `make`
+# reach the programs: `make demo TOUR=1`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,8 +17,6 @@ NODE_MODULES := tests/micropython/node_modules
 # Our programs run from the checkout; none is installed into the environment.
 export PYTHONPATH := $(CURDIR)
 export PATH := $(BIN):$(PATH)
-# What hil_tests.demo reads.
-export RESET TOUR CATALOG
 
 .PHONY: help setup demo check test hil bench fix requirements system-packages
 
