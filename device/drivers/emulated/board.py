@@ -19,7 +19,11 @@ from device.ports import Board
 
 def open_board(directory: Path) -> Board:
     """Call it in the running event loop. Raises DriverError BOARD_FAILED if no board answers there."""
-    link = BoardLink(directory)
+    return board_on(BoardLink(directory), directory)
+
+
+def board_on(link: BoardLink, directory: Path) -> Board:
+    """The same over a link that the caller closes."""
     return Board(
         clock=MappedClock(directory / "clock.bin"),
         counter=EmulatedCounter(link),
