@@ -86,7 +86,9 @@ class Slots(Protocol):
         """SHA-256 (hex) of the first `length` bytes of the other slot, read back."""
 
     def arm(self) -> None:
-        """The other slot boots next, BOOT_ATTEMPTS times at most; the running one stays the second choice."""
+        """The other slot boots next, BOOT_ATTEMPTS times at most; the running one stays the second
+        choice.
+        """
 
     def confirm(self) -> None:
         """The running slot is good: it boots first and has all its attempts again."""
@@ -133,7 +135,9 @@ class Board:
 
 @dataclass(frozen=True)
 class Frame:
-    """One journal entry as it goes to disk: the exact entry bytes and the chain value after it (SPEC 9.5)."""
+    """One journal entry as it goes to disk: the exact entry bytes and the chain value after it (SPEC
+    9.5).
+    """
 
     seq: int
     entry: bytes
@@ -144,11 +148,13 @@ class Frame:
 class Recovered:
     """What a journal holds when it is opened.
 
-    size: entries in `epoch`; head: chain value of the last one. torn_*: bytes that a cut left behind the
-    last whole frame; they were set aside (SPEC 9.7). since_boot: entries from the last complete start on.
+    first: sequence number of the oldest entry on disk; size: entries in `epoch`; head: chain value of the
+    last one, empty if there is none. torn_*: bytes that cuts left behind and no BOOT has reported yet; they
+    were set aside (SPEC 9.7). since_boot: the entries from the newest BOOT on, or all.
     """
 
     epoch: int
+    first: int
     size: int
     head: bytes
     torn_bytes: int
@@ -165,7 +171,8 @@ class Journal(Protocol):
     def append(self, frames: Sequence[Frame]) -> None:
         """Write and sync as one group; durable on return.
 
-        Raises DriverError JOURNAL_UNAVAILABLE: then none of them may be called durable; only `recover` helps.
+        Raises DriverError JOURNAL_UNAVAILABLE: then none of them may be called durable; only `recover`
+        helps.
         """
 
     def head_at(self, size: int) -> bytes | None:
@@ -179,7 +186,9 @@ class StateStore(Protocol):
     """The state record of the core, whole or not at all. Both calls block."""
 
     def load(self) -> bytes | None:
-        """The last saved record, or None. A broken one is set aside: DriverError STATE_DAMAGED, then None."""
+        """The last saved record, or None. A broken one is set aside: DriverError STATE_DAMAGED, then
+        None.
+        """
 
     def save(self, record: bytes) -> None:
         """Durable on return. Raises DriverError STATE_UNAVAILABLE."""
@@ -192,7 +201,9 @@ class Uplink(Protocol):
         """Connect and subscribe (QoS 0). Raises DriverError UPLINK_DOWN."""
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """QoS 1; returns at the PUBACK, which proves nothing (SPEC 11.1). Raises DriverError UPLINK_DOWN."""
+        """QoS 1; returns at the PUBACK, which proves nothing (SPEC 11.1). Raises DriverError
+        UPLINK_DOWN.
+        """
 
     def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         """What comes down, until the session ends: DriverError UPLINK_DOWN."""

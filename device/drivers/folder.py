@@ -1,0 +1,83 @@
+"""One directory of the disk, through the few calls that durability is made of.
+
+Everything durable on the box (journal, state record, settings) goes through a Folder, so that a test can
+stand in for the disk, keep unsynced writes apart and cut the power between any two of them.
+
+1. A write is durable after `sync` of its file, a name after `sync_names`; nothing else is.
+2. Errors are OSError and go up: whoever wrote knows what is lost, this module does not.
+"""
+
+import os
+from pathlib import Path
+
+
+class Folder:
+    """Files of one directory by name; files that were written stay open until released."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: dict[str, int] = {}
+        path.mkdir(parents=True, exist_ok=True)
+
+    def names(self) -> list[str]:
+        return sorted(entry.name for entry in os.scandir(self._path) if entry.is_file(follow_symlinks=False))
+
+    def size(self, name: str) -> int:
+        return os.stat(self._path / name, follow_symlinks=False).st_size
+
+    def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
+        """`length` bytes, fewer at the end of the file; -1 is all there are."""
+        with open(self._path / name, "rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        """Write at `offset`, making the file if it is missing; not durable before `sync`."""
+        descriptor = self._open.get(name)
+        if descriptor is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = self._open[name] = os.open(self._path / name, flags, 0o600)
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(descriptor, view, offset)
+            view, offset = view[written:], offset + written
+
+    def sync(self, name: str) -> None:
+        """Make what was written to the file durable, its length included."""
+        os.fdatasync(self._open[name])
+
+    def truncate(self, name: str, size: int) -> None:
+        os.truncate(self._path / name, size)
+
+    def release(self, name: str) -> None:
+        descriptor = self._open.pop(name, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def rename(self, old: str, new: str) -> None:
+        os.replace(self._path / old, self._path / new)
+
+    def remove(self, name: str) -> None:
+        os.unlink(self._path / name)
+
+    def sync_names(self) -> None:
+        """Make names that were made, changed or removed durable."""
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def replace(folder: Folder, name: str, data: bytes) -> None:
+    """Put `data` in the place of a file, whole or not at all; durable on return. Raises OSError."""
+    temporary = f"{name}.new"
+    if temporary in folder.names():
+        folder.remove(temporary)
+    try:
+        folder.write(temporary, 0, data)
+        folder.sync(temporary)
+    finally:
+        folder.release(temporary)
+    folder.rename(temporary, name)
+    folder.sync_names()

@@ -1,0 +1,87 @@
+"""Small settings that change in the field (pairing tokens, label code), in TinyDB on a safe storage.
+
+TinyDB's own JSON storage rewrites in place, and a power cut inside loses all of it. This one replaces
+the file atomically, keeps the one before as `.prev`, and sets a broken file aside and goes on with `.prev`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tinydb import TinyDB
+from tinydb.storages import Storage
+
+from device.drivers.folder import Folder, replace
+from device.ports import DriverError
+
+NAME = "settings.json"
+PREVIOUS = f"{NAME}.prev"
+BROKEN = f"{NAME}.broken"
+
+
+class AtomicStorage(Storage):
+    """TinyDB storage in one file of a folder; `damage` tells what was set aside, for the one who opened
+    it.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self.damage = ""
+
+    def read(self) -> dict[str, dict[str, Any]] | None:
+        try:
+            names = self._folder.names()
+            for name in (NAME, PREVIOUS):
+                if name in names:
+                    found = _parse(self._folder.read(name))
+                    if found is not None:
+                        return found
+                    self._folder.rename(name, f"{name}.broken")
+                    self._folder.sync_names()
+                    self.damage = name
+        except OSError as error:
+            raise DriverError("SETTINGS_UNAVAILABLE", str(error)) from error
+        return None
+
+    def write(self, data: Mapping[str, Mapping[str, Any]]) -> None:
+        text = json.dumps(data, ensure_ascii=False, sort_keys=True).encode()
+        try:
+            if NAME in self._folder.names():
+                replace(self._folder, PREVIOUS, self._folder.read(NAME))
+            replace(self._folder, NAME, text)
+        except OSError as error:
+            raise DriverError("SETTINGS_UNAVAILABLE", str(error)) from error
+
+
+class SettingsStore:
+    """Named values of this box and the VOD servers it is paired with."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._storage = AtomicStorage(folder)
+        self._values = TinyDB(storage=lambda: self._storage).table("values")
+
+    @property
+    def damage(self) -> str:
+        """Name of the file that was found broken and set aside, or empty."""
+        return self._storage.damage
+
+    def get(self, name: str) -> str | None:
+        found = self._values.get(lambda row: row["name"] == name)
+        return str(found["value"]) if isinstance(found, Mapping) else None
+
+    def named(self, prefix: str) -> dict[str, str]:
+        """Values whose name begins with `prefix`, by the rest of the name."""
+        rows = self._values.search(lambda row: row["name"].startswith(prefix))
+        return {row["name"][len(prefix) :]: row["value"] for row in rows}
+
+    def put(self, name: str, value: str) -> None:
+        """Durable on return. Raises DriverError SETTINGS_UNAVAILABLE."""
+        self._values.upsert({"name": name, "value": value}, lambda row: row["name"] == name)
+
+
+def _parse(raw: bytes) -> dict[str, dict[str, Any]] | None:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
