@@ -8,6 +8,7 @@ stand in for the disk, keep unsynced writes apart and cut the power between any 
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,7 +18,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open: dict[str, int] = {}
-        path.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # a disk that cannot be written is said by the first call that needs it
+            path.mkdir(parents=True, exist_ok=True)
 
     def names(self) -> list[str]:
         return sorted(entry.name for entry in os.scandir(self._path) if entry.is_file(follow_symlinks=False))

@@ -85,9 +85,7 @@ def test_reading_keeps_to_the_limit_in_bytes_but_gives_one_entry(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("segment_bytes", "seed"), [(4096, 3), (1400, 4), (1400, 5)])
-def test_no_cut_loses_an_acknowledged_entry(
-    monkeypatch: pytest.MonkeyPatch, segment_bytes: int, seed: int
-) -> None:
+def test_no_cut_loses_an_acknowledged_entry(monkeypatch: pytest.MonkeyPatch, segment_bytes: int, seed: int) -> None:
     """Some 600 disks, and for every twentieth those that a second cut, during recovery, leaves behind."""
     monkeypatch.setattr(journal_segment, "SEGMENT_BYTES", segment_bytes)
     disk = CrashFolder()

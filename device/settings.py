@@ -1,0 +1,200 @@
+"""What differs between two boxes in the field: one TOML file, read once, strictly.
+
+Rules:
+
+1. A key nobody reads is a slip, and an error that names the nearest known key.
+2. A message names file, line and key.
+3. A symbolic link, a file that others may write, NUL bytes or another encoding than UTF-8 is refused: whoever
+   can change this file can point the box elsewhere.
+
+    data_dir = "/var/lib/frontbox"
+    board = "emulated"
+    board_dir = "/run/board"
+    [lan]
+    host = "192.168.10.34"
+    port = 8090
+"""
+
+import difflib
+import re
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE_BYTES_MAX = 65_536
+BOARDS = ("emulated", "linux")
+BAUD_RATES = (9600, 19200, 38400, 57600, 115200)
+
+
+class SettingsError(Exception):
+    """The file cannot be used; the message names file, line and key."""
+
+
+@dataclass(frozen=True)
+class Lan:
+    """Where the VOD server finds the box. port 0 is any; the address taken stands in DATA/lan-address.
+
+    hosts: names by which the box is addressed besides `host`, as a VOD server's installer has set them up.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Serial:
+    """The line to an older VOD server; empty path: there is none."""
+
+    path: str = ""
+    baud: int = 115200
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Real board only: the two image places and the boot state (SPEC 13.4)."""
+
+    a: str = "/dev/disk/by-partlabel/slot-a"
+    b: str = "/dev/disk/by-partlabel/slot-b"
+    boot: str = "/dev/disk/by-partlabel/boot-state"
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Real board only: the GPIO chip and its lines."""
+
+    chip: str = "/dev/gpiochip0"
+    seal: int = 17
+    relay: int = 27
+    lamp: int = 22
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole file."""
+
+    data_dir: Path
+    board: str = "linux"
+    board_dir: Path = Path()
+    lan: Lan = Lan()
+    serial: Serial = Serial()
+    slots: Slots = Slots()
+    pins: Pins = Pins()
+
+
+_TABLES: dict[str, dict[str, type]] = {
+    "": {"data_dir": str, "board": str, "board_dir": str},
+    "lan": {"host": str, "port": int, "hosts": list},
+    "serial": {"path": str, "baud": int},
+    "slots": {"a": str, "b": str, "boot": str},
+    "pins": {"chip": str, "seal": int, "relay": int, "lamp": int},
+}
+_WORDS = {str: "a text", int: "a whole number", list: "a list of texts"}
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check the file. Raises SettingsError."""
+    source = _Source(path, _text_of(path))
+    try:
+        found = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    tables = {name: found.pop(name) for name in list(found) if name in _TABLES}
+    top = source.checked("", found)
+    checked = {name: source.checked(name, value) for name, value in tables.items()}
+    _check_values(source, top, checked)
+    if "hosts" in checked.get("lan", {}):
+        checked["lan"]["hosts"] = tuple(checked["lan"]["hosts"])
+    return Settings(
+        data_dir=Path(top["data_dir"]),
+        board=top.get("board", "linux"),
+        board_dir=Path(top.get("board_dir", "")),
+        lan=Lan(**checked.get("lan", {})),
+        serial=Serial(**checked.get("serial", {})),
+        slots=Slots(**checked.get("slots", {})),
+        pins=Pins(**checked.get("pins", {})),
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: Path
+    text: str
+
+    def error(self, table: str, key: str, why: str) -> SettingsError:
+        name = f"{table}.{key}" if table else key
+        return SettingsError(f"{self.path}:{self._line_of(table, key)}: {name}: {why}")
+
+    def checked(self, table: str, values: Any) -> dict[str, Any]:
+        """Rules 1 and 2 for one table."""
+        known = _TABLES[table]
+        if not isinstance(values, dict):
+            raise self.error("", table, f"must be a table: [{table}]")
+        for key, value in values.items():
+            if key not in known:
+                raise self.error(table, key, f"unknown key{_nearest(key, table)}")
+            if not _is_of(value, known[key]):
+                raise self.error(table, key, f"must be {_WORDS[known[key]]}, is {value!r}")
+        return values
+
+    def _line_of(self, table: str, key: str) -> int:
+        current = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = re.match(r"\s*\[\s*([\w.-]+)\s*\]", line)
+            if header:
+                current = header[1]
+                if not table and current == key:
+                    return number
+            if current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return number
+        return 1
+
+
+def _check_values(source: _Source, top: dict[str, Any], tables: dict[str, dict[str, Any]]) -> None:
+    if "data_dir" not in top:
+        raise source.error("", "data_dir", "is missing")
+    for key in ("data_dir", "board_dir"):
+        if key in top and not Path(top[key]).is_absolute():
+            raise source.error("", key, "must be an absolute path")
+    if top.get("board", "linux") not in BOARDS:
+        raise source.error("", "board", f"must be one of {', '.join(BOARDS)}")
+    if top.get("board") == "emulated" and "board_dir" not in top:
+        raise source.error("", "board_dir", "is missing: an emulated board has a directory")
+    if not 0 <= tables.get("lan", {}).get("port", 0) <= 65_535:
+        raise source.error("lan", "port", "must be from 0 to 65535")
+    if tables.get("serial", {}).get("baud", 9600) not in BAUD_RATES:
+        raise source.error("serial", "baud", f"must be one of {', '.join(map(str, BAUD_RATES))}")
+
+
+def _text_of(path: Path) -> str:
+    """Rule 3."""
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SettingsError(f"{path}: must be a regular file, not a link or device")
+        if status.st_mode & stat.S_IWOTH:
+            raise SettingsError(f"{path}: everybody may write it; chmod o-w")
+        if status.st_size > FILE_BYTES_MAX:
+            raise SettingsError(f"{path}: {status.st_size} bytes, at most {FILE_BYTES_MAX}")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}") from error
+    if "\0" in text:
+        raise SettingsError(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: NUL byte")
+    return text.replace("\r\n", "\n")
+
+
+def _is_of(value: Any, kind: type) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return type(value) is kind
+
+
+def _nearest(key: str, table: str) -> str:
+    names = list(_TABLES[table]) + ([name for name in _TABLES if name] if not table else [])
+    found = difflib.get_close_matches(key, names, 1)
+    return f"; is {found[0]} meant?" if found else f"; known are {', '.join(names)}"

@@ -1,0 +1,73 @@
+"""The settings file: what is refused, and that the message leads to the line."""
+
+from pathlib import Path
+
+import pytest
+
+from device.settings import SettingsError, read_settings
+
+SOUND = 'data_dir = "/data"\nboard = "emulated"\nboard_dir = "/board"\n[lan]\nport = 0\nhosts = ["box.lan"]\n'
+
+
+def written(path: Path, text: str | bytes) -> Path:
+    file = path / "box.toml"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    file.chmod(0o640)
+    return file
+
+
+def test_a_sound_file_is_read(tmp_path: Path) -> None:
+    settings = read_settings(written(tmp_path, SOUND))
+    assert (settings.data_dir, settings.lan.port, settings.lan.hosts) == (Path("/data"), 0, ("box.lan",))
+    assert settings.serial.path == ""
+
+
+@pytest.mark.parametrize("change", ["\ufeff" + SOUND, SOUND.replace("\n", "\r\n")])
+def test_a_byte_order_mark_and_carriage_returns_do_no_harm(tmp_path: Path, change: str) -> None:
+    assert read_settings(written(tmp_path, change)).board == "emulated"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("port = 0", "prt = 0", "box.toml:5: lan.prt: unknown key; is port meant?"),
+        ("[lan]", "[lann]", "box.toml:4: lann: unknown key; is lan meant?"),
+        ("port = 0", 'port = "0"', "box.toml:5: lan.port: must be a whole number"),
+        ("port = 0", "port = true", "must be a whole number"),
+        ("port = 0", "port = 65536", "box.toml:5: lan.port: must be from 0"),
+        ('"/data"', '"data"', "box.toml:1: data_dir: must be an absolute path"),
+        ('data_dir = "/data"\n', "", "data_dir: is missing"),
+        ('"emulated"', '"pi"', "box.toml:2: board: must be one of"),
+        ("[lan]", "lan = 3\n[serial]", "lan: must be a table"),
+        ('["box.lan"]', "[1]", "must be a list of texts"),
+        ("port = 0", "port = 0\nport = 1", "box.toml"),
+        ("port = 0", "port: 0", "line 5"),
+        ("port = 0", "port = 0 # \0", "box.toml:5: NUL"),
+    ],
+)
+def test_a_slip_is_named_by_file_line_and_key(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(written(tmp_path, SOUND.replace(old, new)))
+    assert says in str(caught.value)
+
+
+def test_what_others_could_change_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, SOUND)
+    file.chmod(0o646)
+    with pytest.raises(SettingsError, match="everybody may write"):
+        read_settings(file)
+    link = tmp_path / "link.toml"
+    link.symlink_to(file)
+    with pytest.raises(SettingsError, match="not a link"):
+        read_settings(link)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b'data_dir = "/d', b"#" * 70_000])
+def test_empty_half_written_and_foreign_files_are_refused(tmp_path: Path, raw: bytes) -> None:
+    with pytest.raises(SettingsError, match=r"box\.toml"):
+        read_settings(written(tmp_path, raw))
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file"):
+        read_settings(tmp_path / "none.toml")
