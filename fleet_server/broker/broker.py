@@ -81,7 +81,7 @@ class Broker:
         self._watch = asyncio.create_task(self._live(first_is_up))
         try:
             await first_is_up
-        except BaseException:
+        except BaseException:  # cancelled or failed: either way nothing may be left running
             await self.__aexit__()
             raise
         return self

@@ -17,12 +17,14 @@ class Ashore:
         self.active: set[str] = {"KTV-AAAA0001", "KTV-BBBB0002"}
         self.delivered: list[UplinkMessage] = []
         self.is_out_of_order = False
+        self.refusals = 0
 
     async def may_connect(self, box: str) -> bool:
         return box in self.active
 
     async def deliver(self, messages: list[UplinkMessage]) -> None:
         if self.is_out_of_order:
+            self.refusals += 1
             raise NotDeliveredError("the disk is full")
         self.delivered += messages
 

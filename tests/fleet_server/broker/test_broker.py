@@ -143,11 +143,11 @@ async def test_messages_wait_while_the_database_cannot_take_them(broker: Broker,
     ashore.is_out_of_order = True
     async with FakeBox(pki, broker.mqtt_port, A) as box:
         sent = {box.publish("journal", b"%d" % number) for number in range(10)}
-        await eventually(lambda: sent <= set(box.acknowledged), "the broker took them")
+        await eventually(lambda: sent <= set(box.acknowledged) and ashore.refusals, "the broker took them")
         ashore.is_out_of_order = False
         await eventually(lambda: len(ashore.delivered) >= 10, "delivery")
     assert sorted(ashore.payloads()) == [b"%d" % number for number in range(10)]
-    assert all(message.attempts > 1 for message in ashore.delivered)
+    assert any(message.attempts > 1 for message in ashore.delivered)
 
 
 async def test_a_killed_broker_comes_back_by_itself_and_keeps_what_it_acknowledged(
