@@ -13,15 +13,81 @@ FILLERS_COUNT = 12
 ADVERTS_COUNT = 8
 COLUMNS = ("song", "title", "artist", "language", "duration_s", "kind")
 
-_ZH_FIRST = (
-    "夜雨 春风 海边 长街 旧梦 星光 故乡 晚霞 青山 远方 月下 秋叶 江南 北城 归途 初雪 灯火 纸船 云端 时光".split()
-)
-_ZH_LAST = "来信 慢歌 往事 的你 情书 回声 少年 小调 约定 离歌 之恋 思念 独白 漫游 倒影 花开 如歌 未眠 重逢 远航".split()
-_ZH_SURNAMES = "林 陈 苏 叶 江 沈 顾 程 白 许 温 陆".split()
-_ZH_NAMES = "晓舟 若溪 明远 雨桐 子墨 安然 星河 予安 清和 知夏 南乔 一帆".split()
-_EN_FIRST = "Midnight Silver Paper Golden Distant Velvet Summer Neon Quiet Broken Electric Winter".split()
-_EN_LAST = "River Letters Lights Harbor Highway Garden Dancer Rain Stations Horizon Hearts Echo".split()
-_EN_ARTISTS = "The Harbour Lights|Nora Vale|Paper Lanterns|Miles Ashdown|Juniper & Co|The Ninth Tram".split("|")
+_ZH_FIRST = [
+    "夜雨",
+    "春风",
+    "海边",
+    "长街",
+    "旧梦",
+    "星光",
+    "故乡",
+    "晚霞",
+    "青山",
+    "远方",
+    "月下",
+    "秋叶",
+    "江南",
+    "北城",
+    "归途",
+    "初雪",
+    "灯火",
+    "纸船",
+    "云端",
+    "时光",
+]
+_ZH_LAST = [
+    "来信",
+    "慢歌",
+    "往事",
+    "的你",
+    "情书",
+    "回声",
+    "少年",
+    "小调",
+    "约定",
+    "离歌",
+    "之恋",
+    "思念",
+    "独白",
+    "漫游",
+    "倒影",
+    "花开",
+    "如歌",
+    "未眠",
+    "重逢",
+    "远航",
+]
+_ZH_SURNAMES = ["林", "陈", "苏", "叶", "江", "沈", "顾", "程", "白", "许", "温", "陆"]
+_ZH_NAMES = ["晓舟", "若溪", "明远", "雨桐", "子墨", "安然", "星河", "予安", "清和", "知夏", "南乔", "一帆"]
+_EN_FIRST = [
+    "Midnight",
+    "Silver",
+    "Paper",
+    "Golden",
+    "Distant",
+    "Velvet",
+    "Summer",
+    "Neon",
+    "Quiet",
+    "Broken",
+    "Electric",
+    "Winter",
+]
+_EN_LAST = [
+    "River",
+    "Letters",
+    "Lights",
+    "Harbor",
+    "Highway",
+    "Garden",
+    "Dancer",
+    "Rain",
+    "Stations",
+    "Horizon",
+    "Hearts",
+    "Echo",
+]
+_EN_ARTISTS = ["The Harbour Lights", "Nora Vale", "Paper Lanterns", "Miles Ashdown", "Juniper & Co", "The Ninth Tram"]
 
 
 def write_catalog(path: Path, seed: int = 2026) -> None:
