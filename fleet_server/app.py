@@ -1,0 +1,54 @@
+"""Composition of the two HTTP applications and of what runs beside them.
+
+- The *console application*: API and pages for people, plain HTTP on loopback (a proxy adds TLS).
+- The *box application*: enrolment and TUF files, HTTPS with the private CA, for boxes alone.
+- *Workers*: async context managers entered in this order before the first request is taken, and left in
+  reverse; a worker that fails ends the process with its reason, and the supervisor starts it again.
+
+A domain registers here and nowhere else.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+import fleet_server.audit.api
+import fleet_server.people.api
+from fleet_server import http_errors
+from fleet_server.fleet import Fleet
+from fleet_server.http_guard import Guard
+
+Worker = Callable[[Fleet], AbstractAsyncContextManager[None]]
+
+CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
+    fleet_server.people.api.router,
+    fleet_server.audit.api.router,
+)
+BOX_ROUTERS: tuple[APIRouter, ...] = ()
+WORKERS: tuple[Worker, ...] = ()
+
+# Paths that take more than the usual body, in bytes.
+BODIES_MAX: dict[str, int] = {}
+
+
+def console_app(fleet: Fleet) -> ASGIApp:
+    """API and console."""
+    app = _app(fleet, "Frontbox fleet server", CONSOLE_ROUTERS)
+    return Guard(app, frozenset(fleet.settings.console_hosts), BODIES_MAX)
+
+
+def box_app(fleet: Fleet) -> ASGIApp:
+    """What boxes reach over HTTPS."""
+    return Guard(_app(fleet, "Frontbox enrolment", BOX_ROUTERS), hosts=None)
+
+
+def _app(fleet: Fleet, title: str, routers: tuple[APIRouter, ...]) -> FastAPI:
+    # FastAPI's HTML pages load their scripts from outside; the console has its own page for the API.
+    app = FastAPI(title=title, version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.fleet = fleet
+    http_errors.install(app)
+    for router in routers:
+        app.include_router(router)
+    return app

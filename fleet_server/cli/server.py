@@ -1,0 +1,74 @@
+"""Verbs that run on the server's own machine: init, serve."""
+
+from pathlib import Path
+
+from fleet_server.cli import secrets_in
+from fleet_server.cli.outcome import FAILED, OK, USAGE, CommandError
+from fleet_server.cli.verbs import Context, Verbs
+from fleet_server.founding import found
+from fleet_server.http_errors import ProblemError, problem
+from fleet_server.serve import StartError, serve
+from fleet_server.settings import Settings, SettingsError, load_settings
+
+
+def register(verbs: Verbs) -> None:
+    init = verbs.add(
+        "init",
+        "",
+        _init,
+        zh="建立数据目录：数据库、密钥、第一个管理员",
+        en="Make a data directory: database, keys, first administrator",
+        examples=["--data /var/lib/frontbox --admin admin --password-file admin.password"],
+    )
+    init.add_argument("--admin", required=True, help=verbs.text("管理员账号", "account of the administrator"))
+    init.add_argument("--password-file", metavar="FILE", help=verbs.text("密码文件", "file with the password"))
+    start = verbs.add(
+        "serve",
+        "",
+        _serve,
+        zh="运行服务器",
+        en="Run the server until SIGTERM",
+        examples=["--data /var/lib/frontbox", "--data /var/lib/frontbox --config /etc/frontbox/fleet.toml"],
+    )
+    for parser in (init, start):
+        parser.add_argument("--data", required=True, type=Path, help=verbs.text("数据目录", "data directory"))
+        parser.add_argument(
+            "--config",
+            type=Path,
+            help=verbs.text("设置文件，默认 DATA/fleet.toml", "settings, by default DATA/fleet.toml"),
+        )
+
+
+def _init(context: Context) -> int:
+    given = context.arguments
+    settings = _settings(given.data, given.config)
+    password = secrets_in.password(given.password_file, context.text("密码：", "Password: "))
+    try:
+        made = found(settings, given.admin, password)
+    except OSError as error:
+        raise CommandError(FAILED, "DATA_UNUSABLE", f"数据目录不能用：{error}", f"Data directory: {error}") from error
+    except ProblemError as error:
+        body = problem(error.code, "")
+        raise CommandError(FAILED, error.code, body["message_zh"], body["message_en"]) from error
+    context.show({"data": str(given.data), "made": made})
+    context.say(
+        f"下一步：frontbox-fleet serve --data {given.data}，再 frontbox-fleet sign-in {given.admin}",
+        f"Next: frontbox-fleet serve --data {given.data}, then frontbox-fleet sign-in {given.admin}",
+    )
+    return OK
+
+
+def _serve(context: Context) -> int:
+    given = context.arguments
+    try:
+        serve(_settings(given.data, given.config))
+    except (StartError, OSError) as error:
+        raise CommandError(FAILED, "START_FAILED", f"无法启动：{error}", str(error)) from error
+    return OK
+
+
+def _settings(data: Path, config: Path | None) -> Settings:
+    try:
+        return load_settings(data, config)
+    except SettingsError as error:
+        raise CommandError(USAGE, "SETTINGS_INVALID", f"设置有误：{error}", str(error)) from error

@@ -1,0 +1,174 @@
+"""Errors of the HTTP interfaces: one table, one shape (problem+json, RFC 9457).
+
+Every error body is `{"type","title","status","detail","code","message_zh","message_en","request_id"}`; one
+about fields of the request also has `"fields": [{"field","message_zh","message_en"}]`, `field` as JSON
+pointer. Codes of documents and boxes come from `device/protocol/codes.py`, those of this server alone stand
+in MESSAGES below. No body repeats what was sent, none shows a traceback.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from device.protocol import codes
+from device.protocol.errors import ProtocolError
+from fleet_server.http_fields import FieldError, field_errors
+
+_log = logging.getLogger("fleet_server.http")
+
+# code: (status, zh, en). A sentence says what happened and what to do about it.
+MESSAGES: dict[str, tuple[int, str, str]] = {
+    # the request itself
+    "FIELDS_INVALID": (
+        422,
+        "部分内容不合要求，请按提示修改。",
+        "Some fields are not right; see each of them.",
+    ),
+    # Not the sentence of the box: here it is said of records as well as of addresses.
+    "NOT_FOUND": (404, "没有找到，或不在您的权限范围内。", "Not found, or outside your regions."),
+    "CONFLICT": (409, "与现有记录冲突。", "This conflicts with what is on record."),
+    "UNAVAILABLE": (503, "服务暂时不可用，请稍后再试。", "Not available now; try again later."),
+    # people
+    "SIGN_IN_NEEDED": (401, "请先登录。", "Sign in first."),
+    "SIGN_IN_FAILED": (401, "账号或密码不对。", "Account or password is not right."),
+    "SIGN_IN_THROTTLED": (
+        429,
+        "尝试次数过多，请 15 分钟后再试。",
+        "Too many attempts; try again in 15 minutes.",
+    ),
+    "NOT_PERMITTED": (403, "您的角色不能做这件事。", "Your roles do not permit this."),
+    "PERSON_EXISTS": (409, "该人员编号已存在。", "This person id is taken."),
+    "PERSON_UNKNOWN": (404, "没有这个人员。", "No such person."),
+    "ACCOUNT_EXISTS": (409, "该账号已存在。", "This account name is taken."),
+    "ACCOUNT_UNKNOWN": (404, "没有这个账号。", "No such account."),
+    "PASSWORD_WEAK": (
+        422,
+        "密码太短或太常见，至少 12 个字符。",
+        "The password is too short or too common; 12 characters at least.",
+    ),
+    "ROLE_CONFLICT": (
+        409,
+        "该人员已有与此冲突的角色（三员分立）。",
+        "This person has a role that excludes this one (separation of duties).",
+    ),
+    "ROLE_OWN": (403, "不能给自己授权。", "Nobody grants roles to himself."),
+    # regions and venues
+    "REGION_UNKNOWN": (422, "没有这个行政区划代码。", "No such region code."),
+    "CREDIT_CODE_FORM": (422, "统一社会信用代码形式不对。", "This is not the form of a credit code."),
+    "CREDIT_CODE_CHECK": (
+        422,
+        "统一社会信用代码校验位不对。",
+        "The check character of the credit code is wrong.",
+    ),
+    "VENUE_SEQUENCE_USED_UP": (409, "本区县场所编码已用完。", "This county has used up its venue codes."),
+    # boxes
+    "CERTIFICATE_MALFORMED": (422, "证书不合格。", "This is not a sound certificate for a box."),
+    "CLAIM_NONCE": (409, "随机数已失效，请重新获取。", "The nonce is not ours or too old; fetch a new one."),
+    "VENUE_TAKEN": (409, "该场所已有前置机。", "This venue has a box already."),
+}
+
+# Statuses of the protocol's codes, where they are not the 422 of a document that is not accepted.
+_PROTOCOL_STATUS: dict[str, int] = {
+    "REQUEST_MALFORMED": 400,
+    "REQUEST_TIMEOUT": 408,
+    "BODY_TOO_LARGE": 413,
+    "CONTENT_TYPE": 415,
+    "HOST_FOREIGN": 400,
+    "ORIGIN_FOREIGN": 403,
+    "METHOD_NOT_ALLOWED": 405,
+    "TOO_MANY_REQUESTS": 429,
+    "INTERNAL": 500,
+    "DOCUMENT_TOO_LARGE": 413,
+    "DOCUMENT_MALFORMED": 400,
+    "ALREADY_ENROLLED": 409,
+    "BOX_UNKNOWN": 404,
+    "BOX_REVOKED": 403,
+    "VENUE_UNKNOWN": 404,
+    "VOUCHER_UNKNOWN": 401,
+    "VOUCHER_PROOF": 401,
+    "VOUCHER_USED": 409,
+    "VOUCHER_EXPIRED": 410,
+    "ORDER_REPLAYED": 409,
+    "ORDER_EQUIVOCATION": 409,
+}
+
+
+class ProblemError(Exception):
+    """An answer other than success: a code of the table, and for the reader of logs, what was seen."""
+
+    def __init__(self, code: str, detail: str = "", fields: Iterable[FieldError] = ()) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.fields = tuple(fields)
+
+
+def problem(code: str, request_id: str, detail: str = "", fields: Iterable[FieldError] = ()) -> dict[str, Any]:
+    """The body of an error."""
+    status, zh, en = _message(code)
+    body: dict[str, Any] = {
+        "type": f"urn:frontbox:code:{code}",
+        "title": en,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "message_zh": zh,
+        "message_en": en,
+        "request_id": request_id,
+    }
+    listed = [{"field": f.field, "message_zh": f.message_zh, "message_en": f.message_en} for f in fields]
+    return {**body, "fields": listed} if listed else body
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+
+    def answer(
+        request: Request,
+        code: str,
+        detail: str = "",
+        fields: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> JSONResponse:
+        body = problem(code, request.scope.get("request_id", ""), detail, fields)
+        return JSONResponse(body, body["status"], headers, "application/problem+json")
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ProblemError)
+        return answer(request, error.code, error.detail, error.fields)
+
+    async def rejected(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ProtocolError)
+        return answer(request, error.code, error.detail)
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return answer(request, "FIELDS_INVALID", fields=field_errors(error.errors()))
+
+    async def of_framework(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, StarletteHTTPException)
+        code = {400: "REQUEST_MALFORMED", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
+        headers = error.headers if error.status_code == 405 else None
+        return answer(request, code.get(error.status_code, "INTERNAL"), headers=headers)
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _log.error("request %s failed", request.scope.get("request_id", ""), exc_info=error)
+        return answer(request, "INTERNAL")
+
+    app.add_exception_handler(ProblemError, refused)
+    app.add_exception_handler(ProtocolError, rejected)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(StarletteHTTPException, of_framework)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def _message(code: str) -> tuple[int, str, str]:
+    if code in MESSAGES:
+        return MESSAGES[code]
+    zh, en = codes.MESSAGES[code]
+    return _PROTOCOL_STATUS.get(code, 422), zh, en

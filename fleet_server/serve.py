@@ -1,0 +1,148 @@
+"""One process that serves people and boxes: two HTTP servers and the workers in one event loop.
+
+Order of start: settings, lock on the data directory, database to its newest shape, server certificate,
+sockets, workers, servers. Order of stop, on SIGTERM or SIGINT: servers (running requests get GRACE_S), then
+workers in reverse. Whatever cannot start says so in one line and ends with 1; a worker that fails later ends
+the process too.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from socket import socket
+
+import uvicorn
+from sqlalchemy.exc import DatabaseError
+from starlette.types import ASGIApp
+
+from fleet_server import app, fleet, key_files, migrations, ports
+from fleet_server.fleet import Fleet
+from fleet_server.http_deadlines import DeadlineProtocol
+from fleet_server.settings import Settings
+
+GRACE_S = 5
+KEEP_ALIVE_S = 10
+CONNECTIONS_MAX = 2048
+
+_log = logging.getLogger("fleet_server")
+
+
+class StartError(Exception):
+    """The server cannot start; the message fits one line."""
+
+
+def serve(settings: Settings) -> None:
+    """Run until told to stop. Raises StartError."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in ("uvicorn", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if not (settings.data / "fleet.db").exists():
+        raise StartError(f"{settings.data}: no fleet here; frontbox-fleet init --data {settings.data} makes one")
+    with _lock(settings.data):
+        built = fleet.build(settings)
+        try:
+            migrations.upgrade(built.database)
+            _serve_built(built)
+        except DatabaseError as error:
+            raise StartError(f"{built.database.path}: {error.orig}") from error
+        finally:
+            built.database.close()
+
+
+def _serve_built(built: Fleet) -> None:
+    settings = built.settings
+    hosts = (settings.public_host, *{"localhost", "127.0.0.1"} - {settings.public_host})
+    key_files.make_server_certificate(built.keys, tuple(sorted(hosts)), built.clock.now_ms())
+    try:
+        console = ports.listen(settings.data, "console", settings.console_host, settings.console_port)
+        boxes = ports.listen(settings.data, "box", settings.box_host, settings.box_port)
+    except ports.PortError as error:
+        raise StartError(str(error)) from error
+    with console, boxes:
+        asyncio.run(_run(built, console, boxes))
+
+
+async def _run(built: Fleet, console: socket, boxes: socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as workers:
+        for worker in app.WORKERS:
+            await workers.enter_async_context(worker(built))
+        servers = [
+            (_Server(_config(app.console_app(built), built)), console),
+            (_Server(_config(app.box_app(built), built, lambda *_: _tls(built.keys))), boxes),
+        ]
+        async with asyncio.TaskGroup() as tasks:
+            for server, bound in servers:
+                tasks.create_task(server.serve(sockets=[bound]))
+            try:
+                await stop.wait()
+            finally:
+                for server, _ in servers:
+                    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: two servers live in this loop, and both must stop."""
+        yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        for bound in sockets or []:
+            scheme = "https" if self.config.is_ssl else "http"
+            _log.info("serving %s://%s:%d", scheme, *bound.getsockname()[:2])
+
+
+def _config(application: ASGIApp, built: Fleet, tls: Callable[..., ssl.SSLContext] | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        ssl_context_factory=tls,
+        http=DeadlineProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=CONNECTIONS_MAX,
+        log_level=built.settings.log_level,
+    )
+
+
+def _tls(keys: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(keys / "server.pem", keys / "server.key")
+    return context
+
+
+@contextlib.contextmanager
+def _lock(data: Path) -> Iterator[None]:
+    """One server per data directory."""
+    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StartError(f"{data}: another fleet server runs on it") from error
+    else:
+        yield
+    finally:
+        os.close(descriptor)
