@@ -20,6 +20,9 @@ _NAMES_OF_WORDS = {True: "true", False: "false", None: "null"}
 _DIGITS = "0123456789"
 _HEX = "0123456789abcdefABCDEF"
 _SPACE = " \t\r\n"
+_NEVER_IN_UTF8 = (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7")
+# After these lead bytes not every continuation byte may follow: lead, least, most.
+_SECOND_BYTES = ((b"\xe0", 0xA0, 0xBF), (b"\xed", 0x80, 0x9F), (b"\xf0", 0x90, 0xBF), (b"\xf4", 0x80, 0x8F))
 
 
 def loads(raw: bytes, bytes_max: int) -> "dict[str, Any]":
@@ -57,25 +60,26 @@ def dumps(value: "Any") -> bytes:
 def _text(raw: bytes) -> str:
     try:
         text = bytes(raw).decode()
+        # MicroPython decodes surrogates and overlong forms without a word.
+        is_utf8 = len(text) == len(raw) or _is_shortest_utf8(bytes(raw))
     except UnicodeError:
-        raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
-    # MicroPython decodes surrogates and overlong forms without a word; the round trip and the range find both.
-    if len(text) != len(raw) and (text.encode() != bytes(raw) or not _is_shortest_utf8(raw)):
+        is_utf8 = False
+    if not is_utf8:
         raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
     return text
 
 
 def _is_shortest_utf8(raw: bytes) -> bool:
-    """Whether no sequence is overlong, a surrogate or above U+10FFFF (RFC 3629 clause 3)."""
-    previous = 0
-    for byte in raw:
-        if byte in (0xC0, 0xC1) or byte > 0xF4:
+    """Whether no sequence is overlong, a surrogate or above U+10FFFF (RFC 3629 clause 4); `raw` decodes otherwise."""
+    for never in _NEVER_IN_UTF8:
+        if never in raw:
             return False
-        if (previous == 0xE0 and byte < 0xA0) or (previous == 0xED and byte > 0x9F):
-            return False
-        if (previous == 0xF0 and byte < 0x90) or (previous == 0xF4 and byte > 0x8F):
-            return False
-        previous = byte
+    for lead, least, most in _SECOND_BYTES:
+        at = raw.find(lead)
+        while at >= 0:
+            if not least <= raw[at + 1] <= most:
+                return False
+            at = raw.find(lead, at + 1)
     return True
 
 
