@@ -16,7 +16,7 @@ from device.protocol.limits import SERIAL_PAYLOAD_BYTES_MAX
 MAGIC = b"\xfb\x01"
 HEADER_BYTES = 4
 TRAILER_BYTES = 4
-PARTIAL_FOR_MS_MAX = 200
+SILENCE_MS_MAX = 200
 
 
 def frame(payload: bytes) -> bytes:
@@ -32,14 +32,13 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._partial_since_ms = 0
+        self._fed_at_ms = 0
         self.dropped_bytes = 0
 
     def feed(self, data: bytes, now_ms: int) -> "list[bytes]":
         """The payloads that are complete now. `now_ms` is monotonic."""
         self.expire(now_ms)
-        if not self._buffer:
-            self._partial_since_ms = now_ms
+        self._fed_at_ms = now_ms
         self._buffer += data
         found: list[bytes] = []
         while self._buffer:
@@ -48,12 +47,11 @@ class FrameReader:
                 break
             if payload:
                 found.append(payload)
-                self._partial_since_ms = now_ms
         return found
 
     def expire(self, now_ms: int) -> None:
-        """Drop a frame that has stood unfinished for too long."""
-        if self._buffer and now_ms - self._partial_since_ms > PARTIAL_FOR_MS_MAX:
+        """Drop an unfinished frame when its sender has fallen silent; a slow line is not silent."""
+        if self._buffer and now_ms - self._fed_at_ms > SILENCE_MS_MAX:
             self._drop(len(self._buffer))
 
     def _take(self) -> "bytes | None":
