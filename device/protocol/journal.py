@@ -35,6 +35,7 @@ from device.protocol.shape import (
     integer,
     maybe,
     one_of,
+    or_empty,
 )
 
 TYPE_CHECKING = False
@@ -63,7 +64,7 @@ BODIES = {
         ("slot", one_of("a", "b")),
         ("clean", boolean),
         ("torn_bytes", COUNT),
-        ("torn_sha256", free_text(0, 64)),
+        ("torn_sha256", or_empty(SHA256)),
         ("counter", COUNT),
     ),
     "PLAY_START": _PLAY + (("catalog_epoch", COUNT),),

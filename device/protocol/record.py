@@ -82,11 +82,7 @@ class Document(Record):
 
         Raises MalformedError: `DOCUMENT_TOO_LARGE`, `DOCUMENT_VERSION`, `DOCUMENT_MALFORMED` naming the field.
         """
-        value = loads(payload, cls.BYTES_MAX)
-        version = value.pop("v", None)
-        if version != VERSION or version is True:
-            raise MalformedError("DOCUMENT_VERSION", f"{cls.__name__} of version {version!r}, known is {VERSION}")
-        return cls.from_plain(value, cls.__name__)
+        return cls.from_plain(versioned(payload, cls.BYTES_MAX, cls.__name__), cls.__name__)
 
     def encode(self) -> bytes:
         """The canonical bytes; raises MalformedError where a field breaks the shape: nothing unsound is ever signed."""
@@ -97,6 +93,15 @@ class Document(Record):
         if len(raw) > self.BYTES_MAX:
             raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {self.BYTES_MAX}")
         return raw
+
+
+def versioned(payload: bytes, bytes_max: int, where: str) -> "dict[str, Any]":
+    """The object in a document's bytes, without the version, which is ours (SPEC 2.4)."""
+    value = loads(payload, bytes_max)
+    version = value.pop("v", None)
+    if version != VERSION or version is True:
+        raise MalformedError("DOCUMENT_VERSION", f"{where} of version {version!r}, known is {VERSION}")
+    return value
 
 
 def fields_of(value: "Any", shape: "Any", where: str) -> "dict[str, Any]":
@@ -118,6 +123,8 @@ def to_plain(value: "Any") -> "Any":
     """Records into objects, tuples into arrays, all the way down."""
     if isinstance(value, Record):
         return value.plain()
+    if isinstance(value, dict):
+        return {name: to_plain(item) for name, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     return value

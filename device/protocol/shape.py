@@ -73,16 +73,30 @@ def word(alphabet: str, least: int, most: int) -> "Check":
     """Text of the given characters only."""
 
     def check(value: "Any", where: str) -> str:
-        if not isinstance(value, str) or not least <= len(value) <= most or not all([c in alphabet for c in value]):
+        if not isinstance(value, str) or not least <= len(value) <= most or not consists_of(value, alphabet):
             raise MalformedError("DOCUMENT_MALFORMED", f"{where} must be {least} to {most} characters of {alphabet}")
         return value
 
     return check
 
 
+def consists_of(text: str, alphabet: str) -> bool:
+    """Whether every character is of the alphabet: what it strips to nothing, and at the speed of the interpreter."""
+    return not text.strip(alphabet)
+
+
 def hexadecimal(size: int) -> "Check":
     """Lower-case hexadecimal of `size` bytes."""
     return word(_LOWER_HEX, 2 * size, 2 * size)
+
+
+def or_empty(check: "Check") -> "Check":
+    """The check, or the empty text."""
+
+    def checked(value: "Any", where: str) -> "Any":
+        return value if value == "" else check(value, where)
+
+    return checked
 
 
 def maybe(check: "Check") -> "Check":
@@ -147,7 +161,7 @@ def _box(value: "Any", where: str) -> str:
 
 def is_box(text: str) -> bool:
     """SPEC 4.3."""
-    return text.startswith("KTV-") and 8 <= len(text) <= 36 and all([c in _DIGITS + _UPPER for c in text[4:]])
+    return text.startswith("KTV-") and 8 <= len(text) <= 36 and consists_of(text[4:], _DIGITS + _UPPER)
 
 
 def _room(value: "Any", where: str) -> str:
@@ -182,10 +196,18 @@ def _notice_number(value: "Any", where: str) -> str:
 def _version_number(value: "Any", where: str) -> str:
     """`MAJOR.MINOR.PATCH`, each without leading zero (SPEC 13.1)."""
     parts = value.split(".") if isinstance(value, str) and len(value) <= 32 else []
-    plain = [part for part in parts if part and all([c in _DIGITS for c in part]) and (part == "0" or part[0] != "0")]
+    plain = [part for part in parts if part and consists_of(part, _DIGITS) and (part == "0" or part[0] != "0")]
     if len(parts) != 3 or len(plain) != 3:
         raise MalformedError("DOCUMENT_MALFORMED", f"{where} must have the form MAJOR.MINOR.PATCH (SPEC 13.1)")
     return str(value)
+
+
+def _path(value: "Any", where: str) -> str:
+    """A target's path: below its folder, whatever a reader does with it (SPEC 8.1)."""
+    path: str = _PATH_WORD(value, where)
+    if any([part in ("", ".", "..") for part in path.split("/")]):
+        raise MalformedError("DOCUMENT_MALFORMED", f"{where} must not leave its folder")
+    return path
 
 
 REGION = _region
@@ -205,5 +227,6 @@ PERSON = word(_LOWER + _DIGITS + ".-", 1, 32)
 SONG = word(_UPPER + _LOWER + _DIGITS + "_-", 1, 20)
 CODE = word(_UPPER + _DIGITS + "_", 0, 40)
 NAME = word(_LOWER + _DIGITS + "-", 1, 40)
-PATH = word(_LOWER + _UPPER + _DIGITS + "._-/", 1, 200)
+PATH = _path
+_PATH_WORD = word(_LOWER + _UPPER + _DIGITS + "._-/", 1, 200)
 BASE64 = word(_UPPER + _LOWER + _DIGITS + "+/=", 4, 131_072)

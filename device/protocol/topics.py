@@ -1,5 +1,7 @@
 """MQTT topics (SPEC 11). The box's name is a level of every topic, so that the broker can fence each box in."""
 
+from device.protocol.shape import is_box
+
 UP_KINDS = ("journal", "report", "receipt")
 DOWN_KINDS = ("order", "notice", "lease", "ack", "rollout", "look")
 ALL_KINDS = ("order", "notice", "look")
@@ -31,7 +33,7 @@ def subscriptions(box: str) -> "list[str]":
 def parse_up(topic: str) -> "tuple[str, str] | None":
     """Box and kind of an upward topic; None for any other."""
     parts = topic.split("/")
-    if len(parts) != 4 or parts[:2] != ["v1", "up"] or parts[3] not in UP_KINDS:
+    if len(parts) != 4 or parts[:2] != ["v1", "up"] or not is_box(parts[2]) or parts[3] not in UP_KINDS:
         return None
     return parts[2], parts[3]
 

@@ -7,7 +7,18 @@ from device.protocol.catalog import ContentFile
 from device.protocol.errors import MalformedError
 from device.protocol.limits import BOOT_ATTEMPTS, MANIFEST_BYTES_MAX
 from device.protocol.record import Document, Record
-from device.protocol.shape import BOX, INSTANT, NAME, TEXT, VERSION_NUMBER, free_text, integer, one_of, record
+from device.protocol.shape import (
+    BOX,
+    INSTANT,
+    NAME,
+    TEXT,
+    VERSION_NUMBER,
+    consists_of,
+    free_text,
+    integer,
+    one_of,
+    record,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,14 +103,9 @@ def decode_boot_block(block: bytes) -> "BootState | None":
     body = bytes(block[4:])
     if len(block) != BOOT_BLOCK_BYTES or struct.unpack(">I", bytes(block[:4]))[0] != binascii.crc32(body):
         return None
-    fields: dict[str, Any] = {}
-    for line in body.split(b"\x00"):
-        name, _, value = line.partition(b"=")
-        if value:
-            fields[name.decode()] = value.decode() if name == b"order" else _number(value)
     try:
-        return BootState.from_plain(fields, "boot state")
-    except MalformedError:
+        return BootState.from_plain(_boot_fields(body), "boot state")
+    except (MalformedError, UnicodeError):
         return None
 
 
@@ -118,5 +124,16 @@ def next_boot(state: BootState) -> "tuple[str, BootState] | None":
     return None
 
 
-def _number(value: bytes) -> int:
-    return int(value) if value.isdigit() and len(value) <= 15 else -1
+def _boot_fields(body: bytes) -> "dict[str, Any]":
+    """The lines of a block, in whatever order its writer puts them."""
+    fields: dict[str, Any] = {}
+    for line in [line for line in body.split(b"\x00") if line]:
+        name, _, value = line.decode().partition("=")
+        if name in fields:
+            raise MalformedError("DOCUMENT_MALFORMED", f"boot state: {name} stands twice")
+        fields[name] = value if name == "order" else _number(value)
+    return fields
+
+
+def _number(text: str) -> int:
+    return int(text) if consists_of(text, "0123456789") and 1 <= len(text) <= 15 else -1

@@ -1,6 +1,6 @@
 """What goes between box and fleet server about the journal and the box's state (SPEC 10)."""
 
-from device.protocol.codec import dumps, loads
+from device.protocol.codec import dumps
 from device.protocol.envelope import Envelope, envelope_from_plain
 from device.protocol.errors import MalformedError
 from device.protocol.limits import (
@@ -11,13 +11,14 @@ from device.protocol.limits import (
     NOTICES_MAX,
     PLAYS_OPEN_MAX,
 )
-from device.protocol.record import VERSION, Document, Record, fields_of
+from device.protocol.record import VERSION, Document, Record, fields_of, versioned
 from device.protocol.shape import (
     BOX,
     CODE,
     COUNT,
     INSTANT,
     NAME,
+    NONCE,
     NOTICE_NUMBER,
     ORDER_NUMBER,
     SHA256,
@@ -27,8 +28,8 @@ from device.protocol.shape import (
     integer,
     maybe,
     one_of,
+    or_empty,
     record,
-    word,
 )
 
 TYPE_CHECKING = False
@@ -39,9 +40,10 @@ BOX_STATES = ("unclaimed", "in-service", "locked", "closed", "expired", "failed"
 
 
 def _entry_text(value: "Any", where: str) -> bytes:
-    if not isinstance(value, str) or not 1 <= len(value) <= ENTRY_BYTES_MAX:
+    raw = value.encode() if isinstance(value, str) else b""
+    if not 1 <= len(raw) <= ENTRY_BYTES_MAX:
         raise MalformedError("DOCUMENT_MALFORMED", f"{where} must be the text of an entry")
-    return value.encode()
+    return raw
 
 
 _BATCH_SHAPE = (
@@ -71,10 +73,7 @@ class Batch:
     @classmethod
     def decode(cls, raw: bytes) -> "Batch":
         """Raises MalformedError."""
-        value = loads(raw, BATCH_BYTES_MAX)
-        if value.pop("v", None) != VERSION:
-            raise MalformedError("DOCUMENT_VERSION", "batch")
-        fields = fields_of(value, _BATCH_SHAPE, "Batch")
+        fields = fields_of(versioned(raw, BATCH_BYTES_MAX, "Batch"), _BATCH_SHAPE, "Batch")
         return cls(fields["box"], fields["epoch"], fields["from"], fields["entries"], fields["checkpoint"])
 
     def encode(self) -> bytes:
@@ -88,7 +87,7 @@ class Batch:
             "checkpoint": self.checkpoint.plain(),
         }
         raw = dumps(value)
-        if len(raw) > BATCH_BYTES_MAX or len(self.entries) > BATCH_ENTRIES_MAX:
+        if len(raw) > BATCH_BYTES_MAX or not 1 <= len(self.entries) <= BATCH_ENTRIES_MAX:
             raise MalformedError("DOCUMENT_TOO_LARGE", f"batch of {len(raw)} bytes, {len(self.entries)} entries")
         return raw
 
@@ -168,7 +167,7 @@ class Report(Document):
 
     SHAPE = (
         ("box", BOX),
-        ("venue", lambda value, where: value if value == "" else VENUE(value, where)),
+        ("venue", or_empty(VENUE)),
         ("at_ms", maybe(INSTANT)),
         ("tq", one_of("signed", "held", "none")),
         ("boot", COUNT),
@@ -179,7 +178,7 @@ class Report(Document):
         ("catalog_epoch", COUNT),
         ("policy_epoch", COUNT),
         ("lease", COUNT),
-        ("nonce", word("0123456789abcdef", 0, 32)),
+        ("nonce", or_empty(NONCE)),
         ("journal", record(JournalState)),
         ("notices", array(NOTICE_NUMBER, NOTICES_MAX)),
         ("update", maybe(record(UpdateState))),
