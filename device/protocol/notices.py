@@ -11,7 +11,7 @@ from device.protocol.shape import INSTANT, NOTICE_NUMBER, PERSON, REGION, TEXT, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self
 
     from device.protocol.keys import Verify
     from device.protocol.policy import AuthorityPolicy
@@ -42,10 +42,12 @@ class Notice(Document):
         ("show_until_ms", INSTANT),
     )
 
-    def plain(self) -> "dict[str, Any]":
-        found = {name: getattr(self, name) for name, _ in self.SHAPE}
-        found["scope"] = self.scope.plain()
-        return found
+    @classmethod
+    def from_plain(cls, value: "Any", where: str) -> "Self":
+        notice = super().from_plain(value, where)
+        if notice.show_until_ms <= notice.issued_at_ms:
+            raise MalformedError("DOCUMENT_MALFORMED", f"{where}.show_until_ms is not after its issue")
+        return notice
 
 
 class AcceptedNotice:
@@ -62,8 +64,7 @@ def accept_notice(raw: bytes, policy: "AuthorityPolicy", verify: "Verify", regio
     Raises ProtocolError with the code of the first rule that fails.
     """
     envelope = parse_envelope(raw, "notice")
-    keyids = verified_keyids(envelope, policy.officers_keys(), verify)
-    persons = [person for person in [policy.person_of(keyid) for keyid in keyids] if person is not None]
+    persons = policy.persons_of(verified_keyids(envelope, policy.officers_keys(), verify))
     try:
         notice = Notice.decode(envelope.payload)
     except ProtocolError as error:

@@ -8,7 +8,7 @@ and place, (8) to (10), is asked there.
 from device.protocol.envelope import parse_envelope, verified_keyids
 from device.protocol.errors import MalformedError, ProtocolError, RejectedError
 from device.protocol.limits import ENDS_MAX, GRACE_S_MAX, ORDER_ACCEPTED_FOR_MS, TARGETS_MAX, VENUES_MAX
-from device.protocol.record import Document, Record, fields_of
+from device.protocol.record import Document, Record, fields_of, to_plain
 from device.protocol.regions import contains, level
 from device.protocol.shape import (
     INSTANT,
@@ -23,6 +23,7 @@ from device.protocol.shape import (
     integer,
     maybe,
     one_of,
+    or_empty,
     record,
     word,
 )
@@ -51,18 +52,13 @@ class Target(Record):
     )
 
 
-class Scope:
+class Scope(Record):
     """Whom a document is for: a list of venues, or everybody in a region. One of the two is empty."""
 
-    def __init__(self, venues: "tuple[str, ...]", region: str) -> None:
-        self.venues = venues
-        self.region = region
+    venues: "tuple[str, ...]"
+    region: str
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scope) and (self.venues, self.region) == (other.venues, other.region)
-
-    def __hash__(self) -> int:
-        return hash((self.venues, self.region))
+    SHAPE = (("venues", distinct(VENUE, VENUES_MAX)), ("region", or_empty(REGION)))
 
     def names(self, venue: str, region: str) -> bool:
         """Whether the venue, which lies in `region` today, is meant."""
@@ -77,8 +73,8 @@ def scope(value: "Any", where: str) -> Scope:
     if isinstance(value, Scope):
         value = value.plain()
     if isinstance(value, dict) and "region" in value:
-        return Scope((), fields_of(value, (("region", REGION),), where)["region"])
-    return Scope(fields_of(value, (("venues", distinct(VENUE, VENUES_MAX, 1)),), where)["venues"], "")
+        return Scope(venues=(), **fields_of(value, (("region", REGION),), where))
+    return Scope(region="", **fields_of(value, (("venues", distinct(VENUE, VENUES_MAX, 1)),), where))
 
 
 _COMMON_SHAPE = (
@@ -101,6 +97,7 @@ _SHAPES = {
     RESUME: _ENDING_SHAPE,
     LIFT: _ENDING_SHAPE,
 }
+_UNUSED = {"ends_at_ms": None, "grace_s": 0, "targets": (), "ends": ()}
 
 
 class Order(Document):
@@ -122,14 +119,15 @@ class Order(Document):
     targets: "tuple[Target, ...]" = ()
     ends: "tuple[str, ...]" = ()
 
-    SHAPE = _COMMON_SHAPE
+    SHAPE = _COMMON_SHAPE + (
+        ("ends_at_ms", maybe(INSTANT)),
+        ("grace_s", integer(0, GRACE_S_MAX)),
+        ("targets", array(record(Target), TARGETS_MAX)),
+        ("ends", distinct(ORDER_NUMBER, ENDS_MAX)),
+    )
 
     def __init__(self, **fields: "Any") -> None:
-        self.ends_at_ms = fields.pop("ends_at_ms", None)
-        self.grace_s = fields.pop("grace_s", 0)
-        self.targets = fields.pop("targets", ())
-        self.ends = fields.pop("ends", ())
-        super().__init__(**fields)
+        super().__init__(**(_UNUSED | fields))
 
     @classmethod
     def from_plain(cls, value: "Any", where: str) -> "Self":
@@ -145,16 +143,8 @@ class Order(Document):
         return order
 
     def plain(self) -> "dict[str, Any]":
-        found: dict[str, Any] = {}
-        for name, _ in _SHAPES[self.kind]:
-            value = getattr(self, name)
-            if name == "scope":
-                found[name] = value.plain()
-            elif name == "targets":
-                found[name] = [target.plain() for target in value]
-            else:
-                found[name] = list(value) if isinstance(value, tuple) else value
-        return found
+        shape = _SHAPES.get(self.kind, _COMMON_SHAPE)
+        return {name: to_plain(getattr(self, name)) for name, _ in shape}
 
 
 class AcceptedOrder:
@@ -182,6 +172,7 @@ def accept_order(raw: bytes, policy: "AuthorityPolicy", verify: "Verify", region
     envelope = parse_envelope(raw, "order")
     persons = signers_of(envelope, policy, verify)
     order = decode_order(envelope.payload)
+    # SPEC 6.2 (4).
     if order.drafted_by not in [person.person for person in persons]:
         raise RejectedError("ORDER_DRAFTER", f"drafted by {order.drafted_by}, who has not signed")
     require_entitled(persons, order.kind, order.authority, "ORDER")
@@ -191,22 +182,13 @@ def accept_order(raw: bytes, policy: "AuthorityPolicy", verify: "Verify", region
 
 def signers_of(envelope: "Envelope", policy: "AuthorityPolicy", verify: "Verify") -> "list[Person]":
     """SPEC 6.2 (2): at least two different persons; how many keys a person has gives no more voices."""
-    keyids = verified_keyids(envelope, policy.officers_keys(), verify)
-    persons: list[Person] = []
-    for keyid in keyids:
-        person = policy.person_of(keyid)
-        if person is not None and person not in persons:
-            persons.append(person)
+    keys = policy.officers_keys()
+    persons = policy.persons_of(verified_keyids(envelope, keys, verify))
     if len(persons) < PERSONS_MIN:
-        if len(envelope.signatures) >= PERSONS_MIN and len(_known_signatures(envelope, policy)) >= PERSONS_MIN:
+        if len([signature for signature in envelope.signatures if signature.keyid in keys]) >= PERSONS_MIN:
             raise RejectedError("ORDER_SAME_PERSON", f"all signatures are of {persons[0].person}")
         raise RejectedError("ORDER_THRESHOLD", f"{len(persons)} of {PERSONS_MIN} persons have signed")
     return persons
-
-
-def _known_signatures(envelope: "Envelope", policy: "AuthorityPolicy") -> "list[str]":
-    known = policy.officers_keys()
-    return [signature.keyid for signature in envelope.signatures if signature.keyid in known]
 
 
 def decode_order(payload: bytes) -> Order:
@@ -222,6 +204,7 @@ def require_entitled(persons: "list[Person]", kind: str, authority: str, subject
     for person in persons:
         if kind not in person.may:
             raise RejectedError(f"{subject}_NOT_ENTITLED", f"{person.person} may not sign {kind}")
+    for person in persons:
         if not contains(person.region, authority):
             raise RejectedError(f"{subject}_REGION", f"{person.person} of {person.region} cannot act for {authority}")
 

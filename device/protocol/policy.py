@@ -24,6 +24,7 @@ from device.protocol.shape import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, Self
 
 KINDS = ("stop", "resume", "ban", "lift", "notice")
@@ -107,13 +108,14 @@ class AuthorityPolicy(Document):
 
     @classmethod
     def from_plain(cls, value: "Any", where: str) -> "Self":
-        """Raises MalformedError also where a person stands twice or two persons share a key (SPEC 5.3)."""
+        """Raises MalformedError also where a person, key or level stands twice (SPEC 5.3): one would hide the other."""
         policy = super().from_plain(value, where)
-        names = [person.person for person in policy.persons]
         keyids = [key.keyid for person in policy.persons for key in person.keys]
         keyids.extend([service.key.keyid for service in policy.services])
-        if len(set(names)) != len(names) or len(set(keyids)) != len(keyids):
-            raise MalformedError("DOCUMENT_MALFORMED", f"{where} names a person or a key twice")
+        names = [person.person for person in policy.persons]
+        for found in (names, keyids, [limit.level for limit in policy.limits]):
+            if len(set(found)) != len(found):
+                raise MalformedError("DOCUMENT_MALFORMED", f"{where} names a person, a key or a level twice")
         return policy
 
     def officers_keys(self) -> "dict[str, Key]":
@@ -121,10 +123,15 @@ class AuthorityPolicy(Document):
         return {key.keyid: key for person in self.persons for key in person.keys}
 
     def person_of(self, keyid: str) -> "Person | None":
-        for person in self.persons:
-            if any([key.keyid == keyid for key in person.keys]):
-                return person
+        """Whose key this is, if it is an officer's."""
+        for person in self.persons_of([keyid]):
+            return person
         return None
+
+    def persons_of(self, keyids: "Iterable[str]") -> "list[Person]":
+        """The officers whose keys these are, each once, in the policy's order."""
+        wanted = set(keyids)
+        return [person for person in self.persons if any([key.keyid in wanted for key in person.keys])]
 
     def service_keys(self, use: str) -> "list[Key]":
         return [service.key for service in self.services if service.use == use]
