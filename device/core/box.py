@@ -1,0 +1,122 @@
+"""The box: one event in, what is to be done out, in order.
+
+    box = Box("KTV-0001", verify=p256.verify, find_song=catalog.find, head_at=journal.head_at)
+    for effect in box.handle(PlayRequested(request="r1", room="K1", song="000482", kind="guest"), now):
+        runtime.perform(effect)          # Append, then Reply 201: always in this order
+
+Only dispatch stands here; each noun has its module. No input, no output, no time but `now`, no chance but the
+seed of `Started`: the same events always give the same bytes, on CPython and MicroPython alike.
+"""
+
+from device.core import (
+    claim,
+    content,
+    events,
+    lease,
+    notices,
+    orders,
+    report,
+    requests,
+    seal,
+    session,
+    start,
+    tick,
+    update,
+    watermark,
+)
+from device.core.memory import Memory
+from device.core.turn import Turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from device.core.effects import Effect
+    from device.core.events import Event, Now
+    from device.protocol.catalog import SongRecord
+    from device.protocol.keys import Verify
+    from device.protocol.policy import AuthorityPolicy
+
+HANDLERS: "dict[Any, Callable[[Turn, Any], None]]" = {
+    events.Started: start.started,
+    events.Stopping: start.stopping,
+    events.JournalFailed: start.journal_failed,
+    events.JournalRecovered: start.journal_recovered,
+    events.Tick: tick.ticked,
+    events.PlayRequested: requests.play_requested,
+    events.PlayEnded: requests.play_ended,
+    events.OrderReceived: orders.order_received,
+    events.NoticeReceived: notices.notice_received,
+    events.NoticeSeen: notices.notice_seen,
+    events.LeaseReceived: lease.lease_received,
+    events.AckReceived: watermark.ack_received,
+    events.RolloutReceived: update.rollout_received,
+    events.UpdateAdvanced: update.update_advanced,
+    events.LookReceived: content.look_received,
+    events.PolicyLoaded: content.policy_loaded,
+    events.CatalogLoaded: content.catalog_loaded,
+    events.ContentRejected: content.content_rejected,
+    events.Connected: session.connected,
+    events.Disconnected: session.disconnected,
+    events.SealChanged: seal.seal_changed,
+    events.Claimed: claim.claimed,
+}
+
+
+class Box:
+    """One box between two losses of power."""
+
+    def __init__(
+        self,
+        box: str,
+        verify: "Verify",
+        find_song: "Callable[[str], SongRecord | None]",
+        head_at: "Callable[[int], bytes | None]",
+    ) -> None:
+        """find_song answers from the catalog last loaded, head_at from the durable journal (None: never that size)."""
+        self._memory = Memory(box, verify, find_song, head_at)
+
+    def handle(self, event: "Event", now: "Now") -> "list[Effect]":
+        """Decide; the effects are to be performed in their order."""
+        turn = Turn(self._memory, now)
+        if not self._memory.is_started and not isinstance(event, events.Started):
+            # Nothing is known yet, so nothing is decided; the LAN may be up before the journal.
+            turn.refuse(getattr(event, "request", ""), 503, "JOURNAL_UNAVAILABLE")
+            return turn.effects
+        HANDLERS[type(event)](turn, event)
+        self._memory = turn.memory
+        report.follow(turn)
+        return turn.effects
+
+    def state_body(self, now: "Now") -> "dict[str, Any]":
+        """The answer to `GET /v1/state`."""
+        return report.state_body(Turn(self._memory, now))
+
+    def state_brief(self, now: "Now") -> "dict[str, Any]":
+        """The same within one frame of the serial line."""
+        return report.state_brief(Turn(self._memory, now))
+
+    def trusted_ms(self, now: "Now") -> int | None:
+        """Trusted time (SPEC 7.3)."""
+        return self._memory.clock.trusted_ms(now)
+
+    @property
+    def boot(self) -> int:
+        """The number of this boot, for checkpoints."""
+        return self._memory.journal.boot
+
+    @property
+    def counter(self) -> int:
+        """The hardware counter as read at this start, for checkpoints."""
+        return self._memory.counter
+
+    @property
+    def watermark(self) -> int:
+        """Entries of this epoch that the fleet has acknowledged."""
+        return self._memory.journal.watermark
+
+    @property
+    def policy(self) -> "AuthorityPolicy | None":
+        """The authority policy in use."""
+        return self._memory.content.policy

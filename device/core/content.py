@@ -1,0 +1,93 @@
+"""Signed content in use: the authority policy and the catalog (SPEC 5.3, 8.1).
+
+TUF has vouched for both before they come here. What is asked here is that none is older than what the box had:
+an old one may be genuine, and put back by hand. A catalog below the known epoch answers for no song.
+"""
+
+from device.core.effects import LookForTargets
+from device.core.plays import Rule
+from device.protocol.errors import ProtocolError
+from device.protocol.policy import AuthorityPolicy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.core.events import CatalogLoaded, ContentRejected, LookReceived, PolicyLoaded
+    from device.core.turn import Turn
+    from device.protocol.catalog import SongRecord
+
+RULES_MAX = 8  # rules of counting remembered; a play lasts minutes, a policy months
+ACCEPTED, REJECTED = "accepted", "rejected"
+
+
+class Content:
+    """Epochs that the box has had, and what is loaded now."""
+
+    def __init__(self) -> None:
+        self.policy: AuthorityPolicy | None = None
+        self.policy_epoch = 0
+        self.catalog_epoch = 0
+        self.catalog_entries = 0
+        self.rules: list[Rule] = []
+
+    def set_rule(self, rule: Rule) -> None:
+        self.rules = (self.rules + [rule])[-RULES_MAX:]
+
+
+def policy_loaded(turn: "Turn", event: "PolicyLoaded") -> None:
+    """Use this policy, unless it is older than the one the box had."""
+    content = turn.memory.content
+    try:
+        policy = AuthorityPolicy.decode(event.raw)
+    except ProtocolError as error:
+        _reject(turn, "POLICY", 0, error.code)
+        return
+    if policy.epoch < content.policy_epoch:
+        _reject(turn, "POLICY", policy.epoch, "POLICY_ROLLBACK")
+        return
+    content.policy = policy
+    if policy.epoch == content.policy_epoch:
+        return
+    content.policy_epoch = policy.epoch
+    place = turn.memory.journal.position
+    rule = Rule(epoch=place.epoch, seq=place.size, policy_epoch=policy.epoch, cut_song_s=policy.rules.cut_song_s)
+    content.set_rule(rule)
+    turn.append("POLICY", {"epoch": policy.epoch, "result": ACCEPTED, "code": ""})
+    turn.save()
+
+
+def catalog_loaded(turn: "Turn", event: "CatalogLoaded") -> None:
+    """Answer from this catalog, unless it is older than the one the box had."""
+    content = turn.memory.content
+    if event.epoch < content.catalog_epoch:
+        content.catalog_entries = 0
+        _reject(turn, "CATALOG", event.epoch, "CATALOG_ROLLBACK")
+        return
+    content.catalog_entries = event.entries
+    if event.epoch == content.catalog_epoch:
+        return
+    content.catalog_epoch = event.epoch
+    turn.append("CATALOG", {"epoch": event.epoch, "result": ACCEPTED, "code": ""})
+    turn.save()
+
+
+def content_rejected(turn: "Turn", event: "ContentRejected") -> None:
+    """Something new was fetched and is not right; what is in use stays."""
+    _reject(turn, "CATALOG" if event.what == "catalog" else "POLICY", event.epoch, event.code)
+
+
+def look_received(turn: "Turn", _event: "LookReceived") -> None:
+    """Anyone may ring the bell; TUF decides what comes of it."""
+    turn.do(LookForTargets())
+
+
+def find_song(turn: "Turn", song: str) -> "SongRecord | None":
+    """The song in the catalog in use; None with no catalog, or one that was put back."""
+    memory = turn.memory
+    return memory.find_song(song) if memory.content.catalog_entries else None
+
+
+def _reject(turn: "Turn", kind: str, epoch: int, code: str) -> None:
+    refusals = turn.memory.refusals
+    refusals.count(code)
+    if refusals.of_documents.take(turn.now.mono_ms):
+        turn.append(kind, {"epoch": epoch, "result": REJECTED, "code": code})

@@ -1,0 +1,48 @@
+"""A state record that cannot be trusted: unreadable, lost, or put back from an old disk (SPEC 6.6).
+
+What stood in it is not known: there may have been holds. So nothing opens: plays are refused with
+`BOX_RESTRICTED` until
+
+1. a lease has come since, which proves contact with the fleet, and
+2. CONTACT_FOR_MS have passed since that lease, in which the fleet sends again every order that the box's
+   reports miss (SPEC 10.5).
+
+The hardware counter is raised once in every boot, after the record is saved. A record that says another
+count than this one or the one before was not the last to be saved.
+"""
+
+from device.protocol.limits import REPORT_EVERY_S
+
+CONTACT_FOR_MS = REPORT_EVERY_S * 1000
+
+
+class Damage:
+    """Whether the box is restricted, and since when it has had contact (monotonic milliseconds)."""
+
+    def __init__(self) -> None:
+        self.is_restricted = False
+        self._contact_ms: int | None = None
+
+    def found(self) -> None:
+        self.is_restricted = True
+        self._contact_ms = None
+
+    def contacted(self, mono_ms: int) -> None:
+        """A lease came (rule 1); a second one does not begin the wait anew."""
+        if self._contact_ms is None:
+            self._contact_ms = mono_ms
+
+    def heal(self, mono_ms: int) -> bool:
+        """Whether the restriction ends now (rule 2)."""
+        if not self.is_restricted or self._contact_ms is None or mono_ms - self._contact_ms < CONTACT_FOR_MS:
+            return False
+        self.is_restricted = False
+        return True
+
+
+def is_put_back(counter_then: int, counter_now: int) -> bool:
+    """Whether the record that says `counter_then` was not saved in the boot before this one.
+
+    Equal: the power went between the record and the counter.
+    """
+    return counter_now not in (counter_then, counter_then + 1)

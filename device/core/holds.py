@@ -1,0 +1,216 @@
+"""Holds: what keeps a venue stopped and songs banned (SPEC 6.3).
+
+A stop adds a hold on the venue, a ban one on its targets. A resume names the stops that it ends, a lift the
+bans; neither ends the other's, since an officer may be entitled to one alone. There is no "unlock": a
+replayed resume ends holds that ended long ago, and changes nothing.
+
+1. A hold is known by its order number; the same again changes nothing.
+2. Only an authority of the hold's level or above ends it.
+3. An ending may overtake its hold: it is remembered, and the hold then never comes into force.
+4. A hold with an end time ends by itself, by signed time only.
+5. Memory is bounded. Above a bound the order is rejected and nothing is changed. An ending is forgotten when
+   the order it ends would be too old to be accepted.
+
+Pure: orders come here verified and addressed (`orders.py`). Instants are trusted milliseconds of quality
+`signed`; None stands for any lesser time, and with it no hold ends.
+"""
+
+from device.core.facts import Fact
+from device.protocol.catalog import NO_FILE, file_key, text_key
+from device.protocol.errors import RejectedError
+from device.protocol.limits import ENDINGS_MAX, HOLDS_MAX, ORDER_ACCEPTED_FOR_MS
+from device.protocol.orders import BAN, LIFT, RESUME, STOP
+from device.protocol.regions import level
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from device.protocol.catalog import SongRecord
+    from device.protocol.orders import Order
+
+ENDS = {RESUME: STOP, LIFT: BAN}  # kind of order -> kind of hold that it ends
+
+_LOWER_HEX = "0123456789abcdef"
+
+
+class Hold(Fact):
+    """One reason to be stopped, with what the venue may read of it.
+
+    document: number of the paper. targets: of a ban, each `by:id`. ends_at_ms: None lasts until it is ended.
+    """
+
+    order: str
+    kind: str
+    authority: str
+    document: str
+    text_zh: str
+    text_en: str
+    issued_at_ms: int
+    ends_at_ms: "int | None"
+    targets: "list[str]"
+    FIELDS = (
+        "order",
+        "kind",
+        "authority",
+        "document",
+        "text_zh",
+        "text_en",
+        "issued_at_ms",
+        "ends_at_ms",
+        "targets",
+    )
+
+    def is_in_force(self, now_ms: int | None) -> bool:
+        """Rule 4."""
+        return self.ends_at_ms is None or now_ms is None or now_ms < self.ends_at_ms
+
+
+class Ending(Fact):
+    """A resume or lift that names an order: of what level, and when it came or was issued, the later."""
+
+    kind: str
+    order: str
+    level: int
+    at_ms: int
+    FIELDS = ("kind", "order", "level", "at_ms")
+
+
+def hold_of(order: "Order") -> Hold:
+    """The hold that a stop or ban adds."""
+    return Hold(
+        order=order.order,
+        kind=order.kind,
+        authority=order.authority,
+        document=order.document,
+        text_zh=order.text_zh,
+        text_en=order.text_en,
+        issued_at_ms=order.issued_at_ms,
+        ends_at_ms=order.ends_at_ms,
+        targets=[f"{target.by}:{target.id}" for target in order.targets],
+    )
+
+
+class Holds:
+    """The holds of one box, and the endings that may still meet their hold."""
+
+    def __init__(self) -> None:
+        self._holds: dict[str, Hold] = {}
+        self._endings: dict[tuple[str, str], Ending] = {}
+        self._banned: dict[bytes, list[Hold]] = {}
+
+    def add(self, hold: Hold) -> bool:
+        """Bring a hold into force; False if it is known or was ended before it came (rules 1, 3).
+
+        Raises RejectedError `ORDER_TOO_MANY`.
+        """
+        if hold.order in self._holds or self._is_ended(hold):
+            return False
+        if len(self._holds) >= HOLDS_MAX:
+            raise RejectedError("ORDER_TOO_MANY", f"{HOLDS_MAX} holds stand already")
+        self._holds[hold.order] = hold
+        for key in _target_keys(hold):
+            self._banned.setdefault(key, []).append(hold)
+        return True
+
+    def end(self, kind: str, orders: "Iterable[str]", authority: str, at_ms: int) -> "list[str]":
+        """End the named holds of a kind as `authority`; returns those that it ended.
+
+        Raises RejectedError `ORDER_TOO_MANY` before anything is changed.
+        """
+        named = [(kind, order) for order in orders]
+        new = [key for key in named if key not in self._endings]
+        if len(self._endings) + len(new) > ENDINGS_MAX:
+            raise RejectedError("ORDER_TOO_MANY", f"{ENDINGS_MAX} endings are remembered already")
+        ended = []
+        for key in named:
+            self.remember(Ending(kind=kind, order=key[1], level=level(authority), at_ms=at_ms))
+            hold = self._holds.get(key[1])
+            # Rule 2 is asked of what is remembered: being early gives a county no more power.
+            if hold is not None and self._is_ended(hold):
+                self._drop(hold)
+                ended.append(hold.order)
+        return ended
+
+    def remember(self, ending: Ending) -> None:
+        """Keep the highest level and the latest instant of all endings of one order."""
+        key = (ending.kind, ending.order)
+        known = self._endings.get(key, ending)
+        self._endings[key] = Ending(
+            kind=ending.kind,
+            order=ending.order,
+            level=min(ending.level, known.level),
+            at_ms=max(ending.at_ms, known.at_ms),
+        )
+
+    def forget(self, now_ms: int | None) -> bool:
+        """Drop holds that have ended by themselves and endings that can meet no hold any more (rules 4, 5)."""
+        if now_ms is None:
+            return False
+        over = [hold for hold in self._holds.values() if not hold.is_in_force(now_ms)]
+        old = [key for key, ending in self._endings.items() if ending.at_ms + ORDER_ACCEPTED_FOR_MS < now_ms]
+        for hold in over:
+            self._drop(hold)
+        for key in old:
+            del self._endings[key]
+        return bool(over or old)
+
+    def in_force(self, now_ms: int | None) -> "list[Hold]":
+        """Every hold in force, by order number."""
+        found = [hold for hold in self._holds.values() if hold.is_in_force(now_ms)]
+        return sorted(found, key=lambda hold: hold.order)
+
+    def stops(self, now_ms: int | None) -> "list[Hold]":
+        """What locks the venue now (SPEC 6.3 (6))."""
+        return [hold for hold in self.in_force(now_ms) if hold.kind == STOP]
+
+    def is_banned(self, song: "SongRecord", now_ms: int | None) -> bool:
+        """Whether a ban names the song's version, work, file or picture; takes the same time for any number of bans."""
+        if not self._banned:
+            return False
+        for key in _song_keys(song):
+            for hold in self._banned.get(key, ()):
+                if hold.is_in_force(now_ms):
+                    return True
+        return False
+
+    def all_holds(self) -> "list[Hold]":
+        """For the state record, by order number."""
+        return sorted(self._holds.values(), key=lambda hold: hold.order)
+
+    def all_endings(self) -> "list[Ending]":
+        """For the state record, by kind and order number."""
+        return [self._endings[key] for key in sorted(self._endings)]
+
+    def _is_ended(self, hold: Hold) -> bool:
+        ending = self._endings.get((hold.kind, hold.order))
+        return ending is not None and ending.level <= level(hold.authority)
+
+    def _drop(self, hold: Hold) -> None:
+        del self._holds[hold.order]
+        for key in _target_keys(hold):
+            left = [other for other in self._banned[key] if other.order != hold.order]
+            if left:
+                self._banned[key] = left
+            else:
+                del self._banned[key]
+
+
+def _song_keys(song: "SongRecord") -> "list[bytes]":
+    keys = [b"v" + text_key(song.song), b"w" + song.work_key]
+    # SPEC 8.2: zero means that the file is not known, and would match every other unknown file.
+    if song.file_key != NO_FILE:
+        keys.append(b"f" + song.file_key)
+    return keys
+
+
+def _target_keys(hold: Hold) -> "list[bytes]":
+    """Keys of the targets, each once. A picture is a file of its own, and matched as one (SPEC 6.3 (6))."""
+    keys = []
+    for target in hold.targets:
+        by, _, name = target.partition(":")
+        if by in ("version", "work"):
+            keys.append((b"v" if by == "version" else b"w") + text_key(name))
+        elif len(name) == 64 and all([char in _LOWER_HEX for char in name]):
+            keys.append(b"f" + file_key(name))
+    return sorted(set(keys))

@@ -1,0 +1,35 @@
+"""Hours: no play starts from 02:00:00 to 07:59:59 at UTC+08:00, everywhere (SPEC 7.4).
+
+1. A play that runs at 02:00 ends by itself or after RUNNING_MAY_LAST_S.
+2. Without signed time the later of trusted time and real-time clock counts, so setting a clock back opens nothing.
+"""
+
+from device.core.clock import SIGNED, rtc_instant
+from device.protocol.limits import DAY_MS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.core.clock import Clock
+    from device.core.events import Now
+
+UTC_OFFSET_MS = 8 * 3600 * 1000
+CLOSED_FROM_MS = 2 * 3600 * 1000  # of the day at UTC+08:00
+CLOSED_UNTIL_MS = 8 * 3600 * 1000
+RUNNING_MAY_LAST_S = 300
+
+
+def is_closed(clock: "Clock", now: "Now") -> bool:
+    """No play may start."""
+    return CLOSED_FROM_MS <= _of_day_ms(clock, now) < CLOSED_UNTIL_MS
+
+
+def must_end_plays(clock: "Clock", now: "Now") -> bool:
+    """Plays that still run end now (rule 1)."""
+    return CLOSED_FROM_MS + RUNNING_MAY_LAST_S * 1000 <= _of_day_ms(clock, now) < CLOSED_UNTIL_MS
+
+
+def _of_day_ms(clock: "Clock", now: "Now") -> int:
+    trusted_ms = clock.trusted_ms(now)
+    if trusted_ms is None or clock.quality != SIGNED:
+        trusted_ms = max(trusted_ms or 0, rtc_instant(now))
+    return (trusted_ms + UTC_OFFSET_MS) % DAY_MS

@@ -1,0 +1,70 @@
+"""Everything a box knows between two events, in its parts. Each part guards its own invariant."""
+
+from device.core.clock import Clock
+from device.core.content import Content
+from device.core.damage import Damage
+from device.core.holds import Holds
+from device.core.journal import JournalEnd
+from device.core.lease import LeaseDesk
+from device.core.notices import Notices
+from device.core.orders import KnownOrders
+from device.core.plays import Plays
+from device.core.refusals import Refusals
+from device.core.update import NO_UPDATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from device.core.claim import Claim
+    from device.core.update import Update
+    from device.protocol.catalog import SongRecord
+    from device.protocol.keys import Verify
+
+
+class Memory:
+    """`verify`, `find_song` and `head_at` are the three questions that the core asks of the outside; all are pure."""
+
+    def __init__(
+        self,
+        box: str,
+        verify: "Verify",
+        find_song: "Callable[[str], SongRecord | None]",
+        head_at: "Callable[[int], bytes | None]",
+    ) -> None:
+        self.box = box
+        self.verify = verify
+        self.find_song = find_song
+        self.head_at = head_at
+
+        self.clock = Clock()
+        self.journal = JournalEnd(box)
+        self.damage = Damage()
+        self.holds = Holds()
+        self.orders = KnownOrders()
+        self.notices = Notices()
+        self.lease = LeaseDesk()
+        self.content = Content()
+        self.plays = Plays()
+        self.refusals = Refusals()
+        self.claim: Claim | None = None
+        self.update: Update = NO_UPDATE
+        self.seal_is_open = False
+
+        self.version = ""
+        self.slot = "a"
+        self.counter = 0
+        self.is_started = False
+        self.is_connected = False
+        self.is_arming = False
+        # Monotonic instant at which running plays are cut, by stop order (SPEC 6.4 grace).
+        self.cut_at_ms: dict[str, int] = {}
+        # Something that may wait is not in the saved record; when the record was saved last.
+        self.is_unsaved = False
+        self.saved_at_ms = 0
+        # What was last shown, pushed and reported (`report.py`).
+        self.shown: tuple[str, bool] | None = None
+        self.pushed: dict[str, Any] | None = None
+        self.reported: dict[str, Any] | None = None
+        self.reported_at_ms = 0

@@ -1,0 +1,190 @@
+"""Orders, by whatever courier: what the box does about one (SPEC 6.2-6.5).
+
+Who may order what is `device.protocol.orders`, asked alike by the fleet server. Here stands what depends on
+the box's memory, time and place:
+
+1. SPEC 6.2 (8): a known number with the same content is answered again and changes nothing; with other
+   content it is an equivocation.
+2. SPEC 6.2 (9), (10): not past its acceptance by trusted time, and addressed to this venue.
+3. What is known is forgotten once it could not be accepted any more, and is bounded.
+4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
+"""
+
+from device.core import receipts
+from device.core.facts import Fact
+from device.core.holds import ENDS, hold_of
+from device.core.plays import BAN as CUT_BY_BAN
+from device.core.plays import LOCK, end_plays, push_cuts
+from device.protocol.errors import ProtocolError, RejectedError, SignatureError
+from device.protocol.orders import BAN, STOP, accept_order, decode_order
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.core.events import OrderReceived
+    from device.core.memory import Memory
+    from device.core.plays import Play
+    from device.core.turn import Turn
+    from device.protocol.orders import AcceptedOrder, Order
+
+KNOWN_ORDERS_MAX = 4_096
+ENDS_IN_ENTRY_MAX = 24  # an entry is bounded; the document it names has the whole list
+TARGETS_IN_PUSH_MAX = 8  # an event must fit into one frame of the serial line
+
+
+class KnownOrder(Fact):
+    """An order that was accepted."""
+
+    order: str
+    document: str
+    expires_at_ms: int
+    FIELDS = ("order", "document", "expires_at_ms")
+
+
+class KnownOrders:
+    """The orders that were accepted and could come again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, KnownOrder] = {}
+
+    def code_of(self, order: str, document: str) -> str:
+        """SPEC 6.2 (8); empty if the order is not known."""
+        known = self._known.get(order)
+        if known is None:
+            return ""
+        return "ORDER_REPLAYED" if known.document == document else "ORDER_EQUIVOCATION"
+
+    def require_room(self, now_ms: int | None) -> None:
+        """Raises RejectedError `ORDER_TOO_MANY`."""
+        self.forget(now_ms)
+        if len(self._known) >= KNOWN_ORDERS_MAX:
+            raise RejectedError("ORDER_TOO_MANY", f"{KNOWN_ORDERS_MAX} orders are known already")
+
+    def add(self, known: KnownOrder) -> None:
+        self._known[known.order] = known
+
+    def forget(self, now_ms: int | None) -> None:
+        """Rule 3."""
+        if now_ms is not None:
+            old = [known.order for known in self._known.values() if known.expires_at_ms < now_ms]
+            for order in old:
+                del self._known[order]
+
+    def all(self) -> "list[KnownOrder]":
+        """For the state record, by order number."""
+        return [self._known[order] for order in sorted(self._known)]
+
+
+def order_received(turn: "Turn", event: "OrderReceived") -> None:
+    """Obey an order, answer it again, or reject it."""
+    memory = turn.memory
+    if memory.claim is None:
+        turn.refuse(event.request, 403, "BOX_UNCLAIMED")
+        return
+    if not memory.journal.is_available:
+        # No receipt without a durable entry; the fleet sends again what the report misses (SPEC 10.5).
+        turn.refuse(event.request, 503, "JOURNAL_UNAVAILABLE")
+        return
+    try:
+        found = _accept(memory, memory.claim.region, event.raw)
+        subject = receipts.Subject(subject="order", id=found.order.order, document=found.document)
+        if memory.orders.code_of(subject.id, subject.document) == "ORDER_REPLAYED":
+            receipts.known(turn, event.request, subject, "ORDER_REPLAYED")
+            return
+        _require_new(turn, found, memory.claim.venue, memory.claim.region)
+        _take(memory, found.order, turn.trusted_ms)
+    except ProtocolError as error:
+        _reject(turn, event, error.code)
+        return
+    memory.orders.add(KnownOrder(order=subject.id, document=subject.document, expires_at_ms=found.order.expires_at_ms))
+    _carry_out(turn, event.request, found.order, subject)
+
+
+def _accept(memory: "Memory", region: str, raw: bytes) -> "AcceptedOrder":
+    """SPEC 6.2 (1) to (7). Raises ProtocolError."""
+    if memory.content.policy is None:
+        raise SignatureError("SIGNER_UNKNOWN", "no authority policy is loaded")
+    return accept_order(raw, memory.content.policy, memory.verify, region)
+
+
+def _require_new(turn: "Turn", found: "AcceptedOrder", venue: str, region: str) -> None:
+    """SPEC 6.2 (8) to (10). Raises RejectedError."""
+    order, now_ms = found.order, turn.trusted_ms
+    if turn.memory.orders.code_of(order.order, found.document):
+        raise RejectedError("ORDER_EQUIVOCATION", f"{order.order} was accepted with other content")
+    if now_ms is not None and now_ms > order.expires_at_ms:
+        raise RejectedError("ORDER_EXPIRED", f"{order.order} at {order.expires_at_ms}, now {now_ms}")
+    if not order.scope.names(venue, region):
+        raise RejectedError("ORDER_NOT_ADDRESSED", f"{order.order} is not for {venue} in {region}")
+
+
+def _take(memory: "Memory", order: "Order", now_ms: int | None) -> None:
+    """Add or end holds; raises RejectedError `ORDER_TOO_MANY` before anything is changed."""
+    memory.orders.require_room(now_ms)
+    if order.kind in ENDS:
+        at_ms = max(order.issued_at_ms, now_ms or 0)
+        memory.holds.end(ENDS[order.kind], order.ends, order.authority, at_ms)
+    else:
+        memory.holds.add(hold_of(order))
+
+
+def _carry_out(turn: "Turn", request: str, order: "Order", subject: receipts.Subject) -> None:
+    """Rule 4."""
+    memory = turn.memory
+    running = memory.plays.running()
+    cut: list[Play] = []
+    reason = LOCK
+    if order.kind == STOP:
+        memory.cut_at_ms[order.order] = turn.now.mono_ms + order.grace_s * 1000
+        cut = running if is_grace_over(turn) else []
+    elif order.kind == BAN:
+        reason = CUT_BY_BAN
+        cut = [play for play in running if _is_banned(turn, play)]
+    push_cuts(turn, cut, reason)
+    turn.append("ORDER", _body(subject, order.kind, receipts.ACCEPTED, "", order.ends))
+    end_plays(turn, cut, reason)
+    turn.save()
+    receipts.accepted(turn, request, subject)
+    if order.kind == BAN:
+        _push_ban(turn, order)
+
+
+def is_grace_over(turn: "Turn") -> bool:
+    """Whether the grace of a stop that is in force has passed (SPEC 6.4)."""
+    due = turn.memory.cut_at_ms
+    return any([turn.now.mono_ms >= due.get(hold.order, 0) for hold in turn.memory.holds.stops(turn.signed_ms)])
+
+
+def grace_left_s(turn: "Turn") -> int | None:
+    """Seconds until running plays are cut; None if no stop is in force."""
+    due = turn.memory.cut_at_ms
+    left = [due.get(hold.order, 0) - turn.now.mono_ms for hold in turn.memory.holds.stops(turn.signed_ms)]
+    return max(0, min(left)) // 1000 if left else None
+
+
+def _is_banned(turn: "Turn", play: "Play") -> bool:
+    return play.record is not None and turn.memory.holds.is_banned(play.record, turn.signed_ms)
+
+
+def _push_ban(turn: "Turn", order: "Order") -> None:
+    """The VOD server takes the targets out of its queues; so many at a time as a serial frame holds."""
+    targets = [target.plain() for target in order.targets]
+    for start in range(0, len(targets), TARGETS_IN_PUSH_MAX):
+        part = targets[start : start + TARGETS_IN_PUSH_MAX]
+        turn.push({"type": "ban", "order": order.order, "targets": part})
+
+
+def _reject(turn: "Turn", event: "OrderReceived", code: str) -> None:
+    subject = receipts.subject_of("order", event.raw, decode_order)
+    entry = ("ORDER", _body(subject, "", receipts.REJECTED, code, ()))
+    receipts.rejected(turn, event.request, subject, code, entry)
+
+
+def _body(subject: receipts.Subject, kind: str, result: str, code: str, ends: "tuple[str, ...]") -> "dict[str, object]":
+    return {
+        "order": subject.id,
+        "document": subject.document,
+        "kind": kind,
+        "result": result,
+        "code": code,
+        "ends": list(ends[:ENDS_IN_ENTRY_MAX]),
+    }

@@ -1,0 +1,173 @@
+"""What the box says of itself: to the fleet, to the VOD server, by lamp and relay, and to whoever asks.
+
+1. A report goes out at every connect, at every change of what it says, and every REPORT_EVERY_S (SPEC 10.4).
+   What changes with every song - journal, rooms, counts - waits for the next one.
+2. The VOD server is told of every change of state or holds at once (SPEC 15.4).
+3. The relay is open, which is silence, unless songs may start or still run (grace, hours).
+4. The state answer lets the venue read why it is stopped: authority, document and text of every hold.
+"""
+
+from device.core import orders, verdict
+from device.core.effects import Send, Show
+from device.core.facts import Fact
+from device.core.seal import INTACT, OPEN
+from device.core.update import IDLE
+from device.protocol.limits import REPORT_EVERY_S
+from device.protocol.uplink import JournalState, Report, UpdateState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from device.core.turn import Turn
+
+OFFLINE = "offline"  # lamp pattern only: a box off line is in service as long as its lease lasts
+HOLDS_IN_PUSH_MAX = 16  # an event must fit into one frame of the serial line
+
+
+def follow(turn: "Turn") -> None:
+    """After every event: show, push and report what has changed."""
+    memory = turn.memory
+    state = verdict.state(turn)
+    holds = [hold.order for hold in memory.holds.in_force(turn.signed_ms)]
+    _show(turn, state)
+    pushed = {"state": state, "holds": holds}
+    if pushed != memory.pushed:
+        memory.pushed = pushed
+        turn.push(
+            {
+                "type": "state",
+                "state": state,
+                "holds": holds[:HOLDS_IN_PUSH_MAX],
+                "holds_count": len(holds),
+                "cut_in_s": orders.grace_left_s(turn),
+            }
+        )
+    if memory.is_connected:
+        _report(turn, state, holds)
+
+
+def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
+    """The report as it is now."""
+    memory = turn.memory
+    place = memory.journal.position
+    update = memory.update
+    return Report(
+        box=memory.box,
+        venue="" if memory.claim is None else memory.claim.venue,
+        at_ms=turn.trusted_ms,
+        tq=memory.clock.quality,
+        boot=memory.journal.boot,
+        version=memory.version,
+        slot=memory.slot,
+        state=state,
+        holds=tuple(holds),
+        catalog_epoch=memory.content.catalog_epoch,
+        policy_epoch=memory.content.policy_epoch,
+        lease=memory.lease.number,
+        nonce=memory.lease.nonce(turn.now.mono_ms),
+        journal=JournalState(
+            epoch=place.epoch, size=place.size, head=place.head.hex(), watermark=memory.journal.watermark
+        ),
+        notices=tuple([held.notice for held in memory.notices.all()]),
+        update=None
+        if update.state == IDLE
+        else UpdateState(rollout=update.rollout, version=update.version, state=update.state, code=update.code),
+        seal=OPEN if memory.seal_is_open else INTACT,
+        rooms_busy=memory.plays.count,
+        refused=memory.refusals.counts,
+    ).encode()
+
+
+def state_body(turn: "Turn") -> "dict[str, Any]":
+    """The answer to `GET /v1/state` (SPEC 15.1, rule 4). Nothing in it is about a guest."""
+    memory = turn.memory
+    place = memory.journal.position
+    claim, lease = memory.claim, memory.lease
+    return {
+        "box": memory.box,
+        "venue": "" if claim is None else claim.venue,
+        "region": "" if claim is None else claim.region,
+        "state": verdict.state(turn),
+        "cut_in_s": orders.grace_left_s(turn),
+        "holds": [_hold(hold) for hold in memory.holds.in_force(turn.signed_ms)],
+        "notices": [_fields(held, ("document",)) for held in memory.notices.all()],
+        "at_ms": turn.trusted_ms,
+        "tq": memory.clock.quality,
+        "lease": None
+        if lease.held is None
+        else _fields(lease.held, ()) | {"standing": lease.standing(turn.trusted_ms)},
+        "catalog": {"epoch": memory.content.catalog_epoch, "entries": memory.content.catalog_entries},
+        "policy_epoch": memory.content.policy_epoch,
+        "journal": {
+            "epoch": place.epoch,
+            "size": place.size,
+            "head": place.head.hex(),
+            "watermark": memory.journal.watermark,
+        },
+        "rooms": [{"room": play.room, "play": play.play, "kind": play.kind} for play in memory.plays.running()],
+        "refused": {code: memory.refusals.counts[code] for code in sorted(memory.refusals.counts)},
+        "rejections": [_fields(rejection, ()) for rejection in memory.refusals.last],
+        "update": _fields(memory.update, ("issued_at_ms",)),
+        "seal": OPEN if memory.seal_is_open else INTACT,
+        "version": memory.version,
+        "slot": memory.slot,
+        "boot": memory.journal.boot,
+        "online": memory.is_connected,
+    }
+
+
+def state_brief(turn: "Turn") -> "dict[str, Any]":
+    """The same for the serial line, whose frames are small (SPEC 15.5)."""
+    memory = turn.memory
+    holds = [hold.order for hold in memory.holds.in_force(turn.signed_ms)]
+    return {
+        "box": memory.box,
+        "venue": "" if memory.claim is None else memory.claim.venue,
+        "state": verdict.state(turn),
+        "cut_in_s": orders.grace_left_s(turn),
+        "holds": holds[:HOLDS_IN_PUSH_MAX],
+        "holds_count": len(holds),
+        "notices_count": len(memory.notices.all()),
+        "at_ms": turn.trusted_ms,
+        "lease": memory.lease.standing(turn.trusted_ms),
+        "catalog_epoch": memory.content.catalog_epoch,
+        "rooms_busy": memory.plays.count,
+        "online": memory.is_connected,
+    }
+
+
+def _show(turn: "Turn", state: str) -> None:
+    memory = turn.memory
+    lamp = OFFLINE if state == verdict.IN_SERVICE and not memory.is_connected else state
+    shown = (lamp, state in (verdict.IN_SERVICE, verdict.CLOSED) or memory.plays.count > 0)
+    if shown != memory.shown:
+        memory.shown = shown
+        turn.do(Show(lamp=shown[0], relay_closed=shown[1]))
+
+
+def _report(turn: "Turn", state: str, holds: "list[str]") -> None:
+    memory = turn.memory
+    saying = {
+        "state": state,
+        "holds": holds,
+        "venue": None if memory.claim is None else memory.claim.venue,
+        "content": (memory.content.catalog_epoch, memory.content.policy_epoch),
+        "lease": (memory.lease.number, memory.clock.quality),
+        "notices": [held.notice for held in memory.notices.all()],
+        "update": (memory.update.rollout, memory.update.state, memory.update.code),
+        "seal": memory.seal_is_open,
+    }
+    due_ms = memory.reported_at_ms + REPORT_EVERY_S * 1000
+    if saying == memory.reported and turn.now.mono_ms < due_ms:
+        return
+    memory.reported, memory.reported_at_ms = saying, turn.now.mono_ms
+    turn.do(Send(kind="report", payload=report_payload(turn, state, holds)))
+
+
+def _hold(hold: "Any") -> "dict[str, Any]":
+    return _fields(hold, ("targets",)) | {"targets_count": len(hold.targets)}
+
+
+def _fields(fact: Fact, without: "tuple[str, ...]") -> "dict[str, Any]":
+    return {name: getattr(fact, name) for name in fact.FIELDS if name not in without}

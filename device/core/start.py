@@ -1,0 +1,116 @@
+"""Start and stop of the box, and failure and recovery of its journal."""
+
+from device.core import update
+from device.core.damage import is_put_back
+from device.core.effects import CloseDown, ConfirmSlot, MoveWatermark, TickCounter
+from device.core.journal import Position
+from device.core.memory import Memory
+from device.core.plays import POWER, end_by_power, end_plays, place_of, rule_at
+from device.core.state_record import StateDamagedError, restore_state
+from device.core.update import CONFIRMED
+from device.protocol.journal import play_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.core.events import JournalFailed, JournalRecovered, Started, Stopping
+    from device.core.state_record import Saved
+    from device.core.turn import Turn
+
+
+def started(turn: "Turn", event: "Started") -> None:
+    """Power is back: remember, close what was open, and say so.
+
+    1. Plays that ran end with `power`; the `BOOT` entry stands behind those ends (`recovery.py`).
+    2. The record is saved with the counter as it was read, then the counter is raised (`damage.py`).
+    """
+    saved = _remember(turn, event)
+    memory = turn.memory
+    memory.version, memory.slot, memory.counter = event.version, event.slot, event.counter
+    memory.lease.begin(event.seed)
+    instants = [event.last_at_ms, None if saved is None else saved.time_ms]
+    proven = [instant for instant in instants if instant is not None]
+    memory.clock.hold(max(proven) if proven else None, turn.now)
+    journal = memory.journal
+    journal.boot = max(journal.boot, event.last_boot) + 1
+    found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)
+    journal.open(found, None if saved is None else saved.journal)
+    for ended in event.ended_plays:
+        memory.plays.remember(ended.play, ended.counted)
+    for play in event.open_plays:
+        epoch, seq = place_of(play.play)
+        end_by_power(turn, play, event.last_at_ms, rule_at(memory.content.rules, epoch, seq))
+    turn.append(
+        "BOOT",
+        {
+            "version": event.version,
+            "slot": event.slot,
+            "clean": event.clean,
+            "torn_bytes": event.torn_bytes,
+            "torn_sha256": event.torn_sha256,
+            "counter": event.counter,
+        },
+    )
+    update.booted(turn)
+    memory.is_started = True
+    turn.save()
+    turn.do(TickCounter())
+    turn.do(MoveWatermark(epoch=journal.position.epoch, size=max(journal.watermark, event.journal_first)))
+    update.resume(turn)
+
+
+def stopping(turn: "Turn", _event: "Stopping") -> None:
+    """An orderly end: what runs ends here, with its exact length."""
+    end_plays(turn, turn.memory.plays.running(), POWER)
+    turn.save()
+    turn.do(CloseDown())
+
+
+def journal_failed(turn: "Turn", event: "JournalFailed") -> None:
+    """Refuse plays until a tick has recovered the journal; whatever was to be shown or sent is said again."""
+    memory = turn.memory
+    memory.journal.fail(turn.now.mono_ms)
+    memory.is_arming = False
+    memory.shown = memory.pushed = memory.reported = None
+    for request in event.requests:
+        turn.refuse(request, 503, "JOURNAL_UNAVAILABLE")
+
+
+def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
+    """Append again what was not durable (`journal.py` rule 2), then go on."""
+    memory = turn.memory
+    journal = memory.journal
+    epoch = journal.position.epoch
+    lost = journal.recover(Position(epoch=event.epoch, size=event.size, head=event.head))
+    never_allowed = [play_id(epoch, draft.seq or 0) for draft in lost if draft.kind == "PLAY_START"]
+    for name in never_allowed:
+        play = memory.plays.find(name)
+        if play is not None:
+            memory.plays.drop(play)
+    for draft in lost:
+        if draft.kind != "PLAY_START" and draft.body.get("play") not in never_allowed:
+            entry = journal.append(draft.kind, draft.body, draft.stamp)
+            assert entry is not None, "the journal was opened above"
+            turn.do(entry)
+    turn.save()
+    turn.do(MoveWatermark(epoch=journal.position.epoch, size=journal.watermark))
+    if memory.update.state == CONFIRMED:
+        turn.do(ConfirmSlot())
+    update.resume(turn)
+
+
+def _remember(turn: "Turn", event: "Started") -> "Saved | None":
+    """Put the state record back; None for a new box, and where there is nothing to be trusted."""
+    memory = turn.memory
+    if event.state is None:
+        if event.journal_epoch > 1 or event.journal_size > 0:
+            memory.damage.found()
+        return None
+    try:
+        saved = restore_state(memory, event.state)
+    except StateDamagedError:
+        turn.memory = Memory(memory.box, memory.verify, memory.find_song, memory.head_at)
+        turn.memory.damage.found()
+        return None
+    if is_put_back(saved.counter, event.counter):
+        memory.damage.found()
+    return saved

@@ -1,0 +1,59 @@
+"""What time alone brings about."""
+
+from device.core import hours, update
+from device.core.effects import RecoverJournal
+from device.core.orders import is_grace_over
+from device.core.plays import HOURS, LOCK, end_plays, push_cuts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.core.events import Tick
+    from device.core.turn import Turn
+
+SAVE_SOON_MS = 60_000  # what may wait, such as the watermark, is saved after at most this
+SAVE_TIME_MS = 600_000  # how far trusted time may fall back over a loss of power
+
+
+def ticked(turn: "Turn", _event: "Tick") -> None:
+    """Every second."""
+    memory = turn.memory
+    journal = memory.journal
+    if not journal.is_available and turn.now.mono_ms >= journal.retry_at_ms:
+        journal.fail(turn.now.mono_ms)
+        turn.do(RecoverJournal())
+    _end_what_must_end(turn)
+    if memory.damage.heal(turn.now.mono_ms):
+        turn.save()
+    _forget(turn)
+    update.go_on(turn)
+    since_ms = turn.now.mono_ms - memory.saved_at_ms
+    if since_ms >= SAVE_TIME_MS or (memory.is_unsaved and since_ms >= SAVE_SOON_MS):
+        memory.is_unsaved = False
+        turn.save()
+
+
+def _end_what_must_end(turn: "Turn") -> None:
+    """SPEC 6.4 after the grace, and 7.4 for songs that ran at 02:00."""
+    running = turn.memory.plays.running()
+    if not running:
+        return
+    if is_grace_over(turn):
+        reason = LOCK
+    elif hours.must_end_plays(turn.memory.clock, turn.now):
+        reason = HOURS
+    else:
+        return
+    push_cuts(turn, running, reason)
+    end_plays(turn, running, reason)
+
+
+def _forget(turn: "Turn") -> None:
+    """Holds, endings, orders and notices whose time is over."""
+    memory = turn.memory
+    memory.orders.forget(turn.trusted_ms)
+    holds_changed = memory.holds.forget(turn.signed_ms)
+    if memory.notices.forget(turn.trusted_ms) or holds_changed:
+        # At once: after a loss of power time is no longer signed, and a hold that ended would stand again.
+        turn.save()
+    in_force = [hold.order for hold in memory.holds.stops(turn.signed_ms)]
+    memory.cut_at_ms = {order: at for order, at in memory.cut_at_ms.items() if order in in_force}

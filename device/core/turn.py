@@ -1,0 +1,60 @@
+"""One turn: the handling of one event, with the effects it has had so far, in order."""
+
+from device.core.clock import SIGNED
+from device.core.effects import Push, Reply, SaveState
+from device.core.state_record import encode_state
+from device.protocol.codes import refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from device.core.effects import Effect
+    from device.core.events import Now
+    from device.core.memory import Memory
+
+
+class Turn:
+    """What the box knows, the instant, and what is to be done."""
+
+    def __init__(self, memory: "Memory", now: "Now") -> None:
+        self.memory = memory
+        self.now = now
+        self.effects: list[Effect] = []
+
+    @property
+    def trusted_ms(self) -> int | None:
+        return self.memory.clock.trusted_ms(self.now)
+
+    @property
+    def signed_ms(self) -> int | None:
+        """Trusted time of quality `signed`: nothing else ends a hold (SPEC 6.3 (4))."""
+        return self.trusted_ms if self.memory.clock.quality == SIGNED else None
+
+    def do(self, effect: "Effect") -> None:
+        self.effects.append(effect)
+
+    def append(self, kind: str, body: "dict[str, Any]") -> None:
+        """One journal entry, stamped now."""
+        journal = self.memory.journal
+        entry = journal.append(kind, body, journal.stamp(self.memory.clock, self.now))
+        if entry is not None:
+            self.do(entry)
+
+    def save(self) -> None:
+        """The state record as it is now. While the journal is unavailable nothing is saved: recovery saves."""
+        if self.memory.journal.is_available:
+            self.memory.saved_at_ms = self.now.mono_ms
+            self.do(SaveState(raw=encode_state(self.memory, self.now)))
+
+    def push(self, event: "dict[str, Any]") -> None:
+        self.do(Push(event=event))
+
+    def reply(self, request: str, status: int, body: "dict[str, Any]") -> None:
+        """Answer a waiting request; nobody waits for what came by MQTT."""
+        if request:
+            self.do(Reply(request=request, status=status, body=body))
+
+    def refuse(self, request: str, status: int, code: str) -> None:
+        """Answer with a code and its sentences (SPEC 15.2)."""
+        self.reply(request, status, refusal(code, request))

@@ -1,0 +1,175 @@
+"""The update of the box: which step may follow which, as a table (SPEC 13.2, 13.3).
+
+1. A pair that is absent is refused, never ignored: a leg at a bad moment is answered with `UPDATE_BUSY`.
+2. The other slot is armed, and the box starts again, only while no room sings.
+3. *Confirmed* is a new boot of the armed slot with the right version that passed its health test; only then is
+   the slot marked good. Any other boot while armed or on trial is *rolled back*.
+4. An older leg than the last one taken is a replay and changes nothing.
+"""
+
+from device.core.effects import Arm, CheckHealth, ConfirmSlot, Install, Reboot
+from device.core.facts import Fact
+from device.protocol.envelope import parse_envelope, require_signature
+from device.protocol.errors import ProtocolError, RejectedError, SignatureError
+from device.protocol.updates import RolloutLeg
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.core.events import RolloutReceived, UpdateAdvanced
+    from device.core.memory import Memory
+    from device.core.turn import Turn
+
+IDLE, DOWNLOADING, WRITTEN, ARMED = "idle", "downloading", "written", "armed"
+TRIAL, CONFIRMED, ROLLED_BACK, REJECTED = "trial", "confirmed", "rolled-back", "rejected"
+
+# Steps that are no states: a leg came; the box booted the slot that was armed, or the other one.
+LEG, BOOTED_NEW, BOOTED_OLD = "leg", "booted-new", "booted-old"
+
+# state -> step -> next state. A pair that is absent is refused (rule 1).
+TRANSITIONS = {
+    IDLE: {LEG: DOWNLOADING},
+    DOWNLOADING: {LEG: DOWNLOADING, WRITTEN: WRITTEN, REJECTED: REJECTED},
+    WRITTEN: {LEG: DOWNLOADING, ARMED: ARMED, REJECTED: REJECTED},
+    ARMED: {BOOTED_NEW: TRIAL, BOOTED_OLD: ROLLED_BACK},
+    # An unhealthy trial starts again until the boot loader gives the slot up (SPEC 13.4).
+    TRIAL: {BOOTED_NEW: TRIAL, BOOTED_OLD: ROLLED_BACK, CONFIRMED: CONFIRMED, REJECTED: TRIAL},
+    CONFIRMED: {LEG: DOWNLOADING},
+    ROLLED_BACK: {LEG: DOWNLOADING},
+    REJECTED: {LEG: DOWNLOADING},
+}
+
+
+class Update(Fact):
+    """The last rollout leg and how far it got. `slot` is the one that it is written to."""
+
+    state: str
+    rollout: str
+    version: str
+    slot: str
+    code: str
+    issued_at_ms: int
+    FIELDS = ("state", "rollout", "version", "slot", "code", "issued_at_ms")
+
+
+NO_UPDATE = Update(state=IDLE, rollout="", version="", slot="", code="", issued_at_ms=0)
+
+
+def next_state(state: str, step: str) -> str | None:
+    """None where the step is refused."""
+    return TRANSITIONS[state].get(step)
+
+
+def rollout_received(turn: "Turn", event: "RolloutReceived") -> None:
+    """Begin an update. The leg that the box has is answered by the report alone."""
+    memory = turn.memory
+    try:
+        leg = _accept(memory, event.raw)
+    except ProtocolError as error:
+        memory.refusals.count(error.code)
+        return
+    update = memory.update
+    if leg.rollout == update.rollout or leg.issued_at_ms < update.issued_at_ms:
+        return
+    state = next_state(update.state, LEG)
+    if state is None:
+        _refuse(turn, leg)
+        return
+    memory.is_arming = False
+    memory.update = Update(
+        state=state,
+        rollout=leg.rollout,
+        version=leg.version,
+        slot=_other(memory.slot),
+        code="",
+        issued_at_ms=leg.issued_at_ms,
+    )
+    _write_down(turn)
+    turn.do(Install(rollout=leg.rollout, version=leg.version))
+
+
+def update_advanced(turn: "Turn", event: "UpdateAdvanced") -> None:
+    """One step, reported by the runtime; one that does not fit is refused aloud."""
+    memory = turn.memory
+    state = next_state(memory.update.state, event.state)
+    if state is None:
+        memory.refusals.count("UPDATE_BUSY")
+        return
+    memory.is_arming = False
+    memory.update.state, memory.update.code = state, event.code
+    if state == CONFIRMED:
+        turn.do(ConfirmSlot())
+    _write_down(turn)
+    if state == TRIAL:
+        turn.do(Reboot())
+    else:
+        go_on(turn)
+
+
+def booted(turn: "Turn") -> None:
+    """What a start means for the update (rule 3); the first thing after the BOOT entry."""
+    memory = turn.memory
+    update = memory.update
+    is_new = (memory.slot, memory.version) == (update.slot, update.version)
+    state = next_state(update.state, BOOTED_NEW if is_new else BOOTED_OLD)
+    if state is not None:
+        update.state = state
+        if state == ROLLED_BACK:
+            update.code = "UPDATE_UNHEALTHY"
+        _entry(turn, update.state, update.rollout, update.version, update.slot, update.code)
+
+
+def resume(turn: "Turn") -> None:
+    """After a start: go on where the power went."""
+    update = turn.memory.update
+    if update.state == DOWNLOADING:
+        turn.do(Install(rollout=update.rollout, version=update.version))
+    elif update.state == TRIAL:
+        turn.do(CheckHealth())
+
+
+def go_on(turn: "Turn") -> None:
+    """Rule 2; also asked at every tick."""
+    memory = turn.memory
+    if memory.plays.count or memory.is_arming or not memory.journal.is_available:
+        return
+    if memory.update.state == WRITTEN:
+        memory.is_arming = True
+        turn.do(Arm())
+    elif memory.update.state == ARMED:
+        memory.is_arming = True  # asked once; the process ends
+        turn.save()
+        turn.do(Reboot())
+
+
+def _accept(memory: "Memory", raw: bytes) -> RolloutLeg:
+    """Raises ProtocolError."""
+    if memory.content.policy is None:
+        raise SignatureError("SIGNER_UNKNOWN", "no authority policy is loaded")
+    envelope = parse_envelope(raw, "rollout")
+    require_signature(envelope, memory.content.policy.service_keys("rollout"), memory.verify)
+    leg = RolloutLeg.decode(envelope.payload)
+    if leg.box != memory.box:
+        raise RejectedError("LEASE_NOT_OURS", f"leg for {leg.box}")
+    return leg
+
+
+def _write_down(turn: "Turn") -> None:
+    update = turn.memory.update
+    _entry(turn, update.state, update.rollout, update.version, update.slot, update.code)
+    turn.save()
+
+
+def _refuse(turn: "Turn", leg: RolloutLeg) -> None:
+    refusals = turn.memory.refusals
+    refusals.count("UPDATE_BUSY")
+    if refusals.of_documents.take(turn.now.mono_ms):
+        _entry(turn, REJECTED, leg.rollout, leg.version, _other(turn.memory.slot), "UPDATE_BUSY")
+
+
+def _entry(turn: "Turn", state: str, rollout: str, version: str, slot: str, code: str) -> None:
+    body = {"rollout": rollout, "version": version, "slot": slot, "state": state, "code": code}
+    turn.append("UPDATE", body)
+
+
+def _other(slot: str) -> str:
+    return "b" if slot == "a" else "a"
