@@ -220,12 +220,12 @@ class Rig:
     def receipt_of(self, raw: bytes) -> "dict[str, Any]":
         """An order by MQTT, and its receipt."""
         self.give(on.OrderReceived(request="", raw=raw))
-        return json.loads(self.sent("receipt")[-1])  # type: ignore[no-any-return]
+        return self.last_receipt
 
     def notice(self, raw: bytes) -> "dict[str, Any]":
         """A notice by MQTT, and its receipt."""
         self.give(on.NoticeReceived(request="", raw=raw))
-        return json.loads(self.sent("receipt")[-1])  # type: ignore[no-any-return]
+        return self.last_receipt
 
     def wait(self, seconds: int, tick_s: int = 1) -> None:
         """Time passes, on both clocks."""
@@ -246,6 +246,11 @@ class Rig:
 
     def sent(self, kind: str) -> "list[bytes]":
         return [effect.payload for effect in self.done if isinstance(effect, do.Send) and effect.kind == kind]
+
+    @property
+    def last_receipt(self) -> "dict[str, Any]":
+        found: dict[str, Any] = json.loads(self.sent("receipt")[-1])
+        return found
 
     def pushed(self, kind: str) -> "list[dict[str, Any]]":
         return [effect.event for effect in self.done if isinstance(effect, do.Push) and effect.event["type"] == kind]
