@@ -41,7 +41,8 @@ class UplinkMessage:
     attempts: int
 
 
-Deliver = Callable[[list[UplinkMessage]], Awaitable[None]]
+# Returns the positions of those messages that must come again.
+Deliver = Callable[[list[UplinkMessage]], Awaitable[frozenset[int]]]
 
 
 class NotDeliveredError(Exception):
@@ -123,13 +124,14 @@ async def _gather(subscription: Subscription, wanted: int) -> tuple[list[Msg], b
 
 async def _deliver(found: list[Msg], deliver: Deliver) -> None:
     try:
-        await deliver([_read(message) for message in found])
+        again = await deliver([_read(message) for message in found])
     except NotDeliveredError:
-        for message in found:
+        again = frozenset(range(len(found)))
+    for position, message in enumerate(found):
+        if position in again:
             await message.nak(delay=RETRY_AFTER_S)
-        return
-    for message in found:
-        await message.ack()
+        else:
+            await message.ack()
 
 
 def _read(message: Msg) -> UplinkMessage:

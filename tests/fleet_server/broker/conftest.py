@@ -22,11 +22,12 @@ class Ashore:
     async def may_connect(self, box: str) -> bool:
         return box in self.active
 
-    async def deliver(self, messages: list[UplinkMessage]) -> None:
+    async def deliver(self, messages: list[UplinkMessage]) -> frozenset[int]:
         if self.is_out_of_order:
             self.refusals += 1
             raise NotDeliveredError("the disk is full")
         self.delivered += messages
+        return frozenset()
 
     def payloads(self) -> list[bytes]:
         return [message.payload for message in self.delivered]

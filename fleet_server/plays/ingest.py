@@ -1,0 +1,110 @@
+"""From a batch to the ledger and the signed ack (SPEC 10.2, 10.3).
+
+Verified (`verification.py`), then in the mailroom's transaction: journal, entries, plays, meters, checkpoint, ack. What
+is answered is sent after the commit. A batch that came before changes nothing and is acknowledged again.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from device.crypto.p256 import SigningKey, verify
+from device.protocol import topics
+from device.protocol.envelope import seal
+from device.protocol.errors import ProtocolError
+from device.protocol.journal import Entry, first_chain
+from device.protocol.uplink import Ack
+from fleet_server.mailroom import Filing, Outgoing, Sender, dead_letters
+from fleet_server.plays import journal_store, ledger
+from fleet_server.plays.incidents import close_gaps, open_incident
+from fleet_server.plays.verification import ForkError, Growth, ReadBatch, continue_journal, open_epoch, read_batch
+
+# Other domains look at new entries in the same transaction (a notice was shown, an update advanced).
+Observer = Callable[[Connection, Sender, tuple[Entry, ...], int], None]
+
+_INCIDENTS = frozenset({"BATCH_FORK", "BATCH_GAP", "BATCH_CHAIN", "BATCH_EPOCH", "BATCH_IDENTITY"})
+
+
+class Ingest:
+    """The reader of journal batches."""
+
+    def __init__(self, ack_key: SigningKey, observers: tuple[Observer, ...] = ()) -> None:
+        self._ack_key = ack_key
+        self._observers = observers
+
+    def read(self, sender: Sender, payload: bytes) -> Filing:
+        """Verify what needs no database; the filing does the rest."""
+        try:
+            batch = read_batch(payload, sender.box, sender.key, verify)
+        except ProtocolError as error:
+            fault = error  # the name of an except clause ends with the clause
+            return lambda connection, now_ms: self._refuse(connection, sender, payload, fault, now_ms)
+        return lambda connection, now_ms: self._file(connection, sender, payload, batch, now_ms)
+
+    def _file(
+        self, connection: Connection, sender: Sender, payload: bytes, read: ReadBatch, now_ms: int
+    ) -> list[Outgoing]:
+        batch = read.batch
+        try:
+            known = journal_store.known(connection, batch)
+            if known is None:
+                last_epoch, previous = journal_store.last_positions(connection, sender.box)
+                known = open_epoch(read, last_epoch, previous)
+                journal_store.begin(connection, batch, known.position.head, now_ms)
+            growth = continue_journal(read, known)
+        except ProtocolError as error:
+            return self._refuse(connection, sender, payload, error, now_ms, batch.epoch)
+        # A known batch is answered with what it asked for: the head at its own end, so that the box recognises it.
+        head = read.checkpoint.head
+        ack = self._answer(sender.box, batch.epoch, "ack", batch.size, head, "", now_ms)
+        if growth.entries:
+            self._append(connection, sender, read, growth, ack, now_ms)
+        return [Outgoing(topics.down(sender.box, "ack"), ack)]
+
+    def _append(
+        self, connection: Connection, sender: Sender, read: ReadBatch, growth: Growth, ack: bytes, now_ms: int
+    ) -> None:
+        batch = read.batch
+        journal_store.append(connection, batch, growth, now_ms)
+        journal_store.keep_checkpoint(connection, batch, ack, now_ms)
+        ledger.add(connection, sender, growth.entries)
+        close_gaps(connection, sender.box, batch.epoch, growth.position.size, now_ms)
+        for observe in self._observers:
+            observe(connection, sender, growth.entries, now_ms)
+
+    def _refuse(
+        self,
+        connection: Connection,
+        sender: Sender,
+        payload: bytes,
+        error: ProtocolError,
+        now_ms: int,
+        epoch: int = 0,
+    ) -> list[Outgoing]:
+        """An incident where somebody can be blamed, else a dead letter; and a nack that says from where to go on."""
+        last_epoch, _ = journal_store.last_positions(connection, sender.box)
+        epoch = epoch or last_epoch or 1
+        known = journal_store.position(connection, sender.box, epoch)
+        size, head = (known.size, known.head) if known else (0, first_chain(sender.box, epoch))
+        if error.code in _INCIDENTS:
+            open_incident(
+                connection,
+                box=sender.box,
+                venue=sender.venue,
+                region=sender.region,
+                code=error.code,
+                epoch=epoch,
+                seq=error.seq if isinstance(error, ForkError) else size,
+                claim=error.text if isinstance(error, ForkError) else b"",
+                detail=error.detail,
+                evidence=payload,
+                now_ms=now_ms,
+            )
+        else:
+            dead_letters.keep(connection, sender.box, "journal", payload, error, now_ms)
+        nack = self._answer(sender.box, epoch, "nack", size, head.hex(), error.code, now_ms)
+        return [Outgoing(topics.down(sender.box, "ack"), nack)]
+
+    def _answer(self, box: str, epoch: int, result: str, size: int, head: str, code: str, now_ms: int) -> bytes:
+        answer = Ack(box=box, epoch=epoch, result=result, size=size, head=head, code=code, at_ms=now_ms)
+        return seal("ack", answer.encode(), [self._ack_key]).encode()

@@ -1,0 +1,79 @@
+"""The journals as received: positions, exact texts, chain values, checkpoints with the acks that answered them."""
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+
+from device.protocol.uplink import Batch
+from fleet_server.plays.model import checkpoints, entries, journals
+from fleet_server.plays.verification import Growth, KnownJournal, Position
+
+
+def position(connection: Connection, box: str, epoch: int) -> Position | None:
+    found = connection.execute(
+        select(journals.c.size, journals.c.head).where(journals.c.box == box, journals.c.epoch == epoch)
+    ).one_or_none()
+    return Position(found.size, found.head) if found else None
+
+
+def last_positions(connection: Connection, box: str) -> tuple[int, list[Position]]:
+    """The newest epoch, 0 if there is none, and where the box may have begun the one after it."""
+    found = connection.execute(
+        select(journals.c.epoch, journals.c.size, journals.c.head)
+        .where(journals.c.box == box)
+        .order_by(journals.c.epoch.desc())
+        .limit(1)
+    ).one_or_none()
+    return (found.epoch, [Position(found.size, found.head)]) if found else (0, [])
+
+
+def known(connection: Connection, batch: Batch) -> KnownJournal | None:
+    """What the batch is held against; None if nothing of its epoch is known."""
+    of_box = select(journals).where(journals.c.box == batch.box)
+    journal = connection.execute(of_box.where(journals.c.epoch == batch.epoch)).one_or_none()
+    if journal is None:
+        return None
+    last_epoch, _ = last_positions(connection, batch.box)
+    rows = connection.execute(
+        select(entries.c.seq, entries.c.chain).where(
+            entries.c.box == batch.box,
+            entries.c.epoch == batch.epoch,
+            entries.c.seq.between(batch.first - 1, batch.size),
+        )
+    )
+    chains = {-1: journal.start} | {row.seq: row.chain for row in rows}
+    return KnownJournal(Position(journal.size, journal.head), chains, last_epoch == batch.epoch)
+
+
+def begin(connection: Connection, batch: Batch, start: bytes, now_ms: int) -> None:
+    connection.execute(
+        insert(journals).values(
+            box=batch.box, epoch=batch.epoch, start=start, size=0, head=start, received_at_ms=now_ms
+        )
+    )
+
+
+def append(connection: Connection, batch: Batch, growth: Growth, now_ms: int) -> None:
+    """Add the new entries and move the head."""
+    first = growth.position.size - len(growth.entries)
+    rows = [
+        {"box": batch.box, "epoch": batch.epoch, "seq": seq, "kind": entry.kind, "text": text, "chain": chain}
+        for seq, (entry, text, chain) in enumerate(zip(growth.entries, growth.texts, growth.chains, strict=True), first)
+    ]
+    connection.execute(insert(entries), rows)
+    connection.execute(
+        update(journals)
+        .where(journals.c.box == batch.box, journals.c.epoch == batch.epoch)
+        .values(size=growth.position.size, head=growth.position.head, received_at_ms=now_ms)
+    )
+
+
+def keep_checkpoint(connection: Connection, batch: Batch, ack: bytes, now_ms: int) -> None:
+    row = {
+        "box": batch.box,
+        "epoch": batch.epoch,
+        "size": batch.size,
+        "envelope": batch.checkpoint.encode(),
+        "ack": ack,
+        "received_at_ms": now_ms,
+    }
+    connection.execute(insert_or_ignore(checkpoints).values(row).on_conflict_do_nothing())
