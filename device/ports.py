@@ -12,7 +12,10 @@ pass the same contract suites (`tests/contracts`); `device/app.py` joins them wi
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from device.protocol.catalog import CatalogManifest, SongRecord
 
 
 class DriverError(Exception):
@@ -180,6 +183,25 @@ class Journal(Protocol):
 
     def read(self, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
         """Durable entries from `seq` on, in order, within both limits (bytes of entries)."""
+
+
+class Catalog(Protocol):
+    """The catalog in force, on disk (SPEC 8). `find` is quick and never blocks on more than two pages."""
+
+    def load(self) -> CatalogManifest | None:
+        """Open the edition in force; None if there is none. Blocks."""
+
+    def find(self, song: str) -> SongRecord | None:
+        """The song's record; None if it is not listed, or if the page it stands on is damaged."""
+
+    def is_damaged(self) -> bool:
+        """Whether a page was found that is not what was signed: the edition must be fetched again."""
+
+    def switch(self, manifest: bytes, catalog: Path, pages: Path) -> CatalogManifest:
+        """Take these files into force, at once or not at all; they are moved. Blocks.
+
+        Raises ProtocolError CATALOG_MALFORMED: the edition in force stays.
+        """
 
 
 class StateStore(Protocol):

@@ -161,6 +161,10 @@ FLEET = {
         "暂时下载不到平台内容，稍后自动重试。",
         "Content cannot be fetched now. The box tries again by itself.",
     ),
+    "CONTENT_EXPIRED": (
+        "平台内容的签名已过期，暂不更新，现有内容继续使用。",
+        "The signatures of the platform's content have expired. What is in force stays.",
+    ),
     "UPDATE_UNTRUSTED": ("升级包签名不可信，已拒绝。", "The update is not signed by those who may sign it."),
     "UPDATE_INCOMPATIBLE": ("升级包不适用于本型号。", "The update is for another kind of box."),
     "UPDATE_DOWNGRADE": (
