@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 import fleet_server.audit.api
 import fleet_server.people.api
+import fleet_server.repository.worker
 from fleet_server import http_errors
 from fleet_server.fleet import Fleet
 from fleet_server.http_guard import Guard
@@ -27,7 +28,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.audit.api.router,
 )
 BOX_ROUTERS: tuple[APIRouter, ...] = ()
-WORKERS: tuple[Worker, ...] = ()
+WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker,)
 
 # Paths that take more than the usual body, in bytes.
 BODIES_MAX: dict[str, int] = {}

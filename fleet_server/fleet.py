@@ -12,6 +12,7 @@ from fleet_server.downlink import Downlink
 from fleet_server.live import Live
 from fleet_server.people.passwords import Passwords
 from fleet_server.people.sessions import Expiry
+from fleet_server.repository import Publisher, RepositoryFolder
 from fleet_server.settings import Settings
 
 
@@ -25,6 +26,7 @@ class Fleet:
     passwords: Passwords
     downlink: Downlink
     live: Live
+    publisher: Publisher
 
     @property
     def data(self) -> Path:
@@ -52,4 +54,5 @@ def build(settings: Settings) -> Fleet:
         passwords=Passwords(),
         downlink=Downlink(),
         live=Live(),
+        publisher=Publisher(RepositoryFolder(settings.data / "tuf"), settings.data / "keys"),
     )

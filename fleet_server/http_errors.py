@@ -66,6 +66,15 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
         "The check character of the credit code is wrong.",
     ),
     "VENUE_SEQUENCE_USED_UP": (409, "本区县场所编码已用完。", "This county has used up its venue codes."),
+    # signed content
+    "METADATA_VERSION": (
+        409,
+        "签名元数据的版本不对，请重新准备。",
+        "The metadata's version is not the next one; prepare it again.",
+    ),
+    "REPOSITORY_EMPTY": (409, "尚未举行密钥仪式。", "There is no root of trust yet; hold the key ceremony first."),
+    "ROOT_UNSOUND": (422, "信任根无效。", "The root of trust is not sound."),
+    "KEY_FILE": (500, "平台在线密钥不在信任根之列。", "The online keys of this server are not those of the root."),
     # boxes
     "CERTIFICATE_MALFORMED": (422, "证书不合格。", "This is not a sound certificate for a box."),
     "CLAIM_NONCE": (409, "随机数已失效，请重新获取。", "The nonce is not ours or too old; fetch a new one."),

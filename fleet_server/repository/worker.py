@@ -1,0 +1,65 @@
+"""What keeps the repository current while the server runs.
+
+At the start and every LOOK_EVERY_S: takes in what a ceremony handed over, signs snapshot and timestamp again
+when that is due, and keeps DIR/policy.json equal to the authority policy that is published. What is new rings
+every box.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from device.protocol import topics
+from fleet_server.fleet import Fleet
+from fleet_server.repository import store
+from fleet_server.repository.incoming import take_in
+
+LOOK_EVERY_S = 1
+DOORBELL = b'{"v":1}'
+POLICY_PATH = "policy/authority.json"
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def worker(fleet: Fleet) -> AsyncIterator[None]:
+    """Enter before anything that reads policy.json."""
+    await asyncio.to_thread(bring_up_to_date, fleet)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_go_on(fleet))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def bring_up_to_date(fleet: Fleet) -> None:
+    """One round; blocks."""
+    taken = take_in(fleet.publisher, fleet.clock.now_ms())
+    fleet.publisher.refresh(fleet.clock.now_ms())
+    _copy_policy(fleet)
+    if taken:
+        _log.info("published %s", ", ".join(taken))
+        ring(fleet)
+
+
+def ring(fleet: Fleet) -> None:
+    """The unsigned doorbell to every box (SPEC 11.2): look for new targets."""
+    fleet.downlink.send(topics.down_all("look"), DOORBELL)
+
+
+async def _go_on(fleet: Fleet) -> None:
+    with suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.to_thread(bring_up_to_date, fleet)
+
+
+def _copy_policy(fleet: Fleet) -> None:
+    if not fleet.publisher.folder.is_published():
+        return
+    path = fleet.publisher.folder.target(POLICY_PATH)
+    copy = fleet.data / "policy.json"
+    if path is not None and (not copy.exists() or copy.read_bytes() != path.read_bytes()):
+        store.copy(path, copy)
