@@ -115,6 +115,11 @@ class EmulatedBoard:
         """Where the box finds that service, on 127.0.0.1."""
         return int(self.status()["cables"][cable]["port"])
 
+    @property
+    def lan_port(self) -> int:
+        """Where the box is to answer the venue's network, on 127.0.0.1."""
+        return int(self.status()["lan_port"])
+
     def aim(self, cable: Cable, target: str) -> None:
         self._ask("cable", name=cable, target=target)
 

@@ -15,6 +15,7 @@ from hil_tests.board.serial_cable import SerialCable
 from hil_tests.board.watchdog import Watchdog
 
 CABLES = ("broker", "fleet")
+LAN = "lan"  # the box's own port on the venue's network
 STATES = ("healed", "cut", "stalled")
 
 
@@ -27,7 +28,8 @@ class Board:
         self._pins = Pins()
         self._power = Power(directory, self._at_reset)
         self._watchdog = Watchdog(lambda: self._power.reset("watchdog"))
-        self._cables = {name: NetworkCable(port) for name, port in soldered_ports(directory).items()}
+        self._ports = soldered_ports(directory)
+        self._cables = {name: NetworkCable(self._ports[name]) for name in CABLES}
         self._serial: SerialCable | None = None
         self._control = ControlSocket(directory.socket, self._verbs(), self._pins)
 
@@ -134,6 +136,7 @@ class Board:
             "rtc_ms": self._clock.rtc_ms(),
             "mono_ms": self._clock.mono_ms(),
             "counter": self._element.count(),
+            "lan_port": self._ports[LAN],
             "watchdog": {"armed": self._watchdog.is_armed, "bites": self._watchdog.bites},
             "cables": {
                 name: {"port": cable.port, "state": cable.state, "connections": cable.connections_count}
@@ -144,15 +147,16 @@ class Board:
 
 
 def soldered_ports(directory: BoardDir) -> dict[str, int]:
-    """The ports of the board's network cables: chosen once, since the factory writes one into the box."""
+    """The ports of this board: chosen once, since factory and installer write them into box and VOD server."""
+    names = (*CABLES, LAN)
     if directory.soldered.exists():
         ports = json.loads(directory.soldered.read_bytes())["ports"]
-        return {name: int(ports[name]) for name in CABLES}
+        return {name: int(ports[name]) for name in names}
     taken: set[int] = set()
-    for other in directory.root.parent.glob("*/board.json"):
+    for other in directory.root.parent.parent.glob("*/*/board.json"):
         taken |= set(json.loads(other.read_bytes())["ports"].values())
     ports = {}
-    for name in CABLES:
+    for name in names:
         ports[name] = free_port(taken)
         taken.add(ports[name])
     write_durably(directory.soldered, json.dumps({"ports": ports}, indent=2).encode() + b"\n")
