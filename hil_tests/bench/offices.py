@@ -1,0 +1,108 @@
+"""The offices of the country at work: every act of theirs through the real command lines.
+
+Two officers of one authority draft and approve; the operator sees to venues, boxes, songs and software. How
+each command is spelt stands here and nowhere else in the bench.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from device.crypto.p256 import SigningKey
+from device.protocol.envelope import Envelope, Signature
+from hil_tests.bench.country import ACCOUNTS, OPERATOR, Officer, officers_over
+from hil_tests.bench.fleet import ADMIN, FleetServer
+from hil_tests.bench.program import Outcome, run
+from hil_tests.bench.waiting import now_s
+
+PROVISION = "provisioning"
+VERIFY = "provisioning.verify"
+Count = Counter[tuple[str, str]]  # (room, song)
+
+
+@dataclass(frozen=True)
+class Approved:
+    """An order with two signatures; when the second was given, on the bench's stopwatch."""
+
+    order: str
+    envelope: bytes
+    signed_at_s: float
+
+
+class Offices:
+    def __init__(self, fleet: FleetServer, ceremony: Path) -> None:
+        self.fleet = fleet
+        self.ceremony = ceremony
+
+    def key(self, officer: Officer) -> Path:
+        return self.ceremony / "officers" / f"{officer.person}.pem"
+
+    # -- founding
+
+    def hold_ceremony(self, people: Path) -> None:
+        given = ("--out", self.ceremony, "--fleet", self.fleet.data, "--people", people)
+        run(PROVISION, "ceremony", *given).require()
+
+    def hire(self) -> None:
+        """Persons, roles and accounts of everybody in office; who is hired already stays."""
+        self.fleet.sign_in(ADMIN)
+        known = {person["person"] for person in self.fleet.data_of(ADMIN, "person", "list")}
+        for officer in ACCOUNTS:
+            if officer.person in known:
+                continue
+            who = (officer.person, "--name", officer.name, "--region", officer.region)
+            self.fleet.ask(ADMIN, "person", "add", *who).require()
+            self.fleet.ask(ADMIN, "person", "grant", officer.person, officer.role, officer.region).require()
+            password = ("--password-file", self.fleet.password_file(officer.person))
+            self.fleet.ask(ADMIN, "account", "add", officer.person, "--person", officer.person, *password).require()
+
+    def sign_everybody_in(self) -> None:
+        for officer in ACCOUNTS:
+            self.fleet.sign_in(officer.person)
+
+    def operate(self, *arguments: str | Path) -> Any:
+        """One verb of the operator that must succeed; its JSON."""
+        return self.fleet.data_of(OPERATOR.person, *arguments)
+
+    # -- orders
+
+    def order(self, kind: str, region: str, *arguments: str | Path) -> Approved:
+        """Draft with the first officer over the region, approve with the second."""
+        first, second = officers_over(region)
+        order = self.draft(first, kind, *arguments)
+        return self.approve(second, order)
+
+    def draft(self, officer: Officer, kind: str, *arguments: str | Path) -> str:
+        """The number of the order, which now waits for a second person."""
+        asked = ("order", "draft", kind, "--authority", officer.region, "--key", self.key(officer))
+        drafted = self.fleet.ask(officer.person, *asked, *arguments, "--output", "json").require(0, 5)
+        return str(Outcome(drafted.command, 0, drafted.out, drafted.err).data()["order"])
+
+    def approve(self, officer: Officer, order: str) -> Approved:
+        """Sign as the second person.
+
+        Over HTTP and not by the command line, whose start would stand in every measurement.
+        """
+        with self.fleet.http(officer.person) as http:
+            shown = http.get(f"/api/v1/orders/{order}").raise_for_status().json()
+            draft = Envelope("order", shown["payload"].encode(), ())
+            signed = draft.signed_by(SigningKey.load(self.key(officer)))
+            signature: Signature = signed.signatures[0]
+            signed_at_s = now_s()
+            answer = http.post(f"/api/v1/orders/{order}/approvals", json=signature.plain())
+            answer.raise_for_status()
+            envelope = http.get(f"/api/v1/orders/{order}/envelope").raise_for_status().content
+        return Approved(order, envelope, signed_at_s)
+
+    def receipts(self, region: str, order: str) -> list[dict[str, Any]]:
+        officer = officers_over(region)[0]
+        return list(self.fleet.data_of(officer.person, "order", "show", order)["receipts"])
+
+    # -- plays
+
+    def ledger(self, venue: str) -> Count:
+        """Counted plays of one venue by room and song, as the ledger has them."""
+        rows: Sequence[dict[str, Any]] = self.operate("plays", "query", "--venue", venue, "--by", "room,song")
+        return Counter({(row["room"], row["song"]): int(row["plays"]) for row in rows})
