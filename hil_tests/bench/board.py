@@ -54,8 +54,12 @@ class EmulatedBoard:
         self._process.kill_alone()
         self._process = None
 
+    @property
+    def is_on_bench(self) -> bool:
+        return self._process is not None
+
     def status(self) -> dict[str, Any]:
-        return self._ask("status")
+        return self.ask("status")
 
     def box_log(self, lines: int = 40) -> str:
         log = self.directory / "box.log"
@@ -64,18 +68,18 @@ class EmulatedBoard:
     # -- power
 
     def power_on(self) -> None:
-        self._ask("power", to="on")
+        self.ask("power", to="on")
 
     def power_off(self) -> None:
         """The box may close down first."""
-        self._ask("power", to="off")
+        self.ask("power", to="off")
 
     def cut(self) -> None:
         """Power away, now."""
-        self._ask("power", to="cut")
+        self.ask("power", to="cut")
 
     def reset(self) -> None:
-        self._ask("power", to="reset")
+        self.ask("power", to="reset")
 
     @property
     def pid(self) -> int | None:
@@ -85,16 +89,16 @@ class EmulatedBoard:
     # -- lines
 
     def open_seal(self, is_open: bool = True) -> None:
-        self._ask("drive", line="seal", value=is_open)
+        self.ask("drive", line="seal", value=is_open)
 
     def level(self, line: str) -> bool | str:
-        value = self._ask("level", line=line)["value"]
+        value = self.ask("level", line=line)["value"]
         assert isinstance(value, bool | str)
         return value
 
     def changes(self, line: str) -> list[dict[str, Any]]:
         """Changes of a line, oldest first; ``at_ms`` on the bench's stopwatch."""
-        return list(self._ask("changes", line=line)["changes"])
+        return list(self.ask("changes", line=line)["changes"])
 
     def wait_lamp(self, *patterns: str, within_s: float = 60.0) -> None:
         wait_for(f"lamp {' or '.join(patterns)}", lambda: self.level("lamp") in patterns, within_s)
@@ -103,11 +107,11 @@ class EmulatedBoard:
 
     def set_world(self, offset_ms: int) -> None:
         """The RTC shows the host's time plus that much."""
-        self._ask("clock", rtc_offset_ms=offset_ms)
+        self.ask("clock", rtc_offset_ms=offset_ms)
 
     def jump(self, *, rtc_ms: int = 0, mono_ms: int = 0) -> None:
         """RTC alone: somebody set the clock. Both: that much time went by."""
-        self._ask("clock", rtc_ms=rtc_ms, mono_ms=mono_ms)
+        self.ask("clock", rtc_ms=rtc_ms, mono_ms=mono_ms)
 
     # -- cables
 
@@ -121,19 +125,19 @@ class EmulatedBoard:
         return int(self.status()["lan_port"])
 
     def aim(self, cable: Cable, target: str) -> None:
-        self._ask("cable", name=cable, target=target)
+        self.ask("cable", name=cable, target=target)
 
     def cut_network(self) -> None:
-        self._ask("cable", state="cut")
+        self.ask("cable", state="cut")
 
     def stall_network(self) -> None:
-        self._ask("cable", state="stalled")
+        self.ask("cable", state="stalled")
 
     def heal_network(self) -> None:
-        self._ask("cable", state="healed")
+        self.ask("cable", state="healed")
 
     def plug_serial(self, plugged: bool) -> None:
-        self._ask("serial", plugged=plugged)
+        self.ask("serial", plugged=plugged)
 
     # -- the socket
 
@@ -142,7 +146,8 @@ class EmulatedBoard:
             self._process.require_alive()
         return bool(self.status())
 
-    def _ask(self, verb: str, **fields: object) -> dict[str, Any]:
+    def ask(self, verb: str, **fields: object) -> dict[str, Any]:
+        """One verb of the control socket (hil_tests/board/control.py)."""
         folder = os.open(self.directory, os.O_RDONLY)
         try:
             with socket.socket(socket.AF_UNIX) as connection:

@@ -106,3 +106,8 @@ class Offices:
         """Counted plays of one venue by room and song, as the ledger has them."""
         rows: Sequence[dict[str, Any]] = self.operate("plays", "query", "--venue", venue, "--by", "room,song")
         return Counter({(row["room"], row["song"]): int(row["plays"]) for row in rows})
+
+    def times(self, venue: str) -> set[int]:
+        """When the plays of one venue ended, as the ledger has it."""
+        rows: Sequence[dict[str, Any]] = self.operate("plays", "query", "--venue", venue)
+        return {int(row["ended_at_ms"]) for row in rows if row["ended_at_ms"] is not None}

@@ -12,6 +12,7 @@ An offset is what to add to the host's clock to get the world's.
 
 import json
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 DAY_MS = 24 * 3600 * 1000
@@ -52,6 +53,11 @@ class World:
 
     def now_ms(self) -> int:
         return host_now_ms() + self.offset_ms
+
+    def shown(self) -> str:
+        """The world's time at UTC+08:00, for people."""
+        zone = timezone(timedelta(hours=8))
+        return datetime.fromtimestamp(self.now_ms() / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def remember(self) -> None:
         """Note how far the world has come; call it now and then, and at the end."""

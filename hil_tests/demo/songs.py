@@ -13,81 +13,15 @@ FILLERS_COUNT = 12
 ADVERTS_COUNT = 8
 COLUMNS = ("song", "title", "artist", "language", "duration_s", "kind")
 
-_ZH_FIRST = [
-    "夜雨",
-    "春风",
-    "海边",
-    "长街",
-    "旧梦",
-    "星光",
-    "故乡",
-    "晚霞",
-    "青山",
-    "远方",
-    "月下",
-    "秋叶",
-    "江南",
-    "北城",
-    "归途",
-    "初雪",
-    "灯火",
-    "纸船",
-    "云端",
-    "时光",
-]
-_ZH_LAST = [
-    "来信",
-    "慢歌",
-    "往事",
-    "的你",
-    "情书",
-    "回声",
-    "少年",
-    "小调",
-    "约定",
-    "离歌",
-    "之恋",
-    "思念",
-    "独白",
-    "漫游",
-    "倒影",
-    "花开",
-    "如歌",
-    "未眠",
-    "重逢",
-    "远航",
-]
-_ZH_SURNAMES = ["林", "陈", "苏", "叶", "江", "沈", "顾", "程", "白", "许", "温", "陆"]
-_ZH_NAMES = ["晓舟", "若溪", "明远", "雨桐", "子墨", "安然", "星河", "予安", "清和", "知夏", "南乔", "一帆"]
-_EN_FIRST = [
-    "Midnight",
-    "Silver",
-    "Paper",
-    "Golden",
-    "Distant",
-    "Velvet",
-    "Summer",
-    "Neon",
-    "Quiet",
-    "Broken",
-    "Electric",
-    "Winter",
-]
-_EN_LAST = [
-    "River",
-    "Letters",
-    "Lights",
-    "Harbor",
-    "Highway",
-    "Garden",
-    "Dancer",
-    "Rain",
-    "Stations",
-    "Horizon",
-    "Hearts",
-    "Echo",
-]
-_EN_ARTISTS = ["The Harbour Lights", "Nora Vale", "Paper Lanterns", "Miles Ashdown", "Juniper & Co", "The Ninth Tram"]
+_WORDS = {
+    "zh first": "夜雨 春风 海边 长街 旧梦 星光 故乡 晚霞 青山 远方 月下 秋叶 江南 北城 归途 初雪 灯火 纸船 云端 时光",
+    "zh last": "来信 慢歌 往事 的你 情书 回声 少年 小调 约定 离歌 之恋 思念 独白 漫游 倒影 花开 如歌 未眠 重逢 远航",
+    "zh surname": "林 陈 苏 叶 江 沈 顾 程 白 许 温 陆",
+    "zh name": "晓舟 若溪 明远 雨桐 子墨 安然 星河 予安 清和 知夏 南乔 一帆",
+    "en first": "Midnight Silver Paper Golden Distant Velvet Summer Neon Quiet Broken Electric Winter",
+    "en last": "River Letters Lights Harbor Highway Garden Dancer Rain Stations Horizon Hearts Echo",
+    "en artist": "Harbourlight Nora-Vale Paperlantern Miles-Ashdown Juniper-Co Ninth-Tram",
+}
 
 
 def write_catalog(path: Path, seed: int = 2026) -> None:
@@ -120,15 +54,28 @@ def write_song_list(catalog: Path, path: Path) -> None:
             songs.writerow([song, row.get("duration_s") or 150 + hash_of(song) % 150, row.get("kind") or "guest"])
 
 
+def mapping_of(catalog: Path) -> tuple[str, ...]:
+    """What ``catalog import`` must be told about the columns of a file: nothing of ours."""
+    with catalog.open(encoding="utf-8-sig") as file:
+        first = file.readline()
+    if first.startswith("song,"):
+        return ()
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    return ("--map", "song=Id,title=Title,artist=Artist,language=Languages", "--delimiter", delimiter)
+
+
 def hash_of(text: str) -> int:
     """A number from a text, the same in every process."""
     return random.Random(text).getrandbits(16)
 
 
 def _chinese(chance: random.Random) -> tuple[str, str]:
-    title = chance.choice(_ZH_FIRST) + chance.choice(_ZH_LAST)
-    return title, chance.choice(_ZH_SURNAMES) + chance.choice(_ZH_NAMES)
+    return _word(chance, "zh first") + _word(chance, "zh last"), _word(chance, "zh surname") + _word(chance, "zh name")
 
 
 def _english(chance: random.Random) -> tuple[str, str]:
-    return f"{chance.choice(_EN_FIRST)} {chance.choice(_EN_LAST)}", chance.choice(_EN_ARTISTS)
+    return f"{_word(chance, 'en first')} {_word(chance, 'en last')}", _word(chance, "en artist").replace("-", " ")
+
+
+def _word(chance: random.Random, kind: str) -> str:
+    return chance.choice(_WORDS[kind].split())

@@ -1,0 +1,37 @@
+"""A catalog of a lower epoch, signed by the real custodians and published by a server in wrong hands."""
+
+import json
+
+from hil_tests.bench.hostile_fleet import HostileFleet
+from hil_tests.bench.stage import Stage
+from hil_tests.bench.venue import Venue
+from hil_tests.bench.waiting import wait_for
+from hil_tests.tour import compromised
+from hil_tests.tour.desk import journal_of
+
+
+def prove_rollback(stage: Stage, venue: Venue) -> str:
+    """The box looks, finds it, refuses it with its code and keeps the songs it has."""
+    hostile = HostileFleet(stage.fleet.data)
+    manifest = hostile.catalog_manifest()
+    epoch = manifest["epoch"]
+    assert isinstance(epoch, int)
+    older = json.dumps({**manifest, "epoch": epoch - 1}, sort_keys=True, separators=(",", ":")).encode()
+    keys = [stage.offices.ceremony / f"catalog-{number}.pem" for number in (1, 2)]
+    seen = len(journal_of(venue))
+    hostile.publish("catalog", {"catalog/manifest.json": older}, keys)
+    compromised.publish(stage.fleet, "v1/dn/all/look", b'{"v":1}')
+
+    def refused() -> str | None:
+        entries = [entry.body for entry in journal_of(venue)[seen:] if entry.kind == "CATALOG"]
+        return str(entries[0]["code"]) if entries else None
+
+    code = wait_for("the box's word on the older catalog", refused)
+    assert code == "CATALOG_ROLLBACK", f"an older catalog was answered with {code or 'acceptance'}"
+    assert venue.state()["catalog"] is not None
+    hostile.publish("catalog", {"catalog/manifest.json": _canonical(manifest)}, keys)
+    return f"catalog {epoch - 1} after {epoch}: {code}"
+
+
+def _canonical(manifest: dict[str, object]) -> bytes:
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()

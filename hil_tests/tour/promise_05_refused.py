@@ -1,0 +1,113 @@
+"""5. Bad documents are refused with their codes, by the box itself: over its LAN, and through the broker as a
+compromised server would send them; and by the fleet server.
+
+The venue is locked all the while, and every bad document is a resume: none of them opens it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from hil_tests.bench.country import HUANGPU, NANSHAN, TIANHE, Officer, officers_over
+from hil_tests.bench.papers import DAY_MS, Paper, with_changed_byte
+from hil_tests.bench.stage import Stage
+from hil_tests.bench.venue import Venue
+from hil_tests.bench.waiting import wait_for
+from hil_tests.tour import compromised
+from hil_tests.tour.catalog_rollback import prove_rollback
+from hil_tests.tour.desk import journal_of, resume, stop
+
+TITLE = "refused"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One bad document; ``at_fleet`` is what the server must say, where the box's own place is no matter."""
+
+    what: str
+    envelope: bytes
+    code: str
+    at_fleet: str
+
+
+def prove(stage: Stage) -> str:
+    venue = stage.venues[0]
+    old = stop(stage, venue)
+    venue.board.wait_lamp("locked")
+    old_resume = resume(stage, venue, old)
+    venue.board.wait_lamp("in-service")
+    ordered = stop(stage, venue)
+    venue.board.wait_lamp("locked")
+
+    documents = _documents(stage, ordered.order, old_resume.envelope)
+    for bad in documents:
+        _require(f"box, LAN: {bad.what}", bad.code, partial(_to_lan, venue, bad.envelope))
+        _require(f"box, broker: {bad.what}", bad.code, partial(_to_broker, stage, venue, bad.envelope))
+        if bad.at_fleet:
+            _require(f"fleet: {bad.what}", bad.at_fleet, partial(_to_fleet, stage, bad.envelope))
+        assert venue.state()["state"] == "locked", f"{bad.what}: the venue is open again"
+
+    resume(stage, venue, ordered)
+    venue.board.wait_lamp("in-service")
+    rollback = prove_rollback(stage, venue)
+    return f"{len(documents)} documents by LAN, broker and fleet API, each with its code; {rollback}; still locked"
+
+
+def _documents(stage: Stage, ends: str, old_resume: bytes) -> list[Bad]:
+    first, second = officers_over(TIANHE.region)
+    keys = [stage.offices.key(officer) for officer in (first, second)]
+    strangers = officers_over(HUANGPU.region)
+    here, there = (stage.code(venue) for venue in stage.venues[:2])
+    assert stage.venues[1].place == NANSHAN
+    now_ms = stage.world.now_ms()
+
+    def paper(number: int, by: Officer, scope: dict[str, object], issued_at_ms: int = now_ms) -> Paper:
+        order = f"{by.region}-2026-{number:06d}"
+        expires_at_ms = issued_at_ms + 10 * DAY_MS
+        return Paper(order, "resume", by.region, by.person, scope, issued_at_ms, expires_at_ms, {"ends": [ends]})
+
+    good = paper(990001, first, {"venues": [here]})
+    abroad = paper(990002, strangers[0], {"region": TIANHE.region})
+    elsewhere = paper(990003, first, {"venues": [there]})
+    expired = paper(990004, first, {"venues": [here]}, now_ms - 30 * DAY_MS)
+    return [
+        Bad("one signature", good.signed(keys[:1]), "ORDER_THRESHOLD", "ORDER_THRESHOLD"),
+        Bad("same person twice", good.signed([keys[0], keys[0]]), "ORDER_SAME_PERSON", "ORDER_SAME_PERSON"),
+        Bad("wrong region", abroad.signed(list(map(stage.offices.key, strangers))), "ORDER_REGION", "ORDER_REGION"),
+        Bad("wrong venue", elsewhere.signed(keys), "ORDER_NOT_ADDRESSED", ""),
+        Bad("replayed resume", old_resume, "ORDER_REPLAYED", "ORDER_REPLAYED"),
+        Bad("changed byte", with_changed_byte(good.signed(keys)), "SIGNATURE_INVALID", "SIGNATURE_INVALID"),
+        Bad("expired", expired.signed(keys), "ORDER_EXPIRED", "ORDER_EXPIRED"),
+    ]
+
+
+def _to_lan(venue: Venue, envelope: bytes) -> str:
+    laptop = venue.laptop()
+    answer = laptop.order(envelope)
+    laptop.close()
+    assert answer.status != 200 or answer.body.get("result") != "accepted", f"accepted: {answer}"
+    return answer.code
+
+
+def _to_broker(stage: Stage, venue: Venue, envelope: bytes) -> str:
+    """The code that the box then writes into its journal."""
+    seen = len(journal_of(venue))
+    compromised.publish(stage.fleet, f"v1/dn/{venue.place.box}/order", envelope)
+
+    def journalled() -> str | None:
+        codes = [entry.body["code"] for entry in journal_of(venue)[seen:] if entry.kind == "ORDER"]
+        return str(codes[0]) if codes else None
+
+    return wait_for("the box's word in its journal", journalled)
+
+
+def _to_fleet(stage: Stage, envelope: bytes) -> str:
+    with stage.fleet.http(officers_over(TIANHE.region)[0].person) as http:
+        answer = http.post("/api/v1/orders", content=envelope, headers={"Content-Type": "application/json"})
+        assert answer.status_code >= 400, f"accepted: {answer.text}"
+        return str(answer.json()["code"])
+
+
+def _require(where: str, wanted: str, send: Callable[[], str]) -> None:
+    code = send()
+    assert code == wanted, f"{where}: {code or 'no code'}, not {wanted}"
