@@ -1,0 +1,172 @@
+"""Sound documents, keys and one policy, the same in every run; a test takes one and changes one fact.
+
+The county 310101 has two officers, the province above it two, the country one. Keys are made from numbers and sign by
+RFC 6979, so that every byte of a signed document is the same tomorrow: the golden vectors are built from here too.
+"""
+
+from functools import cache
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from device.crypto.p256 import key_of_public
+from device.protocol.envelope import seal
+from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
+from device.protocol.keys import Key
+from device.protocol.lease import Lease
+from device.protocol.notices import Notice
+from device.protocol.orders import Order, Scope
+from device.protocol.policy import AuthorityPolicy, FleetKey, Person, Rules, ScopeLimit
+
+_CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+NOW_MS = 1_795_000_000_000
+HOUR_MS = 3_600_000
+BOX = "KTV-00A1"
+VENUE = "J0131010100001Y"
+OTHER_VENUES = ("J0150010300176E", "J01410105000517")
+REGION = "310101"
+NONCE = "00112233445566778899aabbccddeeff"
+
+
+class FixedKey:
+    """A P-256 key made from a number; it signs without chance (RFC 6979), with the low `s` (SPEC 3.1)."""
+
+    def __init__(self, number: int) -> None:
+        self.private = ec.derive_private_key(number, ec.SECP256R1())
+        self.key = key_of_public(self.private.public_key())
+
+    def sign(self, message: bytes) -> bytes:
+        r, s = decode_dss_signature(self.private.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
+        return r.to_bytes(32, "big") + min(s, _CURVE_ORDER - s).to_bytes(32, "big")
+
+
+ZHANG, ZHANG_AT_HOME, LI, WANG, CHEN, ZHAO, STRANGER, BOX_KEY = [FixedKey(number) for number in range(1001, 1009)]
+LEASE_KEY, ACK_KEY, ROLLOUT_KEY = [FixedKey(number) for number in range(1101, 1104)]
+
+EVERYTHING = ("stop", "resume", "ban", "lift", "notice")
+
+
+def person(name: str, region: str, may: tuple[str, ...], *keys: Key) -> Person:
+    return Person(person=name, name=name.title(), region=region, may=may, keys=keys)
+
+
+@cache
+def policy() -> AuthorityPolicy:
+    return AuthorityPolicy(
+        epoch=3,
+        issued_at_ms=NOW_MS - 24 * HOUR_MS,
+        persons=(
+            person("zhang", "310101", EVERYTHING, ZHANG.key, ZHANG_AT_HOME.key),
+            person("li", "310101", ("stop", "resume"), LI.key),
+            person("wang", "310000", EVERYTHING, WANG.key),
+            person("chen", "310000", EVERYTHING, CHEN.key),
+            person("zhao", "000000", EVERYTHING, ZHAO.key),
+        ),
+        services=(
+            FleetKey(use="lease", key=LEASE_KEY.key),
+            FleetKey(use="ack", key=ACK_KEY.key),
+            FleetKey(use="rollout", key=ROLLOUT_KEY.key),
+        ),
+        authorities=(),
+        limits=(
+            ScopeLimit(level=1, venues_max=1_000_000),
+            ScopeLimit(level=2, venues_max=1_000_000),
+            ScopeLimit(level=4, venues_max=2),
+        ),
+        rules=Rules(cut_song_s=60),
+    )
+
+
+def stop(**changes: Any) -> Order:
+    order = Order(
+        order="310101-2026-000123",
+        kind="stop",
+        authority="310101",
+        drafted_by="zhang",
+        document="沪文执罚〔2026〕第0123号",
+        basis="《娱乐场所管理条例》第四十八条",
+        text_zh="因营业时间违规，责令停业整顿。",
+        text_en="Closed by order for hours violations.",
+        issued_at_ms=NOW_MS,
+        expires_at_ms=NOW_MS + 72 * HOUR_MS,
+        scope=Scope(venues=(VENUE,), region=""),
+        ends_at_ms=NOW_MS + 720 * HOUR_MS,
+        grace_s=30,
+    )
+    return order.replace(**changes)
+
+
+def resume(**changes: Any) -> Order:
+    return stop(
+        order="310101-2026-000124", kind="resume", ends=("310101-2026-000123",), ends_at_ms=None, grace_s=0
+    ).replace(**changes)
+
+
+def order_envelope(order: Order, *signers: FixedKey) -> bytes:
+    return seal("order", order.encode(), signers or (ZHANG, LI)).encode()
+
+
+def notice(**changes: Any) -> Notice:
+    return Notice(
+        notice="310101-2026-T00007",
+        kind="warning",
+        authority="310101",
+        issued_by="zhang",
+        scope=Scope(venues=(VENUE,), region=""),
+        text_zh="请核对灭火器。",
+        text_en="Check the fire extinguishers.",
+        issued_at_ms=NOW_MS,
+        show_until_ms=NOW_MS + 48 * HOUR_MS,
+    ).replace(**changes)
+
+
+def lease(**changes: Any) -> Lease:
+    return Lease(
+        box=BOX,
+        venue=VENUE,
+        region=REGION,
+        lease=7,
+        nonce=NONCE,
+        issued_at_ms=NOW_MS,
+        full_until_ms=NOW_MS + 72 * HOUR_MS,
+        stop_at_ms=NOW_MS + 240 * HOUR_MS,
+        policy_epoch=3,
+        catalog_epoch=12,
+    ).replace(**changes)
+
+
+def entry(seq: int, kind: str = "PLAY_START", body: dict[str, Any] | None = None) -> Entry:
+    return Entry(
+        box=BOX,
+        epoch=1,
+        seq=seq,
+        kind=kind,
+        at_ms=NOW_MS + seq * 1000,
+        tq="signed",
+        rtc_ms=NOW_MS + seq * 1000 + 17,
+        mono_ms=60_000 + seq * 1000,
+        boot=4,
+        body=body or {"room": "K01", "song": "SONG-000482", "kind": "guest", "catalog_epoch": 12},
+    )
+
+
+def entries(count: int) -> list[bytes]:
+    return [entry(seq).encode() for seq in range(count)]
+
+
+def chain_over(texts: list[bytes], box: str = BOX, epoch: int = 1) -> list[bytes]:
+    """The chain value at each entry."""
+    chain = first_chain(box, epoch)
+    found = []
+    for seq, text in enumerate(texts):
+        chain = next_chain(chain, seq, text)
+        found.append(chain)
+    return found
+
+
+def checkpoint(texts: list[bytes]) -> Checkpoint:
+    head = chain_over(texts)[-1].hex()
+    return Checkpoint(box=BOX, epoch=1, size=len(texts), head=head, at_ms=NOW_MS, boot=4, counter=9)

@@ -1,0 +1,213 @@
+"""SPEC 2: strict in, canonical out."""
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from device.protocol.codec import dumps, loads
+from device.protocol.errors import MalformedError
+from device.protocol.limits import DEPTH_MAX, INTEGER_MAX
+
+BYTES_MAX = 10_000
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+INTEGERS = st.integers(-INTEGER_MAX, INTEGER_MAX)
+NAMES = st.text(st.characters(max_codepoint=126), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | INTEGERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+DOCUMENTS = st.dictionaries(NAMES, VALUES, max_size=5)
+
+
+def code_of(raw: bytes, bytes_max: int = BYTES_MAX) -> str:
+    with pytest.raises(MalformedError) as caught:
+        loads(raw, bytes_max)
+    return caught.value.code
+
+
+@given(DOCUMENTS)
+def test_2_3_what_is_written_is_read_again(value: dict[str, object]) -> None:
+    raw = dumps(value)
+    assert loads(raw, len(raw)) == value
+
+
+@given(DOCUMENTS)
+def test_2_3_the_canonical_form_is_that_of_cpython_for_ascii_names(value: dict[str, object]) -> None:
+    """RFC 8785 for integers and text: sorted names, no space, only the escapes that must be."""
+    assert dumps(value) == json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(DOCUMENTS, st.sampled_from([None, 1, "\t"]), st.booleans())
+def test_2_2_every_spelling_of_cpython_is_read(value: dict[str, object], indent: int | str | None, ascii: bool) -> None:  # noqa: A002 - json's own word
+    raw = json.dumps(value, indent=indent, ensure_ascii=ascii).encode()
+    assert loads(raw, len(raw)) == value
+
+
+JSON_PIECES = [
+    *'{}[]:,"\\/ 01-+.eE\tu',
+    "\n",
+    '"a"',
+    "true",
+    "false",
+    "null",
+    "\\u0041",
+    "\\ud83d",
+    "\\ude00",
+    "é",
+    "-0",
+    "10",
+]
+
+
+def cpython_reads(raw: bytes) -> object:
+    """The object that CPython's reader finds under the same rules; None where it refuses."""
+
+    def whole(digits: str) -> int:
+        if digits == "-0" or abs(int(digits)) > INTEGER_MAX:
+            raise ValueError(digits)
+        return int(digits)
+
+    def never(text: str) -> object:
+        raise ValueError(text)
+
+    def distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise ValueError(pairs)
+        return dict(pairs)
+
+    try:
+        value = json.loads(
+            raw.decode(), parse_int=whole, parse_float=never, parse_constant=never, object_pairs_hook=distinct
+        )
+        json.dumps(value, ensure_ascii=False).encode()
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@given(st.lists(st.sampled_from(JSON_PIECES), max_size=12).map("".join))
+@example('"\\ud83d\\ude00"')
+@example('"\\ud83dA"')
+def test_2_2_cpython_and_we_agree_on_every_scrap(inside: str) -> None:
+    raw = ('{"a":' + inside + "}").encode()
+    expected = cpython_reads(raw)
+    if expected is None:
+        assert code_of(raw) == "DOCUMENT_MALFORMED"
+    else:
+        assert loads(raw, BYTES_MAX) == expected
+
+
+MALFORMED = {
+    "nothing": b"",
+    "space alone": b"  ",
+    "an array": b"[]",
+    "a text": b'"a"',
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "something after it": b"{} {}",
+    "a comment": b"{}//",
+    "a name twice": b'{"a":1,"a":1}',
+    "a name twice, once escaped": b'{"a":1,"\\u0061":1}',
+    "a name twice, deeper": b'{"a":[{"b":1,"b":2}]}',
+    "a fraction": b'{"a":1.0}',
+    "an exponent": b'{"a":1e3}',
+    "an exponent in capitals": b'{"a":1E3}',
+    "minus zero": b'{"a":-0}',
+    "minus alone": b'{"a":-}',
+    "a plus": b'{"a":+1}',
+    "a leading zero": b'{"a":01}',
+    "a leading zero after minus": b'{"a":-01}',
+    "2^53": b'{"a":9007199254740992}',
+    "-2^53": b'{"a":-9007199254740992}',
+    "a thousand digits": b'{"a":' + b"9" * 1000 + b"}",
+    "not a number": b'{"a":NaN}',
+    "infinity": b'{"a":-Infinity}',
+    "a word of another language": b'{"a":True}',
+    "half a word": b'{"a":tru}',
+    "a control character": b'{"a":"\x1f"}',
+    "a control character after an escape": b'{"a":"\\n\x1f"}',
+    "a control character before an escape": b'{"a":"\x1f\\n"}',
+    "a tab in a name": b'{"a\t":1}',
+    "an unknown escape": b'{"a":"\\x41"}',
+    "an escape of three digits": b'{"a":"\\u004"}',
+    "an escape with a sign": b'{"a":"\\u+041"}',
+    "an escape with a low line": b'{"a":"\\u0_41"}',
+    "an escape with Arabic digits": '{"a":"\\u٠٠٤١"}'.encode(),
+    "a lone high surrogate": b'{"a":"\\ud83d"}',
+    "a lone low surrogate": b'{"a":"\\ude00"}',
+    "two high surrogates": b'{"a":"\\ud83d\\ud83d"}',
+    "a high surrogate and another escape": b'{"a":"\\ud83d\\n"}',
+    "a raw surrogate": b'{"a":"\xed\xa0\x80"}',
+    "an overlong slash": b'{"a":"\xc0\xaf"}',
+    "an overlong letter of three bytes": b'{"a":"\xe0\x81\x81"}',
+    "an overlong letter of four bytes": b'{"a":"\xf0\x80\x81\x81"}',
+    "above U+10FFFF": b'{"a":"\xf4\x90\x80\x80"}',
+    "a lead byte that never is": b'{"a":"\xf5\x80\x80\x80"}',
+    "a cut character": b'{"a":"\xe4\xb8"}',
+    "Latin-1": b'{"a":"\xe9"}',
+    "no end": b'{"a":1',
+    "no end of a text": b'{"a":"',
+    "no end of a text after an escape": b'{"a":"\\n',
+    "an escape at the end": b'{"a":"\\',
+    "a quote that is escaped": b'{"a":"\\"',
+    "no colon": b'{"a" 1}',
+    "no value": b'{"a":}',
+    "no name": b"{1:1}",
+    "a comma too many": b'{"a":1,}',
+    "a comma too many in an array": b'{"a":[1,]}',
+    "a comma too few": b'{"a":[1 2]}',
+    "the other bracket": b'{"a":[1}',
+    "space that JSON has not": '{"a":\u00a01}'.encode(),
+    "a form feed": b'{"a":\x0c1}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
+def test_2_2_malformed(raw: bytes) -> None:
+    assert code_of(raw) == "DOCUMENT_MALFORMED"
+
+
+def test_2_1_a_document_is_nested_so_deep_and_no_deeper() -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"a":' + b"[" * depth + b"1" + b"]" * depth + b"}"
+
+    assert loads(nested(DEPTH_MAX - 1), BYTES_MAX)
+    assert code_of(nested(DEPTH_MAX)) == "DOCUMENT_MALFORMED"
+    assert code_of(b'{"a":' + b"[" * BYTES_MAX, 2 * BYTES_MAX) == "DOCUMENT_MALFORMED"
+
+
+def test_2_2_a_document_is_so_large_and_no_larger() -> None:
+    assert loads(b'{"a":1}', 7) == {"a": 1}
+    assert code_of(b'{"a":1}', 6) == "DOCUMENT_TOO_LARGE"
+
+
+@pytest.mark.parametrize("text", ["\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff", "\x7f\x80"])
+def test_2_2_the_ends_of_the_ranges_of_utf8_are_read(text: str) -> None:
+    assert loads(b'{"a":"' + text.encode() + b'"}', BYTES_MAX) == {"a": text}
+
+
+@given(st.binary(max_size=8))
+def test_2_2_what_is_not_utf8_is_malformed_and_nothing_else_is(raw: bytes) -> None:
+    text = b'{"a":"' + raw.replace(b'"', b"").replace(b"\\", b"") + b'"}'
+    try:
+        is_sound = min(text.decode()) >= " "
+    except UnicodeDecodeError:
+        is_sound = False
+    if is_sound:
+        assert loads(text, BYTES_MAX) == json.loads(text)
+    else:
+        assert code_of(text) == "DOCUMENT_MALFORMED"
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 1.0}, {"a": b""}, {"a": {1}}, {"a": "\ud800"}, {"a": 1 << 53}, {"a": -(1 << 53)}]
+)
+def test_2_2_what_no_document_can_hold_is_not_written(value: object) -> None:
+    with pytest.raises(MalformedError):
+        dumps(value)
+
+
+def test_2_3_tuples_are_arrays() -> None:
+    assert dumps({"a": (1, ()), "b": []}) == b'{"a":[1,[]],"b":[]}'

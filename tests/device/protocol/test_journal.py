@@ -1,0 +1,187 @@
+"""SPEC 9.2-9.8: the chain sees everything, the frame sees every torn byte."""
+
+import binascii
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.protocol.errors import MalformedError
+from device.protocol.journal import (
+    BODIES,
+    FRAME_HEADER_BYTES,
+    Checkpoint,
+    Entry,
+    entry_position,
+    first_chain,
+    frame,
+    parse_frame,
+    play_id,
+)
+from device.protocol.limits import ENTRY_BYTES_MAX
+from tests.device.protocol.builders import BOX, NOW_MS, chain_over, checkpoint, entries, entry
+
+PLAY = {"room": "K01", "song": "SONG-000482", "kind": "guest"}
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "BOOT": {"version": "1.4.0", "slot": "a", "clean": False, "torn_bytes": 17, "torn_sha256": "0" * 64, "counter": 9},
+    "PLAY_START": PLAY | {"catalog_epoch": 12},
+    "PLAY_END": PLAY
+    | {"play": "1-41", "played_s": 61, "elapsed_s": 70, "reason": "end", "counted": True, "cut_song_s": 60}
+    | {"policy_epoch": 3},
+    "REFUSED": PLAY | {"code": "VENUE_LOCKED"},
+    "ORDER": {"order": "310101-2026-000123", "document": "0" * 64, "kind": "resume", "result": "accepted", "code": ""}
+    | {"ends": ["310101-2026-000122"]},
+    "NOTICE": {"notice": "310101-2026-T00007", "document": "0" * 64, "result": "rejected", "code": "NOTICE_EXPIRED"},
+    "SHOWN": {"notice": "310101-2026-T00007", "what": "acknowledged"},
+    "LEASE": {"lease": 7, "full_until_ms": NOW_MS, "stop_at_ms": NOW_MS},
+    "TIME": {"from_ms": None, "to_ms": NOW_MS},
+    "CATALOG": {"epoch": 12, "result": "accepted", "code": ""},
+    "POLICY": {"epoch": 3, "result": "rejected", "code": "POLICY_ROLLBACK"},
+    "UPDATE": {"rollout": "r-7", "version": "1.4.1", "slot": "b", "state": "rolled-back", "code": "UPDATE_UNHEALTHY"},
+    "SEAL": {"open": True},
+    "CLAIM": {"venue": "J0131010100001Y", "region": "310101"},
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_9_3_every_kind_is_read_as_it_was_written(kind: str) -> None:
+    original = entry(5, kind, EXAMPLES[kind])
+    assert Entry.decode(original.encode()) == original
+    assert len(original.encode()) < 512
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_9_3_a_body_has_exactly_the_fields_of_its_kind(kind: str) -> None:
+    for name in EXAMPLES[kind]:
+        with pytest.raises(MalformedError, match=f"body.{name} is missing"):
+            entry(5, kind, {key: item for key, item in EXAMPLES[kind].items() if key != name} or {"x": 1}).encode()
+    with pytest.raises(MalformedError, match="unknown names"):
+        entry(5, kind, EXAMPLES[kind] | {"guest": "name"}).encode()
+
+
+def test_9_3_a_body_is_an_object() -> None:
+    with pytest.raises(MalformedError, match="must be an object"):
+        Entry.decode(entry(5).encode().replace(b'"body":{', b'"body":[{').replace(b'},"boot"', b'}],"boot"'))
+
+
+def test_9_3_endings_may_be_given_as_a_tuple() -> None:
+    original = entry(5, "ORDER", EXAMPLES["ORDER"] | {"ends": ("310101-2026-000122",)})
+    assert Entry.decode(original.encode()) == original
+
+
+def test_9_2_an_entry_has_a_size() -> None:
+    with pytest.raises(MalformedError, match="DOCUMENT_TOO_LARGE"):
+        entry(5, "ORDER", EXAMPLES["ORDER"] | {"ends": ["310101-2026-000122"] * 50}).encode()
+
+
+def test_9_2_an_entry_says_where_it_stands() -> None:
+    assert entry_position(entry(41).encode()) == (BOX, 1, 41)
+    with pytest.raises(MalformedError):
+        entry_position(b'{"box":"KTV-00A1","epoch":1}')
+
+
+def test_9_4_a_play_is_known_by_its_start() -> None:
+    assert play_id(1, 41) == "1-41"
+
+
+def test_9_5_the_chain_as_the_clause_writes_it() -> None:
+    text = entry(0).encode()
+    start = hashlib.sha256(b"FBJ1\0KTV-00A1\0" + bytes.fromhex("00000001") + bytes(32) + bytes(8)).digest()
+    leaf = hashlib.sha256(b"\x00" + text).digest()
+    assert first_chain(BOX, 1) == start
+    assert chain_over([text]) == [hashlib.sha256(b"\x10" + start + bytes(8) + leaf).digest()]
+
+
+def test_9_5_an_epoch_goes_on_from_the_one_before() -> None:
+    starts = {
+        first_chain(box, epoch, head, size)
+        for box in (BOX, "KTV-00A2")
+        for epoch in (1, 2)
+        for head in (bytes(32), b"\x01" * 32)
+        for size in (0, 1)
+    }
+    assert len(starts) == 16
+
+
+TEXTS = entries(12)
+HEADS = chain_over(TEXTS)
+
+
+@given(st.integers(0, 11), st.data())
+def test_9_5_a_flipped_bit_changes_every_head_after_it(at: int, data: st.DataObject) -> None:
+    bit = data.draw(st.integers(0, 8 * len(TEXTS[at]) - 1))
+    changed = bytearray(TEXTS[at])
+    changed[bit // 8] ^= 1 << bit % 8
+    heads = chain_over([*TEXTS[:at], bytes(changed), *TEXTS[at + 1 :]])
+    assert heads[:at] == HEADS[:at]
+    assert not set(heads[at:]) & set(HEADS)
+
+
+@given(st.permutations(range(12)))
+def test_9_5_another_sequence_is_another_head(places: list[int]) -> None:
+    heads = chain_over([TEXTS[at] for at in places])
+    assert (heads[-1] == HEADS[-1]) == (places == sorted(places))
+
+
+@given(st.integers(0, 11))
+def test_9_5_dropping_or_inserting_an_entry_is_another_head(at: int) -> None:
+    assert HEADS[-1] != chain_over(TEXTS[:at] + TEXTS[at + 1 :])[-1]
+    assert HEADS[-1] not in chain_over([*TEXTS[:at], TEXTS[at], *TEXTS[at:]])[at + 1 :]
+
+
+def test_9_5_where_one_entry_ends_matters() -> None:
+    assert chain_over([b"ab", b"c"])[-1] != chain_over([b"a", b"bc"])[-1]
+
+
+def test_9_6_a_frame_as_the_clause_writes_it() -> None:
+    assert frame(b"entry", b"\x11" * 32) == (
+        b"FJ"
+        + bytes.fromhex("00000005")
+        + binascii.crc32(b"entry" + b"\x11" * 32).to_bytes(4, "big")
+        + b"entry"
+        + b"\x11" * 32
+    )
+
+
+def test_9_6_frames_are_read_one_after_the_other() -> None:
+    disk = b"".join(frame(text, chain) for text, chain in zip(TEXTS, HEADS, strict=True)) + bytes(4096)
+    found = []
+    offset = 0
+    while parsed := parse_frame(disk, offset):
+        text, chain, offset = parsed
+        found.append((text, chain))
+    assert found == list(zip(TEXTS, HEADS, strict=True))
+
+
+def test_9_6_a_frame_torn_at_any_byte_is_no_frame() -> None:
+    whole = frame(TEXTS[0], HEADS[0])
+    assert parse_frame(whole) == (TEXTS[0], HEADS[0], len(whole))
+    for cut in range(len(whole)):
+        assert parse_frame(whole[:cut]) is None
+        assert parse_frame(whole[:cut] + bytes(len(whole) - cut)) is None or set(whole[cut:]) == {0}
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_9_6_a_frame_changed_at_any_byte_is_no_frame(place: int, flip: int) -> None:
+    whole = frame(TEXTS[0], HEADS[0])
+    at = place % len(whole)
+    damaged = whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :]
+    assert parse_frame(damaged + bytes(2000)) is None
+
+
+def test_9_6_a_length_beyond_the_limit_is_no_frame() -> None:
+    assert parse_frame(frame(b"x" * ENTRY_BYTES_MAX, HEADS[0])) is not None
+    with pytest.raises(MalformedError):
+        frame(b"x" * (ENTRY_BYTES_MAX + 1), HEADS[0])
+    body = b"x" * (ENTRY_BYTES_MAX + 1) + HEADS[0]
+    oversized = b"FJ" + (ENTRY_BYTES_MAX + 1).to_bytes(4, "big") + binascii.crc32(body).to_bytes(4, "big") + body
+    assert len(oversized) > FRAME_HEADER_BYTES
+    assert parse_frame(oversized) is None
+
+
+def test_9_8_a_checkpoint_is_read_as_it_was_written() -> None:
+    original = checkpoint(TEXTS)
+    assert Checkpoint.decode(original.encode()) == original
+    assert original.head == HEADS[-1].hex()

@@ -1,0 +1,77 @@
+"""SPEC 7.1: leases."""
+
+from typing import Any
+
+import pytest
+
+from device.crypto.p256 import verify
+from device.protocol.envelope import seal
+from device.protocol.errors import MalformedError, ProtocolError
+from device.protocol.lease import Lease, accept_lease
+from device.protocol.limits import LEASE_FOR_MS_MAX
+from tests.device.protocol.builders import (
+    ACK_KEY,
+    BOX,
+    LEASE_KEY,
+    NONCE,
+    NOW_MS,
+    OTHER_VENUES,
+    VENUE,
+    ZHANG,
+    FixedKey,
+    lease,
+    policy,
+)
+
+
+def code_of(document: Lease, signer: FixedKey = LEASE_KEY, nonce: str = NONCE, last: int = 6) -> str:
+    raw = seal("lease", document.encode(), [signer]).encode()
+    try:
+        assert accept_lease(raw, policy(), verify, BOX, VENUE, nonce, last) == document
+    except ProtocolError as error:
+        return error.code
+    return ""
+
+
+def test_7_1_a_lease_that_answers_the_box_is_accepted() -> None:
+    assert code_of(lease()) == ""
+
+
+@pytest.mark.parametrize("signer", [ZHANG, ACK_KEY])
+def test_7_1_only_the_lease_key_signs_leases(signer: FixedKey) -> None:
+    assert code_of(lease(), signer) == "SIGNER_UNKNOWN"
+
+
+@pytest.mark.parametrize("change", [{"box": "KTV-00A2"}, {"venue": OTHER_VENUES[0]}])
+def test_7_1_a_lease_is_for_one_box_in_one_venue(change: dict[str, Any]) -> None:
+    assert code_of(lease(**change)) == "LEASE_NOT_OURS"
+
+
+def test_7_1_a_lease_answers_the_last_nonce() -> None:
+    assert code_of(lease(), nonce="0" * 32) == "LEASE_NONCE"
+    assert code_of(lease(), nonce="") == "LEASE_NONCE"
+
+
+@pytest.mark.parametrize("last", [7, 8])
+def test_7_1_a_lease_is_above_the_last(last: int) -> None:
+    assert code_of(lease(), last=last) == "LEASE_ROLLBACK"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"full_until_ms": NOW_MS},
+        {"stop_at_ms": NOW_MS + 1},
+        {"stop_at_ms": NOW_MS + LEASE_FOR_MS_MAX + 1},
+        {"lease": 0},
+        {"nonce": ""},
+    ],
+)
+def test_7_1_a_lease_that_contradicts_itself_is_not_written(change: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError):
+        lease(**change).encode()
+
+
+def test_7_1_the_longest_lease_is_a_lease() -> None:
+    longest = lease(full_until_ms=NOW_MS + LEASE_FOR_MS_MAX, stop_at_ms=NOW_MS + LEASE_FOR_MS_MAX)
+    assert Lease.decode(longest.encode()) == longest
