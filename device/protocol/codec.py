@@ -21,8 +21,13 @@ _DIGITS = "0123456789"
 _HEX = "0123456789abcdefABCDEF"
 _SPACE = " \t\r\n"
 _NEVER_IN_UTF8 = (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7")
-# After these lead bytes not every continuation byte may follow: lead, least, most.
-_SECOND_BYTES = ((b"\xe0", 0xA0, 0xBF), (b"\xed", 0x80, 0x9F), (b"\xf0", 0x90, 0xBF), (b"\xf4", 0x80, 0x8F))
+# After these lead bytes not every continuation byte may follow: lead, least, most (RFC 3629 clause 4).
+_SECOND_BYTES = (
+    (b"\xe0", b"\xa0", b"\xbf"),
+    (b"\xed", b"\x80", b"\x9f"),
+    (b"\xf0", b"\x90", b"\xbf"),
+    (b"\xf4", b"\x80", b"\x8f"),
+)
 
 
 def loads(raw: bytes, bytes_max: int) -> "dict[str, Any]":
@@ -58,29 +63,24 @@ def dumps(value: "Any") -> bytes:
 
 
 def _text(raw: bytes) -> str:
+    _require_shortest_utf8(bytes(raw))
     try:
-        text = bytes(raw).decode()
-        # MicroPython decodes surrogates and overlong forms without a word.
-        is_utf8 = len(text) == len(raw) or _is_shortest_utf8(bytes(raw))
+        return bytes(raw).decode()
     except UnicodeError:
-        is_utf8 = False
-    if not is_utf8:
         raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
-    return text
 
 
-def _is_shortest_utf8(raw: bytes) -> bool:
-    """Whether no sequence is overlong, a surrogate or above U+10FFFF (RFC 3629 clause 4); `raw` decodes otherwise."""
+def _require_shortest_utf8(raw: bytes) -> None:
+    """Refuse overlong forms, surrogates and what is above U+10FFFF, all of which MicroPython decodes without a word."""
     for never in _NEVER_IN_UTF8:
         if never in raw:
-            return False
+            raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
     for lead, least, most in _SECOND_BYTES:
         at = raw.find(lead)
         while at >= 0:
-            if not least <= raw[at + 1] <= most:
-                return False
+            if not least <= raw[at + 1 : at + 2] <= most:
+                raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
             at = raw.find(lead, at + 1)
-    return True
 
 
 class _Reader:

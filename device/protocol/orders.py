@@ -69,9 +69,7 @@ class Scope(Record):
 
 
 def scope(value: "Any", where: str) -> Scope:
-    """Check of a scope, from its JSON object or itself."""
-    if isinstance(value, Scope):
-        value = value.plain()
+    """Check of a scope."""
     if isinstance(value, dict) and "region" in value:
         return Scope(venues=(), **fields_of(value, (("region", REGION),), where))
     return Scope(region="", **fields_of(value, (("venues", distinct(VENUE, VENUES_MAX, 1)),), where))

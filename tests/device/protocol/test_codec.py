@@ -125,7 +125,7 @@ MALFORMED = {
     "not a number": b'{"a":NaN}',
     "infinity": b'{"a":-Infinity}',
     "a word of another language": b'{"a":True}',
-    "half a word": b'{"a":tru}',
+    "half a word": b'{"a":nul}',
     "a control character": b'{"a":"\x1f"}',
     "a control character after an escape": b'{"a":"\\n\x1f"}',
     "a control character before an escape": b'{"a":"\x1f\\n"}',

@@ -62,9 +62,9 @@ def test_a_record_can_be_made_with_other_values() -> None:
 
 def test_a_record_has_exactly_its_fields() -> None:
     with pytest.raises(TypeError, match="needs right"):
-        Pair(left="a")  # type: ignore[call-arg]
+        Pair(left="a")  # type: ignore[call-arg]  # what mypy finds, a program without mypy must find too
     with pytest.raises(TypeError, match=r"has no \['up'\]"):
-        Pair(left="a", right=(), up=1)  # type: ignore[call-arg]
+        Pair(left="a", right=(), up=1)  # type: ignore[call-arg]  # what mypy finds, a program without mypy must find too
 
 
 @pytest.mark.parametrize("version", ["2", "0", "true", '"1"', "null", "[1]"])
