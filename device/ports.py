@@ -142,6 +142,7 @@ class Frame:
     9.5).
     """
 
+    epoch: int
     seq: int
     entry: bytes
     chain: bytes
@@ -172,17 +173,17 @@ class Journal(Protocol):
         """Open, or open again after a failure. Raises DriverError JOURNAL_UNAVAILABLE."""
 
     def append(self, frames: Sequence[Frame]) -> None:
-        """Write and sync as one group; durable on return.
+        """Write and sync as one group; durable on return. A new epoch begins with sequence number 0.
 
         Raises DriverError JOURNAL_UNAVAILABLE: then none of them may be called durable; only `recover`
         helps.
         """
 
     def head_at(self, size: int) -> bytes | None:
-        """Chain value when the journal had `size` entries; None if it never had."""
+        """Chain value when this epoch had `size` entries; None if it never had."""
 
     def read(self, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
-        """Durable entries from `seq` on, in order, within both limits (bytes of entries)."""
+        """Durable entries of this epoch from `seq` on, in order, within both limits (bytes of entries)."""
 
 
 class Catalog(Protocol):

@@ -53,6 +53,13 @@ class Serial:
 
 
 @dataclass(frozen=True)
+class Uplink:
+    """broker: host:port by which the fleet's broker is reached, where that is not what the claim said."""
+
+    broker: str = ""
+
+
+@dataclass(frozen=True)
 class Slots:
     """Real board only: the two image places and the boot state (SPEC 13.4)."""
 
@@ -80,6 +87,7 @@ class Settings:
     board_dir: Path = Path()
     lan: Lan = Lan()
     serial: Serial = Serial()
+    uplink: Uplink = Uplink()
     slots: Slots = Slots()
     pins: Pins = Pins()
 
@@ -88,6 +96,7 @@ _TABLES: dict[str, dict[str, type]] = {
     "": {"data_dir": str, "board": str, "board_dir": str},
     "lan": {"host": str, "port": int, "hosts": list},
     "serial": {"path": str, "baud": int},
+    "uplink": {"broker": str},
     "slots": {"a": str, "b": str, "boot": str},
     "pins": {"chip": str, "seal": int, "relay": int, "lamp": int},
 }
@@ -113,6 +122,7 @@ def read_settings(path: Path) -> Settings:
         board_dir=Path(top.get("board_dir", "")),
         lan=Lan(**checked.get("lan", {})),
         serial=Serial(**checked.get("serial", {})),
+        uplink=Uplink(**checked.get("uplink", {})),
         slots=Slots(**checked.get("slots", {})),
         pins=Pins(**checked.get("pins", {})),
     )
@@ -162,8 +172,14 @@ def _check_values(source: _Source, top: dict[str, Any], tables: dict[str, dict[s
         raise source.error("", "board", f"must be one of {', '.join(BOARDS)}")
     if top.get("board") == "emulated" and "board_dir" not in top:
         raise source.error("", "board_dir", "is missing: an emulated board has a directory")
+    _check_numbers(source, tables)
+
+
+def _check_numbers(source: _Source, tables: dict[str, dict[str, Any]]) -> None:
     if not 0 <= tables.get("lan", {}).get("port", 0) <= 65_535:
         raise source.error("lan", "port", "must be from 0 to 65535")
+    if not re.fullmatch(r"(\S+:\d{1,5})?", tables.get("uplink", {}).get("broker", "")):
+        raise source.error("uplink", "broker", "must be host:port")
     if tables.get("serial", {}).get("baud", 9600) not in BAUD_RATES:
         raise source.error("serial", "baud", f"must be one of {', '.join(map(str, BAUD_RATES))}")
 

@@ -70,16 +70,15 @@ class Folder:
         finally:
             os.close(descriptor)
 
-
-def replace(folder: Folder, name: str, data: bytes) -> None:
-    """Put `data` in the place of a file, whole or not at all; durable on return. Raises OSError."""
-    temporary = f"{name}.new"
-    if temporary in folder.names():
-        folder.remove(temporary)
-    try:
-        folder.write(temporary, 0, data)
-        folder.sync(temporary)
-    finally:
-        folder.release(temporary)
-    folder.rename(temporary, name)
-    folder.sync_names()
+    def replace(self, name: str, data: bytes) -> None:
+        """Put `data` in the place of a file, whole or not at all; durable on return."""
+        temporary = f"{name}.new"
+        if temporary in self.names():
+            self.remove(temporary)
+        try:
+            self.write(temporary, 0, data)
+            self.sync(temporary)
+        finally:
+            self.release(temporary)
+        self.rename(temporary, name)
+        self.sync_names()

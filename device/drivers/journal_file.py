@@ -17,9 +17,10 @@ import json
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import groupby
 
 from device.drivers import journal_segment as segments
-from device.drivers.folder import Folder, replace
+from device.drivers.folder import Folder
 from device.drivers.journal_segment import Segment
 from device.ports import DriverError, Frame, Recovered
 from device.protocol import journal
@@ -53,9 +54,11 @@ class JournalFile:
     def append(self, frames: Sequence[Frame]) -> None:
         if not self._recovered:
             raise DriverError("JOURNAL_UNAVAILABLE", "an earlier error has not been recovered from")
-        assert frames[0].seq == self._size, (frames[0].seq, self._size)
         try:
-            self._append(frames)
+            for epoch, group in groupby(frames, lambda frame: frame.epoch):
+                if epoch != self._epoch:
+                    self._begin_epoch(epoch)
+                self._append(list(group))
         except OSError as error:
             self._recovered = False
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
@@ -89,6 +92,7 @@ class JournalFile:
         return wanted
 
     def _append(self, frames: Sequence[Frame]) -> None:
+        assert frames[0].seq == self._size, (frames[0].seq, self._size)
         group: list[bytes] = []
         offset = self._offset
         for frame in frames:
@@ -123,11 +127,21 @@ class JournalFile:
             self._segments = [*self._segments, segment]
             self._offset = 0
 
+    def _begin_epoch(self, epoch: int) -> None:
+        """The core found that the journal was put back (SPEC 10.2): what is there stays, under its own
+        number.
+        """
+        with self._lock:
+            self._epoch, self._size = epoch, 0
+            self._heads = {}
+        self._begin_segment(0)
+
     def _read_segment(self, seq: int, count_max: int, bytes_left: int, is_first: bool) -> list[Frame]:
         with self._lock:
             known, index, at, offset = self._segments, *self._cursor
-        wanted_index = bisect_right([segment.first for segment in known], seq) - 1
-        if wanted_index < 0:
+            before = sum(segment.epoch < self._epoch for segment in known)
+        wanted_index = before + bisect_right([segment.first for segment in known[before:]], seq) - 1
+        if wanted_index < before:
             raise DriverError("JOURNAL_DAMAGED", f"entry {seq} is older than the oldest segment")
         if wanted_index != index or at > seq:
             at, offset = known[wanted_index].first, 0
@@ -174,7 +188,7 @@ class JournalFile:
         kept = self._unreported(last.epoch, history.newest_boot)
         return Recovered(
             epoch=last.epoch,
-            first=known[0].first,
+            first=min(segment.first for segment in known if segment.epoch == last.epoch),
             size=size,
             head=history.frames[-1].chain if history.frames else b"",
             torn_bytes=len(kept),
@@ -193,7 +207,7 @@ class JournalFile:
         name = _torn_name(last.epoch, size)
         kept = self._folder.read(name) if name in self._folder.names() else b""
         if not kept.endswith(torn):
-            replace(self._folder, name, kept + torn)
+            self._folder.replace(name, kept + torn)
         if size > last.first:
             self._folder.truncate(last.name, history.last_offset)
             self._folder.write(last.name, history.last_offset, b"")
@@ -210,13 +224,13 @@ class _History:
         last = known[-1]
         self.last_raw = folder.read(last.name)
         count = None if was_durable is None else max(0, was_durable - last.first)
-        self.frames, self.last_offset = segments.scan(self.last_raw, last.first, None, count)
+        self.frames, self.last_offset = segments.scan(self.last_raw, last, count)
         self.next_seq = last.first + len(self.frames)
         for segment, after in zip(reversed(known[:-1]), reversed(known[1:]), strict=True):
             if _newest_boot(self.frames) >= 0:
                 break
             raw = folder.read(segment.name)
-            older, _ = segments.scan(raw, segment.first, None, after.first - segment.first)
+            older, _ = segments.scan(raw, segment, after.first - segment.first)
             if segment.epoch != after.epoch or len(older) != after.first - segment.first:
                 break  # a damaged older segment is evidence; the uplink says so when it comes there
             self.frames = older + self.frames

@@ -51,16 +51,16 @@ def create(folder: Folder, segment: Segment) -> None:
     folder.sync_names()
 
 
-def scan(raw: bytes, first: int, previous: bytes | None, known: int | None = None) -> tuple[list[Frame], int]:
+def scan(raw: bytes, segment: Segment, known: int | None = None) -> tuple[list[Frame], int]:
     """The sound frames of a segment and the offset behind the last (rule 2).
 
-    previous: chain value before the first entry, None if nobody knows it. known: stop at this many frames.
+    known: stop at this many frames. The chain value of the first one is taken as it stands.
     """
     frames: list[Frame] = []
     offset = 0
-    chain = previous
+    chain = None
     while known is None or len(frames) < known:
-        found = _frame_at(raw, offset, first + len(frames))
+        found = _frame_at(raw, offset, segment.epoch, segment.first + len(frames))
         if found is None:
             break
         frame, after = found
@@ -83,7 +83,7 @@ def walk(folder: Folder, segment: Segment, offset: int, seq: int) -> Iterator[tu
     while True:
         if len(buffer) - (offset - start) < journal.FRAME_BYTES_MAX:
             buffer, start = folder.read(segment.name, offset, PORTION_BYTES), offset
-        found = _frame_at(buffer, offset - start, seq)
+        found = _frame_at(buffer, offset - start, segment.epoch, seq)
         if found is None:
             return
         frame, after = found
@@ -91,9 +91,9 @@ def walk(folder: Folder, segment: Segment, offset: int, seq: int) -> Iterator[tu
         yield frame, offset
 
 
-def _frame_at(raw: bytes, offset: int, seq: int) -> tuple[Frame, int] | None:
+def _frame_at(raw: bytes, offset: int, epoch: int, seq: int) -> tuple[Frame, int] | None:
     found = journal.parse_frame(raw, offset)
     if found is None:
         return None
     entry, chain, after = found
-    return Frame(seq, entry, chain), after
+    return Frame(epoch, seq, entry, chain), after

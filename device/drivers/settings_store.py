@@ -11,7 +11,7 @@ from typing import Any
 from tinydb import TinyDB
 from tinydb.storages import Storage
 
-from device.drivers.folder import Folder, replace
+from device.drivers.folder import Folder
 from device.ports import DriverError
 
 NAME = "settings.json"
@@ -47,8 +47,8 @@ class AtomicStorage(Storage):
         text = json.dumps(data, ensure_ascii=False, sort_keys=True).encode()
         try:
             if NAME in self._folder.names():
-                replace(self._folder, PREVIOUS, self._folder.read(NAME))
-            replace(self._folder, NAME, text)
+                self._folder.replace(PREVIOUS, self._folder.read(NAME))
+            self._folder.replace(NAME, text)
         except OSError as error:
             raise DriverError("SETTINGS_UNAVAILABLE", str(error)) from error
 

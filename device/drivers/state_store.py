@@ -6,7 +6,7 @@ that does not match its digest is renamed to `state.broken` (evidence, not rubbi
 
 import hashlib
 
-from device.drivers.folder import Folder, replace
+from device.drivers.folder import Folder
 from device.ports import DriverError
 
 NAME = "state.json"
@@ -36,6 +36,6 @@ class StateStore:
 
     def save(self, record: bytes) -> None:
         try:
-            replace(self._folder, NAME, record + b"\n" + hashlib.sha256(record).hexdigest().encode())
+            self._folder.replace(NAME, record + b"\n" + hashlib.sha256(record).hexdigest().encode())
         except OSError as error:
             raise DriverError("STATE_UNAVAILABLE", str(error)) from error

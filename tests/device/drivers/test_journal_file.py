@@ -26,7 +26,7 @@ def frames_of(count: int, first: int = 0, chain: bytes = b"", text: str = "") ->
         kind = "BOOT" if seq == 0 else "PLAY_START"
         entry = json.dumps({"body": body, "kind": kind, "seq": seq}, separators=(",", ":")).encode()
         chain = journal.next_chain(chain, seq, entry)
-        made.append(Frame(seq, entry, chain))
+        made.append(Frame(1, seq, entry, chain))
     return made
 
 
@@ -135,7 +135,7 @@ def test_torn_bytes_are_set_aside_and_reported_until_a_boot_follows() -> None:
     again.append(written[4:])
     assert JournalFile(disk).recover().torn_bytes == 50
     boot = b'{"kind":"BOOT"}'
-    again.append([Frame(5, boot, journal.next_chain(written[4].chain, 5, boot))])
+    again.append([Frame(1, 5, boot, journal.next_chain(written[4].chain, 5, boot))])
     assert JournalFile(disk).recover().torn_bytes == 0
     assert len(disk.files["torn-00000001-000000000004.bin"]) == 50
 
@@ -180,11 +180,26 @@ def test_recovery_gives_the_entries_from_the_newest_boot_on(tmp_path: Path) -> N
     for seq, kind in enumerate(["BOOT", "PLAY_START", "PLAY_END", "BOOT", "PLAY_START"]):
         entry = json.dumps({"kind": kind}).encode()
         chain = journal.next_chain(chain, seq, entry)
-        frames.append(Frame(seq, entry, chain))
+        frames.append(Frame(1, seq, entry, chain))
     opened(Folder(tmp_path)).append(frames)
     recovered = JournalFile(Folder(tmp_path)).recover()
     assert list(recovered.since_boot) == [frames[3].entry, frames[4].entry]
     assert (recovered.first, recovered.size) == (0, 5)
+
+
+def test_a_new_epoch_leaves_the_old_one_where_it_is(tmp_path: Path) -> None:
+    writer = opened(Folder(tmp_path))
+    old = frames_of(5)
+    writer.append(old)
+    chain = journal.first_chain(BOX, 2, old[-1].chain, 5)
+    new = [Frame(2, frame.seq, frame.entry, frame.chain) for frame in frames_of(3, 0, chain)]
+    writer.append(new)
+    reader = JournalFile(Folder(tmp_path))
+    recovered = reader.recover()
+    assert (recovered.epoch, recovered.first, recovered.size) == (2, 0, 3)
+    assert list(reader.read(0, 10, 1 << 20)) == new
+    assert reader.head_at(5) is None
+    assert len(list(tmp_path.glob("00000001-*.fbj"))) == 1
 
 
 def _survives(disk: CrashFolder, written: list[Frame], acknowledged: int) -> bool:

@@ -1,0 +1,390 @@
+"""The composition root of the box: what is made of what, in which order it starts and ends.
+
+1. The LAN interface stands first and falls last: whoever asks gets an answer with a code, whatever else
+   is down.
+2. A box without the factory's certificate has no core; it waits for the factory step and goes on from there,
+   without a restart.
+3. Journal, state record and counter are read until they can be: a disk that comes back needs no restart
+   either.
+"""
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from device.core import effects
+from device.core.box import Box
+from device.core.events import Claimed, SealChanged, Started, Stopping
+from device.core.recovery import recovered
+from device.crypto import p256
+from device.drivers.catalog_file import CatalogFile
+from device.drivers.folder import Folder
+from device.drivers.image import version_of_this_image
+from device.drivers.journal_file import JournalFile
+from device.drivers.mqtt_paho import PahoUplink
+from device.drivers.serial_line import open_line
+from device.drivers.settings_store import SettingsStore
+from device.drivers.state_store import StateStore
+from device.ports import Board, DriverError
+from device.protocol.envelope import Envelope, seal
+from device.protocol.journal import Checkpoint, first_chain
+from device.services import health
+from device.services.content import Content, require_root
+from device.services.desk import Desk
+from device.services.enrolment import Enrolment
+from device.services.health import Health
+from device.services.identity import ENROL_CA, FACTORY, FLEET, Identity
+from device.services.journal_feed import JournalFeed
+from device.services.lan_server import LanServer
+from device.services.pairing import Pairing
+from device.services.runtime import Runtime
+from device.services.serial_api import SerialApi
+from device.services.supervisor import Supervisor
+from device.services.updates import Updates
+from device.services.uplink import FleetSession
+from device.settings import Settings
+
+EXIT_REBOOT = 75
+SECURITY_EPOCH = 1  # SPEC 13.2: raised when an older version must never run again
+AGAIN_S = 3.0
+LOOK_AGAIN_S = 60.0
+STOP_S_MAX = 10.0
+_CLEAN = "clean"
+_ROOT = "root.json"
+_PROBE = "self-test"
+_log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> int:
+    """Run the box until it is told to stop; returns the exit code. Raises DriverError if it cannot begin."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    shell = Shell(settings, _open_board(settings))
+    try:
+        await shell.start()
+        ends = [asyncio.create_task(stopping.wait()), asyncio.create_task(shell.enrolled.wait())]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in ends:
+            task.cancel()
+        if not shell.enrolled.is_set():
+            return 0
+        inside = Inside(settings, shell)
+        return await inside.live(stopping)
+    finally:
+        await shell.close()
+
+
+class Shell:
+    """What stands before there is a core, and around it afterwards: board, identity, LAN, serial line."""
+
+    def __init__(self, settings: Settings, board: Board) -> None:
+        data = settings.data_dir
+        self.board = board
+        self.run_files = Folder(data / "run")
+        self.trust_files = Folder(data / "trust")
+        self.identity = Identity(Folder(data / "identity"), board.secret)
+        self.enrolled = asyncio.Event()
+        if self.identity.is_enrolled:
+            self.enrolled.set()
+        self.claimed: Callable[[Claimed], Any] | None = None
+        pairing = Pairing(SettingsStore(Folder(data / "settings")), board.clock.mono_ms)
+        enrolment = Enrolment(self.identity, self._keep_root, pairing.set_label_code, self.enrolled.set, self._claimed)
+        self.desk = Desk(
+            pairing=pairing,
+            factory_csr=enrolment.factory_csr,
+            factory_identity=enrolment.factory_identity,
+            claim=enrolment.claim,
+            bare_state=self._bare_state,
+        )
+        self.supervisor = Supervisor()
+        self._settings = settings
+        self.lan = LanServer(self.desk, settings.lan.host, settings.lan.port, settings.lan.hosts)
+
+    async def start(self) -> None:
+        host, port = await self.lan.start()
+        _log.info("LAN interface on http://%s:%d", host, port)
+        try:
+            Folder(self._settings.data_dir).replace("lan-address", f"{host}:{port}".encode())
+        except OSError as error:
+            _log.warning("lan-address: %s", error)
+        self.board.lamp.show("boot" if self.identity.is_enrolled else "unclaimed")
+        serial = self._settings.serial
+        if serial.path:
+            api = SerialApi(lambda: open_line(serial.path, serial.baud), self.desk, self.board.clock.mono_ms)
+            self.supervisor.keep("serial line", api.run)
+
+    async def close(self) -> None:
+        await self.supervisor.close()
+        self.desk.listeners.close()
+        await self.lan.close()
+
+    def _keep_root(self, root: bytes) -> None:
+        require_root(root)
+        try:
+            self.trust_files.replace(_ROOT, root)
+        except OSError as error:
+            raise DriverError("IDENTITY_UNAVAILABLE", str(error)) from error
+
+    async def _claimed(self, event: Claimed) -> None:
+        """The core hears of it at once, or when it has started (`Inside`)."""
+        if self.claimed is not None:
+            await self.claimed(event)
+
+    def _bare_state(self) -> dict[str, Any]:
+        return {"box": self.identity.box, "venue": "", "state": "unclaimed", "enrolled": self.identity.is_enrolled}
+
+
+class Inside:
+    """The core and what it moves; made once the box has its factory certificate."""
+
+    def __init__(self, settings: Settings, shell: Shell) -> None:
+        data = settings.data_dir
+        self._settings = settings
+        self._shell = shell
+        self._identity = shell.identity
+        self._journal = JournalFile(Folder(data / "journal"))
+        self._store = StateStore(Folder(data / "state"))
+        self._catalog = CatalogFile(data / "content")
+        self._content = Content(
+            catalog=self._catalog,
+            folder=data / "content",
+            trust=data / "trust",
+            root=shell.trust_files.read(_ROOT),
+            fleet_url=self._identity.facts(FACTORY)["fleet_url"],
+            fleet_ca=self._identity.certificate(ENROL_CA),
+            mono_ms=shell.board.clock.mono_ms,
+            trusted_ms=self._trusted_ms,
+        )
+        box = self._identity.box
+        self._box = Box(box, verify=p256.verify, find_song=self._catalog.find, head_at=self._journal.head_at)
+        self._feed = JournalFeed(box, self._journal, self._checkpoint)
+        clock = shell.board.clock
+        self._runtime = Runtime(self._box, clock, self._journal, self._store, self._signed)
+        self._session = FleetSession(box, self._make_uplink, self._runtime, self._feed)
+        self._updates = Updates(shell.board.slots, self._fetch_bundle, self._runtime)
+        self._runtime.perform_by(self._acts())
+        self._health = Health(self._checks(), shell.board.slots)
+        self._look = asyncio.Event()
+        self._is_claimed = asyncio.Event()
+        self._trial: asyncio.Task[None] | None = None
+
+    async def live(self, stopping: asyncio.Event) -> int:
+        """From power to the end; returns the exit code."""
+        shell = self._shell
+        keep = shell.supervisor.keep
+        running = asyncio.create_task(self._runtime.run())
+        shell.desk.open_with(self._runtime, self._state, self._brief)
+        starting = asyncio.create_task(self._start())
+        keep("watchdog", lambda: health.feed(shell.board.watchdog, self._runtime))
+        keep("content", self._looking)
+        keep("fleet", self._talking)
+        keep("health", self._health.give_attempt_back)
+        told = asyncio.create_task(self._stop(stopping))
+        try:
+            ending = await running
+        finally:
+            for task in (starting, told, self._trial):
+                if task is not None:
+                    task.cancel()
+            await self._updates.close()
+        return EXIT_REBOOT if ending is effects.Reboot else 0
+
+    async def _stop(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        await self._runtime.post(Stopping())
+        await asyncio.sleep(STOP_S_MAX)
+        _log.error("the end took too long; what is not durable is a loss of power")
+        self._runtime.give_up()
+
+    async def _start(self) -> None:
+        """Rule 3; then everything the core must know, in this order."""
+        while True:
+            try:
+                started = await self._runtime.in_disk_thread(self._started)
+                break
+            except (DriverError, OSError) as error:
+                _log.error("cannot start yet: %s", error)
+                await asyncio.sleep(AGAIN_S)
+        seal_switch = self._shell.board.seal
+        await self._runtime.post(started)
+        await self._runtime.post(SealChanged(is_open=seal_switch.is_open()))
+        seal_switch.subscribe(self._seal_changed)
+        for event in await asyncio.to_thread(self._content.load):
+            await self._runtime.post(event)
+        self._shell.claimed = self._claimed
+        if self._identity.is_claimed:
+            facts = self._identity.facts(FLEET)
+            if self._box.state_body(self._runtime.now())["venue"] != facts["venue"]:
+                await self._runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
+            self._is_claimed.set()
+        self._look.set()
+
+    def _seal_changed(self, is_open: bool) -> None:
+        if not self._runtime.post_soon(SealChanged(is_open=is_open)):
+            asyncio.get_running_loop().call_later(1, self._seal_changed, is_open)
+
+    def _started(self) -> Started:
+        """Read everything; blocks. Raises DriverError, OSError."""
+        found = self._journal.recover()
+        state = self._load_state()
+        is_clean = _CLEAN in self._shell.run_files.names() or found.size == 0
+        if _CLEAN in self._shell.run_files.names():
+            self._shell.run_files.remove(_CLEAN)
+            self._shell.run_files.sync_names()
+        past = recovered(found.since_boot)
+        return Started(
+            version=version_of_this_image(),
+            slot=self._shell.board.slots.running(),
+            clean=is_clean,
+            torn_bytes=found.torn_bytes,
+            torn_sha256=found.torn_sha256,
+            counter=self._shell.board.counter.read(),
+            seed=secrets.token_bytes(32),
+            journal_epoch=found.epoch,
+            journal_first=found.first,
+            journal_size=found.size,
+            journal_head=found.head or first_chain(self._identity.box, found.epoch),
+            last_at_ms=past.last_at_ms,
+            last_boot=past.last_boot,
+            open_plays=past.open_plays,
+            ended_plays=past.ended_plays,
+            state=state,
+        )
+
+    def _load_state(self) -> bytes | None:
+        try:
+            return self._store.load()
+        except DriverError as error:
+            if error.code != "STATE_DAMAGED":
+                raise
+            _log.error("%s", error)
+            return None
+
+    async def _claimed(self, event: Claimed) -> None:
+        await self._runtime.post(event)
+        self._is_claimed.set()
+
+    async def _talking(self) -> None:
+        await self._is_claimed.wait()
+        await self._session.run()
+
+    async def _looking(self) -> None:
+        """LookForTargets, as often as it is asked for and once in a while."""
+        while True:
+            await asyncio.gather(asyncio.wait_for(self._look.wait(), LOOK_AGAIN_S), return_exceptions=True)
+            self._look.clear()
+            for event in await self._content.look():
+                await self._runtime.post(event)
+
+    def _acts(self) -> dict[type, Callable[[Any], object]]:
+        return {
+            effects.Append: self._grown,
+            effects.TickCounter: lambda _: self._shell.board.counter.tick(),
+            effects.Send: self._send,
+            effects.Push: lambda effect: self._shell.desk.listeners.tell(effect.event),
+            effects.Show: self._show,
+            effects.MoveWatermark: lambda effect: self._feed.moved(effect, _now_s()),
+            effects.SendFrom: self._feed.send_from,
+            effects.LookForTargets: lambda _: self._look.set(),
+            effects.Install: self._updates.install,
+            effects.Arm: lambda _: self._updates.arm(),
+            effects.CheckHealth: self._check_health,
+            effects.ConfirmSlot: lambda _: self._shell.board.slots.confirm(),
+            effects.Reboot: self._mark_clean,
+            effects.CloseDown: self._mark_clean,
+        }
+
+    def _grown(self, effect: Any) -> None:
+        self._feed.grown(effect)
+        self._session.wake()
+
+    def _send(self, effect: Any) -> None:
+        self._session.send(effect.kind, self._sealed(effect.kind, effect.payload).encode())
+
+    def _show(self, effect: Any) -> None:
+        try:
+            self._shell.board.relay.set_closed(effect.relay_closed)
+            self._shell.board.lamp.show(effect.lamp)
+        except DriverError as error:
+            _log.error("%s", error)  # what is decided stays decided where the lamp cannot show it
+
+    def _check_health(self, _effect: Any) -> None:
+        self._trial = asyncio.create_task(self._health.judge_trial(self._runtime))
+
+    def _mark_clean(self, _effect: Any) -> None:
+        try:
+            self._shell.run_files.replace(_CLEAN, b"")
+        except OSError as error:
+            _log.warning("no mark of an orderly end: %s", error)
+
+    def _sealed(self, kind: str, payload: bytes) -> Envelope:
+        return seal(kind, payload, [self._identity.signing_key()])
+
+    def _signed(self, kind: str, payload: bytes) -> dict[str, Any]:
+        return self._sealed(kind, payload).plain()
+
+    def _checkpoint(self, epoch: int, size: int, head: bytes) -> Envelope:
+        checkpoint = Checkpoint(
+            box=self._identity.box,
+            epoch=epoch,
+            size=size,
+            head=head.hex(),
+            at_ms=self._trusted_ms(),
+            boot=self._box.boot,
+            counter=self._box.counter,
+        )
+        return self._sealed("checkpoint", checkpoint.encode())
+
+    def _make_uplink(self) -> PahoUplink:
+        broker = self._identity.facts(FLEET)["broker"]
+        host, port = broker["host"], broker["port"]
+        if self._settings.uplink.broker:
+            host, _, port = self._settings.uplink.broker.rpartition(":")
+        return PahoUplink(host, int(port), self._identity.fleet_tls)
+
+    async def _fetch_bundle(self, version: str) -> Any:
+        compatible = f"frontbox-{self._settings.board}"
+        return await self._content.fetch_bundle(version, compatible=compatible, security_epoch=SECURITY_EPOCH)
+
+    def _checks(self) -> dict[str, health.Check]:
+        files = Folder(self._settings.data_dir / "journal")
+        return {
+            "disk": health.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
+            "journal": self._check_journal,
+            "lan": self._shell.lan.check,
+        }
+
+    async def _check_journal(self) -> None:
+        """The newest entry is on disk as the core knows it. Raises DriverError."""
+        place = self._state()["journal"]
+        head = await asyncio.to_thread(self._journal.head_at, place["size"])
+        if place["size"] and (head is None or head.hex() != place["head"]):
+            raise DriverError("JOURNAL_UNAVAILABLE", f"no sound entry before {place['size']}")
+
+    def _trusted_ms(self) -> int | None:
+        return self._box.trusted_ms(self._runtime.now())
+
+    def _state(self) -> dict[str, Any]:
+        return self._box.state_body(self._runtime.now())
+
+    def _brief(self) -> dict[str, Any]:
+        return self._box.state_brief(self._runtime.now())
+
+
+def _open_board(settings: Settings) -> Board:
+    """The drivers of one board; those of the other, and their packages, are not even imported."""
+    if settings.board == "emulated":
+        emulated = import_module("device.drivers.emulated.board")
+        board: Board = emulated.open_board(settings.board_dir)
+    else:
+        board = import_module("device.drivers.linux_board").open_board(settings.slots, settings.pins)
+    return board
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,157 @@
+"""The MQTT session with the fleet, on paho-mqtt 2 (SPEC 11).
+
+paho's network loop runs in its own thread; everything it tells comes into the event loop by
+`call_soon_threadsafe`. One object of paho is one session: paho's own reconnecting is switched off,
+because who reconnects, and when, is the uplink's decision (SPEC 11.4).
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from device.ports import DriverError
+
+KEEPALIVE_S = 30
+CONNECT_S = 15.0
+PUBLISH_S = 30.0
+INFLIGHT_MAX = 20
+ARRIVED_MAX = 1024  # then messages are dropped: QoS 0, the fleet sends again what a report lacks (SPEC 10.5)
+_log = logging.getLogger(__name__)
+
+
+class PahoUplink:
+    """One session at a time with one broker."""
+
+    def __init__(self, host: str, port: int, tls: Callable[[], ssl.SSLContext]) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._client: paho.Client | None = None
+        self._loop = asyncio.get_running_loop()
+        self._arrived: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue(ARRIVED_MAX)
+        self._published: dict[int, asyncio.Future[None]] = {}
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+
+    async def connect(self, client_id: str, downlink: Sequence[str]) -> None:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=True,
+            protocol=paho.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.tls_set_context(self._tls())
+        client.connect_timeout = CONNECT_S
+        client.max_inflight_messages_set(INFLIGHT_MAX)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.user_data_set(list(downlink))
+        self._client = client
+        self._arrived = asyncio.Queue(ARRIVED_MAX)
+        self._ready = self._loop.create_future()
+        try:
+            async with asyncio.timeout(2 * CONNECT_S):
+                await asyncio.to_thread(client.connect, self._host, self._port, KEEPALIVE_S)
+                client.loop_start()
+                await self._ready
+        except (OSError, ValueError, TimeoutError) as error:
+            await self.close()
+            raise DriverError("UPLINK_DOWN", f"{self._host}:{self._port}: {error}") from error
+        except DriverError:
+            await self.close()
+            raise
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        if self._client is None:
+            raise DriverError("UPLINK_DOWN", "there is no session")
+        done = self._loop.create_future()
+        info = self._client.publish(topic, payload, qos=1)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            raise DriverError("UPLINK_DOWN", paho.error_string(info.rc))
+        if info.is_published():
+            return
+        self._published[info.mid] = done
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                await done
+        except TimeoutError as error:
+            raise DriverError("UPLINK_DOWN", "no PUBACK in time") from error
+        finally:
+            self._published.pop(info.mid, None)
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        while (message := await self._arrived.get()) is not None:
+            yield message
+        raise DriverError("UPLINK_DOWN", "the session ended")
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            await asyncio.to_thread(client.loop_stop)
+        self._end("closed")
+
+    # What follows is called in paho's thread.
+
+    def _on_connect(self, client: paho.Client, downlink: Any, _flags: Any, reason: Any, _props: Any) -> None:
+        if reason.is_failure:
+            self._soon(self._end, f"the broker refused: {reason}")
+        else:
+            client.subscribe([(topic, 0) for topic in downlink])
+
+    def _on_subscribe(self, client: paho.Client, _data: Any, _mid: int, reasons: Any, _props: Any) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._soon(self._end, "the broker refused a subscription")
+        else:
+            self._soon(self._begin, client)
+
+    def _on_disconnect(self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
+        self._soon(self._lost, client, str(reason))
+
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        self._soon(self._arrive, message.topic, bytes(message.payload))
+
+    def _on_publish(self, _client: paho.Client, _data: Any, mid: int, _reason: Any, _props: Any) -> None:
+        self._soon(self._acknowledge, mid)
+
+    def _soon(self, call: Callable[..., None], *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    # And what follows in the event loop's.
+
+    def _begin(self, client: paho.Client) -> None:
+        if client is self._client and not self._ready.done():
+            self._ready.set_result(None)
+
+    def _arrive(self, topic: str, payload: bytes) -> None:
+        if self._arrived.qsize() < ARRIVED_MAX - 1:
+            self._arrived.put_nowait((topic, payload))
+        else:
+            _log.warning("too many messages wait; one for %s is dropped", topic)
+
+    def _acknowledge(self, mid: int) -> None:
+        done = self._published.get(mid)
+        if done is not None and not done.done():
+            done.set_result(None)
+
+    def _lost(self, client: paho.Client, why: str) -> None:
+        if client is self._client:
+            self._end(why)
+
+    def _end(self, why: str) -> None:
+        error = DriverError("UPLINK_DOWN", why)
+        for waiting in [self._ready, *self._published.values()]:
+            if not waiting.done():
+                waiting.set_exception(error)
+                waiting.exception()  # it may be that nobody waits any more
+        if self._arrived.qsize() < ARRIVED_MAX:
+            self._arrived.put_nowait(None)

@@ -1,0 +1,87 @@
+"""Is this box well? Asked before a slot is marked good, and by the watchdog all the time (SPEC 13.3).
+
+1. The self test writes and reads back on the journal's disk, reads the journal's newest entry, looks a
+   song up, and asks the box's own LAN interface. Everything that fails is named.
+2. A boot that is no trial of an update has used up an attempt too; it gets it back when the self test passes.
+3. The watchdog is fed only while the runtime's loop handles its ticks.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+from device.core.events import UpdateAdvanced
+from device.ports import DriverError, Slots, Watchdog
+from device.services.runtime import Runtime
+
+SETTLE_S = 3.0  # what falls over at start has fallen by then
+AGAIN_S = 5.0
+TRIES_MAX = 6
+FEED_EVERY_S = 1.0
+TICK_AGE_S_MAX = 8.0
+_log = logging.getLogger(__name__)
+
+Check = Callable[[], Awaitable[None]]
+
+
+class Health:
+    """`checks` by name; each raises DriverError or OSError if its part is not well."""
+
+    def __init__(self, checks: dict[str, Check], slots: Slots) -> None:
+        self._checks = checks
+        self._slots = slots
+
+    async def failures(self) -> list[str]:
+        """Names of the checks that fail."""
+        failed = []
+        for name, check in self._checks.items():
+            try:
+                async with asyncio.timeout(AGAIN_S):
+                    await check()
+            except (DriverError, OSError, TimeoutError) as error:
+                _log.warning("self test: %s: %s", name, error)
+                failed.append(name)
+        return failed
+
+    async def is_well(self) -> bool:
+        """After SETTLE_S; tried again for a while, since a disk or network may need it."""
+        await asyncio.sleep(SETTLE_S)
+        for _ in range(TRIES_MAX):
+            if not await self.failures():
+                return True
+            await asyncio.sleep(AGAIN_S)
+        return False
+
+    async def judge_trial(self, runtime: Runtime) -> None:
+        """Answer CheckHealth."""
+        if await self.is_well():
+            await runtime.post(UpdateAdvanced(state="confirmed", code=""))
+        else:
+            await runtime.post(UpdateAdvanced(state="rejected", code="UPDATE_UNHEALTHY"))
+
+    async def give_attempt_back(self) -> None:
+        """Rule 2."""
+        if await asyncio.to_thread(self._slots.is_trial) and await self.is_well():
+            await asyncio.to_thread(self._slots.confirm)
+
+
+async def feed(watchdog: Watchdog, runtime: Runtime) -> None:
+    """Rule 3, for ever."""
+    loop = asyncio.get_running_loop()
+    while True:
+        if loop.time() - runtime.ticked_at_s < TICK_AGE_S_MAX:
+            watchdog.feed()
+        await asyncio.sleep(FEED_EVERY_S)
+
+
+def disk_check(write: Callable[[bytes], None], read: Callable[[], bytes]) -> Check:
+    """Write chance, durably, and read it back; both calls block."""
+
+    async def checked() -> None:
+        wanted = secrets.token_bytes(32)
+        await asyncio.to_thread(write, wanted)
+        if await asyncio.to_thread(read) != wanted:
+            raise DriverError("JOURNAL_UNAVAILABLE", "what was written was not read back")
+
+    return checked

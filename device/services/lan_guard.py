@@ -1,0 +1,209 @@
+"""What every LAN request passes before any route: form, time, number, origin, token (SPEC 15.2).
+
+1. A request head is complete HEAD_S after the connection was made or the last answer ended, or the
+   connection is cut; a body is complete BODY_S after its head. (aiohttp itself waits for ever.)
+2. One address has at most CONNECTIONS_PER_ADDRESS_MAX connections, all together CONNECTIONS_MAX.
+3. The Host is the address that was connected to, or a name from the settings; an Origin is the page of
+   that same host. So no page of another site speaks to the box through somebody's browser.
+4. Whatever is wrong with a request, the answer is a refusal in JSON and holds nothing of what was sent.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from device.protocol import codec
+from device.protocol.codes import refusal
+from device.protocol.errors import ProtocolError
+from device.protocol.limits import LAN_BODY_BYTES_MAX
+
+HEAD_S = 10.0
+BODY_S = 10.0
+CONNECTIONS_PER_ADDRESS_MAX = 64
+CONNECTIONS_MAX = 256
+
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+_CODES = {
+    HTTPStatus.NOT_FOUND: "NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "BODY_TOO_LARGE",
+}
+_HEADERS = {
+    "Server": "frontbox",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_log = logging.getLogger(__name__)
+
+
+class RefusalError(Exception):
+    """End of a request: status and code. `pointer` leads to the field that is wrong (RFC 6901)."""
+
+    def __init__(self, status: int, code: str, pointer: str = "") -> None:
+        super().__init__(f"{status} {code} {pointer}")
+        self.status = status
+        self.code = code
+        self.pointer = pointer
+
+
+class GuardedConnection(RequestHandler):
+    """Rules 1, 2 and 4 for one connection."""
+
+    __slots__ = ("_address", "_deadline", "_open")
+
+    def __init__(self, manager: web.Server, *, opened: Counter[str], **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._open = opened
+        self._address = ""
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else "?"
+        self._open[self._address] += 1
+        is_too_many = self._open[self._address] > CONNECTIONS_PER_ADDRESS_MAX
+        if is_too_many or self._open.total() > CONNECTIONS_MAX:
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+        else:
+            self.expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.head_is_here()
+        self._open[self._address] -= 1
+        if self._open[self._address] <= 0:
+            del self._open[self._address]
+        super().connection_lost(exc)
+
+    def expect_head(self) -> None:
+        self.head_is_here()
+        self._deadline = self._loop.call_later(HEAD_S, self._cut)
+
+    def head_is_here(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """aiohttp calls this for what it cannot parse; its own answer would repeat the bytes."""
+        request_id = secrets.token_hex(8)
+        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        _log.log(logging.ERROR if is_ours else logging.INFO, "%s: request failed: %s", request_id, exc)
+        code = "INTERNAL" if is_ours else "REQUEST_MALFORMED"
+        response = refused(RefusalError(status, code), request_id)
+        response.force_close()
+        return response
+
+    def _cut(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def refused(error: RefusalError, request_id: str) -> web.Response:
+    headers = {**_HEADERS, "Error-Pointer": error.pointer} if error.pointer else _HEADERS
+    body = codec.dumps(refusal(error.code, request_id))
+    return web.Response(body=body, status=error.status, headers=headers, content_type="application/json")
+
+
+def guard(names: frozenset[str], is_open: Callable[[str], bool], vod_of: Callable[[str], str]) -> Any:
+    """The middleware: `names` are accepted hosts, `is_open` tells which paths need no token, `vod_of`
+    whose it is.
+    """
+
+    @web.middleware
+    async def guarded(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, GuardedConnection)
+        connection.head_is_here()
+        request_id = request[REQUEST_ID] = secrets.token_hex(8)
+        try:
+            _check_origin(request, names)
+            if not is_open(request.path):
+                _check_token(request, vod_of)
+            response = await handler(request)
+        except RefusalError as error:
+            response = refused(error, request_id)
+            if not request.content.is_eof():
+                response.force_close()
+        except web.HTTPException as error:
+            response = refused(RefusalError(error.status, _CODES.get(HTTPStatus(error.status), "INTERNAL")), request_id)
+        finally:
+            if connection.transport is not None:
+                connection.expect_head()
+        if not response.prepared:
+            response.headers.update({name: value for name, value in _HEADERS.items() if name not in response.headers})
+            response.headers["Request-Id"] = request_id
+        return response
+
+    return guarded
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request. Raises RefusalError."""
+    if request.content_type != "application/json" or "Content-Encoding" in request.headers:
+        raise RefusalError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "CONTENT_TYPE")
+    try:
+        return codec.loads(await raw_body(request), LAN_BODY_BYTES_MAX)
+    except ProtocolError as error:
+        raise malformed(error) from error
+
+
+async def raw_body(request: web.Request) -> bytes:
+    """The bytes of a request, within BODY_S and LAN_BODY_BYTES_MAX. Raises RefusalError."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise RefusalError(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE") from error
+
+
+def malformed(error: ProtocolError) -> RefusalError:
+    """422, with the place that the error's detail names, as `body.room must be ...`."""
+    place = error.detail.split(" ", 1)[0]
+    pointer = "/" + place.partition(".")[2].replace(".", "/") if place.startswith("body") else "/"
+    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED", pointer)
+
+
+def _check_origin(request: web.Request, names: frozenset[str]) -> None:
+    """Rule 3."""
+    if "Host" not in request.headers:
+        raise RefusalError(HTTPStatus.BAD_REQUEST, "REQUEST_MALFORMED")
+    local = request.transport.get_extra_info("sockname") if request.transport else None
+    host = request.headers["Host"]
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    if name.strip("[]").lower() not in names | {str(local[0]) if local else ""}:
+        raise RefusalError(HTTPStatus.FORBIDDEN, "HOST_FOREIGN")
+    if not request.raw_path.startswith("/"):  # an absolute URI is for a proxy, and the box is none
+        raise RefusalError(HTTPStatus.FORBIDDEN, "HOST_FOREIGN")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.lower() != f"http://{host.lower()}":
+        raise RefusalError(HTTPStatus.FORBIDDEN, "ORIGIN_FOREIGN")
+
+
+def _check_token(request: web.Request, vod_of: Callable[[str], str]) -> None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise RefusalError(HTTPStatus.UNAUTHORIZED, "TOKEN_MISSING")
+    if not vod_of(token):
+        raise RefusalError(HTTPStatus.UNAUTHORIZED, "TOKEN_UNKNOWN")

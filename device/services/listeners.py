@@ -1,0 +1,51 @@
+"""Those who are told at once: VOD servers and status pages on WebSockets, the serial line (SPEC 15.4)."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+WAITING_MAX = 64
+LISTENERS_MAX = 32
+
+Event = Mapping[str, Any]
+Mailbox = asyncio.Queue[Event | None]
+
+
+class TooManyListenersError(Exception):
+    """LISTENERS_MAX are connected."""
+
+
+class Listeners:
+    """Fan-out in one loop. A listener that does not keep up is cut off, and comes back for the whole
+    state.
+    """
+
+    def __init__(self) -> None:
+        self._mailboxes: set[Mailbox] = set()
+
+    @contextmanager
+    def mailbox(self) -> Iterator[Mailbox]:
+        """Events from now on; None means cut off."""
+        if len(self._mailboxes) >= LISTENERS_MAX:
+            raise TooManyListenersError
+        mailbox: Mailbox = asyncio.Queue(WAITING_MAX + 1)
+        self._mailboxes.add(mailbox)
+        try:
+            yield mailbox
+        finally:
+            self._mailboxes.discard(mailbox)
+
+    def tell(self, event: Event) -> None:
+        for mailbox in list(self._mailboxes):
+            if mailbox.qsize() >= WAITING_MAX:
+                self._mailboxes.discard(mailbox)
+                mailbox.put_nowait(None)
+            else:
+                mailbox.put_nowait(event)
+
+    def close(self) -> None:
+        """Tell everybody that the box ends."""
+        for mailbox in list(self._mailboxes):
+            self._mailboxes.discard(mailbox)
+            mailbox.put_nowait(None)

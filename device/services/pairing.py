@@ -1,0 +1,77 @@
+"""Tokens of the VOD servers of a venue (SPEC 15.2).
+
+1. Whoever reads the label on the box may pair; the label code is compared in constant time and tried
+   TRIES_PER_MINUTE_MAX times a minute by everybody together.
+2. A token is shown once. The box keeps its SHA-256: 128 bits of chance need no slow hash.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+TRIES_PER_MINUTE_MAX = 5
+PAIRED_MAX = 16
+_PAIRED = "paired:"
+_LABEL = "label-code"
+
+
+class PairingError(Exception):
+    """`code` says why there is no token."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Values(Protocol):
+    """What is needed of `drivers.settings_store.SettingsStore`."""
+
+    def get(self, name: str) -> str | None: ...
+    def named(self, prefix: str) -> dict[str, str]: ...
+    def put(self, name: str, value: str) -> None: ...
+
+
+class Pairing:
+    """Tokens by the name of the VOD server; pairing again replaces the token of that name."""
+
+    def __init__(self, values: Values, mono_ms: Callable[[], int]) -> None:
+        self._values = values
+        self._mono_ms = mono_ms
+        self._tries_ms: deque[int] = deque(maxlen=TRIES_PER_MINUTE_MAX)
+        self._hashes = values.named(_PAIRED)
+
+    def set_label_code(self, code: str) -> None:
+        self._values.put(_LABEL, _hash(code))
+
+    def pair(self, label_code: str, vod: str) -> str:
+        """A new token. Raises PairingError, or DriverError if it cannot be kept."""
+        now_ms = self._mono_ms()
+        if len(self._tries_ms) == TRIES_PER_MINUTE_MAX and now_ms - self._tries_ms[0] < 60_000:
+            raise PairingError("TOO_MANY_REQUESTS")
+        self._tries_ms.append(now_ms)
+        wanted = self._values.get(_LABEL)
+        if wanted is None or not hmac.compare_digest(wanted, _hash(label_code)):
+            raise PairingError("PAIRING_CODE")
+        if vod not in self._hashes and len(self._hashes) >= PAIRED_MAX:
+            raise PairingError("TOO_MANY_REQUESTS")
+        self._tries_ms.pop()
+        token = secrets.token_urlsafe(24)
+        self._values.put(_PAIRED + vod, _hash(token))
+        self._hashes[vod] = _hash(token)
+        return token
+
+    def vod_of(self, token: str) -> str:
+        """Name of the VOD server whose token it is, or empty; takes the same time either way."""
+        asked = _hash(token)
+        found = ""
+        for vod, kept in self._hashes.items():
+            if hmac.compare_digest(kept, asked):
+                found = vod
+        return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

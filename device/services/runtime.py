@@ -1,0 +1,201 @@
+"""The one loop of the box: events in, decisions by the core, effects out in their order.
+
+Rules:
+
+1. Only this loop calls `Box.handle`, one event at a time; everybody else posts events.
+2. Effects are performed strictly in order. What stands behind an Append waits for its sync; the Appends
+   of all events that wait at the same time share one sync (group commit).
+3. If an Append or a SaveState fails, what stands behind it in the group is dropped, and the core is told with
+   the requests that would have been answered (`effects.py` 2). Nothing is retried here.
+4. The queue is bounded. A request that finds it full is turned away; the box's own events wait.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from device.core.effects import (
+    Append,
+    CloseDown,
+    Reboot,
+    RecoverJournal,
+    Reply,
+    ReplySigned,
+    SaveState,
+)
+from device.core.events import JournalFailed, JournalRecovered, Now, Tick
+from device.ports import Clock, DriverError, Frame, Journal, StateStore
+
+QUEUE_MAX = 512
+GROUP_MAX = 64
+TICK_EVERY_S = 1.0
+ANSWER_FOR_S_MAX = 15.0  # then the disk stands still, and the VOD server is told to ask again
+
+Result = TypeVar("Result")
+
+
+class BusyError(Exception):
+    """Too many events wait, or an answer takes too long."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """HTTP status and JSON object of an answer; the serial line uses the same."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class Core(Protocol):
+    """What the runtime needs of `device.core.box.Box`."""
+
+    def handle(self, event: Any, now: Now) -> Sequence[Any]: ...
+
+
+class Runtime:
+    """Queue, loop and the effects that concern disk and answers; others perform the rest."""
+
+    def __init__(
+        self,
+        core: Core,
+        clock: Clock,
+        journal: Journal,
+        store: StateStore,
+        sign: Callable[[str, bytes], Mapping[str, Any]],
+    ) -> None:
+        self._core = core
+        self._clock = clock
+        self._journal = journal
+        self._store = store
+        self._sign = sign
+        self._acts: Mapping[type, Callable[[Any], object]] = {}
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_MAX)
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._disk = ThreadPoolExecutor(1, "disk")
+        self._ending: type | None = None
+        self.ticked_at_s = asyncio.get_running_loop().time()
+
+    def perform_by(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
+        """Who performs the effects that are not of disk and answers, by type; Append: after it is durable."""
+        self._acts = acts
+
+    def now(self) -> Now:
+        return Now(mono_ms=self._clock.mono_ms(), rtc_ms=self._clock.rtc_ms())
+
+    async def post(self, event: Any) -> None:
+        """Hand an event of the box itself over; waits while the queue is full."""
+        await self._queue.put(event)
+
+    def post_soon(self, event: Any) -> bool:
+        """Hand an event over without waiting; False if the queue is full."""
+        try:
+            self._queue.put_nowait(event)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def ask(self, request: str, event: Any) -> Answer:
+        """Hand a request over and wait for its answer. Raises BusyError."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[request] = answer
+        try:
+            if not self.post_soon(event):
+                raise BusyError("the queue is full")
+            async with asyncio.timeout(ANSWER_FOR_S_MAX):
+                return await answer
+        except TimeoutError as error:
+            raise BusyError("no answer in time") from error
+        finally:
+            del self._waiting[request]
+
+    async def in_disk_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        """A blocking call of journal or store, in the one thread that writes."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+
+    async def run(self) -> type:
+        """Handle what is posted; returns CloseDown or Reboot when the core asks for it."""
+        ticks = asyncio.create_task(self._tick())
+        try:
+            while self._ending is None:
+                await self._perform(self._decided(await self._group()))
+        finally:
+            ticks.cancel()
+            self._disk.shutdown(wait=True)
+        return self._ending
+
+    def give_up(self) -> None:
+        """End without the core: it was asked to stop and cannot. Counts as a loss of power."""
+        self._ending = CloseDown
+        self.post_soon(Tick())
+
+    async def _group(self) -> list[Any]:
+        group = [await self._queue.get()]
+        while len(group) < GROUP_MAX and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+        return group
+
+    def _decided(self, events: Sequence[Any]) -> list[Any]:
+        effects: list[Any] = []
+        for event in events:
+            if isinstance(event, Tick):
+                self.ticked_at_s = asyncio.get_running_loop().time()
+            effects += self._core.handle(event, self.now())
+        return effects
+
+    async def _perform(self, effects: Sequence[Any]) -> None:
+        is_synced = False
+        for index, effect in enumerate(effects):
+            try:
+                if isinstance(effect, Append):
+                    if not is_synced:
+                        await self._append([item for item in effects[index:] if isinstance(item, Append)])
+                        is_synced = True
+                elif isinstance(effect, SaveState):
+                    await self.in_disk_thread(self._store.save, effect.raw)
+                elif isinstance(effect, RecoverJournal):
+                    await self._recover()
+                else:
+                    self._act(effect)
+            except DriverError as error:
+                requests = [item.request for item in effects[index:] if isinstance(item, Reply | ReplySigned)]
+                failed = JournalFailed(reason=str(error), requests=requests)
+                await self._perform(self._decided([failed]))
+                return
+
+    async def _append(self, appends: list[Append]) -> None:
+        frames = [Frame(item.epoch, item.seq, item.entry, item.chain) for item in appends]
+        await self.in_disk_thread(self._journal.append, frames)
+        self._acts[Append](appends[-1])
+
+    async def _recover(self) -> None:
+        """Feeds the outcome through the queue, so that a disk that stays broken never keeps the loop."""
+        try:
+            found = await self.in_disk_thread(self._journal.recover)
+        except DriverError as error:
+            await self.post(JournalFailed(reason=str(error), requests=[]))
+            return
+        recovered = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head)
+        await self._perform(self._decided([recovered]))
+
+    def _act(self, effect: Any) -> None:
+        if isinstance(effect, Reply):
+            self._answer(effect.request, Answer(effect.status, effect.body))
+        elif isinstance(effect, ReplySigned):
+            self._answer(effect.request, Answer(effect.status, self._sign(effect.kind, effect.payload)))
+        elif isinstance(effect, CloseDown | Reboot):
+            self._ending = type(effect)
+            self._acts[type(effect)](effect)
+        else:
+            self._acts[type(effect)](effect)
+
+    def _answer(self, request: str, answer: Answer) -> None:
+        waiting = self._waiting.get(request)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_EVERY_S)
+            self.post_soon(Tick())

@@ -1,0 +1,126 @@
+"""The serial line to an older VOD server (SPEC 15.5): the same requests as by HTTP, in frames.
+
+1. The line needs no token: whoever has it holds a cable in the machine room, and a play is all it can
+   ask for.
+2. Noise is dropped until a frame is found; a sound frame that asks nonsense gets its refusal.
+3. Without the port the box goes on, says SERIAL_DOWN, and opens it again with growing waits.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from device.ports import DriverError, Line
+from device.protocol import codec
+from device.protocol.codes import refusal
+from device.protocol.errors import MalformedError, ProtocolError
+from device.protocol.limits import SERIAL_PAYLOAD_BYTES_MAX
+from device.protocol.serial_frame import FrameReader, frame
+from device.services import vod_requests
+from device.services.desk import Desk, NotReadyError
+from device.services.runtime import Answer, BusyError
+
+OPEN_AGAIN_S_MAX = 30.0
+REQUESTS_AT_ONCE_MAX = 32
+ID_MAX = 1 << 31
+_log = logging.getLogger(__name__)
+
+
+class SerialApi:
+    """Serves one line for ever. `is_up` is what the status page shows."""
+
+    def __init__(self, open_line: Callable[[], Line], desk: Desk, mono_ms: Callable[[], int]) -> None:
+        self._open_line = open_line
+        self._desk = desk
+        self._mono_ms = mono_ms
+        self._writing = asyncio.Lock()
+        self.is_up = False
+
+    async def run(self) -> None:
+        wait_s = 0.5
+        while True:
+            try:
+                line = self._open_line()
+                self.is_up, wait_s = True, 0.5
+                _log.info("serial line open")
+                await self._serve(line)
+            except DriverError as error:
+                _log.warning("%s; again in %.1f s", error, wait_s)
+            self.is_up = False
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, OPEN_AGAIN_S_MAX)
+
+    async def _serve(self, line: Line) -> None:
+        """Raises DriverError when the line fails."""
+        reader = FrameReader()
+        requests: set[asyncio.Task[None]] = set()
+        with self._desk.listeners.mailbox() as mailbox:
+            telling = asyncio.create_task(self._tell(line, mailbox))
+            try:
+                async for chunk in line.chunks():
+                    for payload in reader.feed(chunk, self._mono_ms()):
+                        if len(requests) < REQUESTS_AT_ONCE_MAX:
+                            task = asyncio.create_task(self._answer(line, payload))
+                            requests.add(task)
+                            task.add_done_callback(requests.discard)
+            finally:
+                telling.cancel()
+                for task in requests:
+                    task.cancel()
+                await asyncio.gather(telling, *requests, return_exceptions=True)
+                line.close()
+
+    async def _tell(self, line: Line, mailbox: "asyncio.Queue[Any]") -> None:
+        while True:
+            event = await mailbox.get()
+            if event is None:  # cut off for being slow: the VOD server asks for the state when it can
+                return
+            await self._write(line, {"id": 0, "event": dict(event)})
+
+    async def _answer(self, line: Line, payload: bytes) -> None:
+        number = 0
+        try:
+            asked = codec.loads(payload, SERIAL_PAYLOAD_BYTES_MAX)
+            number = asked.pop("id", None)
+            if type(number) is not int or not 1 <= number < ID_MAX:
+                number = 0
+                raise MalformedError("REQUEST_MALFORMED", "id")
+            answer = await self._asked(asked)
+        except ProtocolError:
+            answer = _refused(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED")
+        except NotReadyError:
+            answer = _refused(HTTPStatus.FORBIDDEN, "BOX_UNCLAIMED")
+        except BusyError:
+            answer = _refused(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS")
+        try:
+            await self._write(line, {"id": number, "status": int(answer.status), **answer.body})
+        except DriverError as error:
+            _log.info("answer lost: %s", error)  # the reader meets the same error and opens the line again
+
+    async def _asked(self, asked: dict[str, Any]) -> Answer:
+        op = asked.pop("op", None)
+        request = secrets.token_hex(8)
+        if op == "state" and not asked:
+            return Answer(HTTPStatus.OK, self._desk.brief())
+        if op == "play":
+            return await self._desk.runtime.ask(request, vod_requests.play_requested(request, asked))
+        if op == "end":
+            play = asked.pop("play", None)
+            return await self._desk.runtime.ask(request, vod_requests.play_ended(request, play, asked))
+        raise MalformedError("REQUEST_MALFORMED", "op")
+
+    async def _write(self, line: Line, message: Mapping[str, Any]) -> None:
+        """One frame at a time; what does not fit a frame is said to be there, and is fetched by LAN."""
+        raw = codec.dumps(dict(message))
+        if len(raw) > SERIAL_PAYLOAD_BYTES_MAX:
+            event = message.get("event", {})
+            raw = codec.dumps({"id": message["id"], "event": {"type": event.get("type", "state")}})
+        async with self._writing:
+            await line.write(frame(raw))
+
+
+def _refused(status: int, code: str) -> Answer:
+    return Answer(status, refusal(code, secrets.token_hex(8)))

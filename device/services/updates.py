@@ -1,0 +1,69 @@
+"""Install and arm (SPEC 13.2): what the core asks of content and slots, and what it is told of the
+outcome.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from device.core.effects import Install
+from device.core.events import UpdateAdvanced
+from device.ports import DriverError, Slots
+from device.services.content import Bundle, ContentError
+from device.services.runtime import Runtime
+
+READ_BYTES = 1 << 18
+FetchBundle = Callable[[str], Awaitable[Bundle]]
+_log = logging.getLogger(__name__)
+
+
+class Updates:
+    """One installation at a time; a newer leg ends the one before."""
+
+    def __init__(self, slots: Slots, fetch: FetchBundle, runtime: Runtime) -> None:
+        self._slots = slots
+        self._fetch = fetch
+        self._runtime = runtime
+        self._installing: asyncio.Task[None] | None = None
+
+    def install(self, effect: Install) -> None:
+        if self._installing is not None:
+            self._installing.cancel()
+        self._installing = asyncio.create_task(self._install(effect.version))
+
+    def arm(self) -> None:
+        try:
+            self._slots.arm()
+            step = UpdateAdvanced(state="armed", code="")
+        except DriverError as error:
+            _log.error("%s", error)
+            step = UpdateAdvanced(state="rejected", code=error.code)
+        self._runtime.post_soon(step)
+
+    async def close(self) -> None:
+        if self._installing is not None:
+            self._installing.cancel()
+            await asyncio.gather(self._installing, return_exceptions=True)
+
+    async def _install(self, version: str) -> None:
+        try:
+            bundle = await self._fetch(version)
+            length = await asyncio.to_thread(self._slots.write, _chunks(bundle.image))
+            digest = await asyncio.to_thread(self._slots.digest, length)
+            is_whole = (length, digest) == (bundle.manifest.image.length, bundle.manifest.image.sha256)
+            code = "" if is_whole else "UPDATE_DIGEST"
+        except (ContentError, DriverError) as error:
+            _log.warning("version %s: %s", version, error)
+            code = error.code
+        except OSError as error:
+            _log.warning("version %s: %s", version, error)
+            code = "SLOT_FAILED"
+        state = "rejected" if code else "written"
+        await self._runtime.post(UpdateAdvanced(state=state, code=code))
+
+
+def _chunks(image: Path) -> Iterator[bytes]:
+    with image.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            yield chunk

@@ -1,0 +1,143 @@
+"""The session with the fleet (SPEC 10, 11): plays and reports up, documents down, for ever again.
+
+Rules:
+
+1. What comes down is bytes; each goes to the core as an event of its topic, unread. Topics not ours are
+   dropped.
+2. Reports are only sent while connected: the next connect makes a new one. Receipts wait, RECEIPTS_MAX
+   of them; beyond that the oldest is dropped, since the reports say the same.
+3. After an end the next attempt waits a random time (SPEC 11.4); only a session that stood resets the count.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from device.core import events
+from device.ports import DriverError, Uplink
+from device.protocol import topics
+from device.protocol.errors import MalformedError
+from device.protocol.limits import ENVELOPE_BYTES_MAX
+from device.services.journal_feed import JournalFeed
+from device.services.runtime import Runtime
+
+RECEIPTS_MAX = 256
+COLLECT_S = 0.15  # entries of one moment share a batch and a signature
+LOOK_AGAIN_S = 2.0
+_EVENTS: dict[str, Callable[[bytes], Any]] = {
+    "order": lambda raw: events.OrderReceived(request="", raw=raw),
+    "notice": lambda raw: events.NoticeReceived(request="", raw=raw),
+    "lease": lambda raw: events.LeaseReceived(raw=raw),
+    "ack": lambda raw: events.AckReceived(raw=raw),
+    "rollout": lambda raw: events.RolloutReceived(raw=raw),
+    "look": lambda _raw: events.LookReceived(),
+}
+_log = logging.getLogger(__name__)
+
+
+class FleetSession:
+    """Runs until cancelled."""
+
+    def __init__(self, box: str, make: Callable[[], Uplink], runtime: Runtime, feed: JournalFeed) -> None:
+        self._box = box
+        self._make = make
+        self._runtime = runtime
+        self._feed = feed
+        self._is_connected = False
+        self._report: bytes | None = None
+        self._receipts: deque[bytes] = deque(maxlen=RECEIPTS_MAX)
+        self._work = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._is_connected
+
+    def send(self, kind: str, envelope: bytes) -> None:
+        """Rule 2."""
+        if kind == "receipt":
+            self._receipts.append(envelope)
+        elif self._is_connected:
+            self._report = envelope
+        self._work.set()
+
+    def wake(self) -> None:
+        """There may be journal entries to send."""
+        self._work.set()
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            wait_s = topics.connect_wait_s(failures, random.random())  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(wait_s if failures else 0)
+            failures += 1
+            uplink = self._make()
+            try:
+                await uplink.connect(self._box, topics.subscriptions(self._box))
+                failures = 1
+                await self._session(uplink)
+            except DriverError as error:
+                _log.info("%s", error)
+            finally:
+                await uplink.close()
+
+    async def _session(self, uplink: Uplink) -> None:
+        """One session from connect to its end; raises DriverError."""
+        self._is_connected = True
+        self._feed.begin_again(_now_s())
+        await self._runtime.post(events.Connected())
+        sending = asyncio.create_task(self._send_all(uplink))
+        receiving = asyncio.create_task(self._receive_all(uplink))
+        try:
+            done, _ = await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._is_connected = False
+            self._report = None
+            for task in (sending, receiving):
+                task.cancel()
+            await asyncio.gather(sending, receiving, return_exceptions=True)
+            await self._runtime.post(events.Disconnected())
+
+    async def _receive_all(self, uplink: Uplink) -> None:
+        async for topic, payload in uplink.messages():
+            make = _EVENTS.get(topics.down_kind(topic, self._box))
+            if make is None or len(payload) > ENVELOPE_BYTES_MAX:
+                _log.warning("dropped %d bytes for %s", len(payload), topic)
+                continue
+            await self._runtime.post(make(payload))
+
+    async def _send_all(self, uplink: Uplink) -> None:
+        while True:
+            self._work.clear()
+            await self._send_documents(uplink)
+            await self._send_entries(uplink)
+            if not self._work.is_set():
+                with_timeout = asyncio.wait_for(self._work.wait(), LOOK_AGAIN_S)
+                await asyncio.gather(with_timeout, return_exceptions=True)
+            await asyncio.sleep(COLLECT_S)
+
+    async def _send_documents(self, uplink: Uplink) -> None:
+        while self._receipts:
+            await uplink.publish(topics.up(self._box, "receipt"), self._receipts[0])
+            self._receipts.popleft()
+        report, self._report = self._report, None
+        if report is not None:
+            await uplink.publish(topics.up(self._box, "report"), report)
+
+    async def _send_entries(self, uplink: Uplink) -> None:
+        while (seq := self._feed.wanted(_now_s())) is not None:
+            try:
+                batch, raw = await asyncio.to_thread(self._feed.batch_from, seq)
+            except MalformedError as error:
+                raise DriverError("JOURNAL_DAMAGED", str(error)) from error
+            await uplink.publish(topics.up(self._box, "journal"), raw)
+            self._feed.sent(batch, _now_s())
+            await self._send_documents(uplink)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
