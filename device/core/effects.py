@@ -2,8 +2,9 @@
 
 1. An Append is performed when its entry is durable. Appends of events that wait at the same time may share
    one sync; whatever stands behind an Append waits for it.
-2. If an Append or a SaveState fails, everything behind it in the same group of events is dropped and
-   `JournalFailed` is fed back with the requests that would have been answered.
+2. If an Append or a SaveState fails, everything behind it in the same group of events is dropped, but Push
+   and Show, which are performed: silence waits for no disk. Then `JournalFailed` is fed back with the
+   requests that would have been answered.
 3. `body`, `event` are JSON objects; `payload` is the canonical bytes of a document that the box signs.
 """
 
