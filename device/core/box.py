@@ -87,6 +87,8 @@ class Box:
         HANDLERS[type(event)](turn, event)
         self._memory = turn.memory
         report.follow(turn)
+        if turn.last is not None:
+            turn.do(turn.last)
         return turn.effects
 
     def state_body(self, now: "Now") -> "dict[str, Any]":

@@ -62,7 +62,7 @@ def stopping(turn: "Turn", _event: "Stopping") -> None:
     """An orderly end: what runs ends here, with its exact length."""
     end_plays(turn, turn.memory.plays.running(), POWER)
     turn.save()
-    turn.do(CloseDown())
+    turn.do_last(CloseDown())
 
 
 def journal_failed(turn: "Turn", event: "JournalFailed") -> None:

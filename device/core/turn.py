@@ -21,6 +21,7 @@ class Turn:
         self.memory = memory
         self.now = now
         self.effects: list[Effect] = []
+        self.last: Effect | None = None
 
     @property
     def trusted_ms(self) -> int | None:
@@ -33,6 +34,10 @@ class Turn:
 
     def do(self, effect: "Effect") -> None:
         self.effects.append(effect)
+
+    def do_last(self, effect: "Effect") -> None:
+        """What ends the process: behind everything else of this turn."""
+        self.last = effect
 
     def append(self, kind: str, body: "dict[str, Any]") -> None:
         """One journal entry, stamped now."""

@@ -100,7 +100,7 @@ def update_advanced(turn: "Turn", event: "UpdateAdvanced") -> None:
         turn.do(ConfirmSlot())
     _write_down(turn)
     if state == TRIAL:
-        turn.do(Reboot())
+        turn.do_last(Reboot())
     else:
         go_on(turn)
 
@@ -138,7 +138,7 @@ def go_on(turn: "Turn") -> None:
     elif memory.update.state == ARMED:
         memory.is_arming = True  # asked once; the process ends
         turn.save()
-        turn.do(Reboot())
+        turn.do_last(Reboot())
 
 
 def _accept(memory: "Memory", raw: bytes) -> RolloutLeg:

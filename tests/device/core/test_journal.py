@@ -1,0 +1,213 @@
+"""The end of the journal: chain, failure, recovery, epochs (SPEC 9.2, 9.5, 9.7, 9.11)."""
+
+import json
+
+from device.core import effects as do
+from device.core import events as on
+from device.core import journal as journal_module
+from device.core.journal import RETRY_MS, JournalEnd, Position, Stamp
+from device.protocol.journal import Entry, first_chain, next_chain
+from tests import builders
+from tests.box_rig import Rig
+
+
+def is_sound(rig: Rig) -> bool:
+    """Every epoch chains from its first value, without a gap."""
+    head, size = b"\x00" * 32, 0
+    for epoch in sorted(rig.disk.entries):
+        chain = first_chain(rig.disk.box, epoch, head, size)
+        entries = rig.disk.entries[epoch]
+        for seq, raw in enumerate(entries):
+            entry = Entry.decode(raw)
+            assert (entry.epoch, entry.seq) == (epoch, seq)
+            chain = next_chain(chain, seq, raw)
+            assert chain == rig.disk.chains[epoch][seq]
+        head, size = chain, len(entries)
+    return True
+
+
+def recover(rig: Rig) -> None:
+    """The disk works again, and the runtime opens the journal as it was asked to."""
+    rig.journal_works = True
+    rig.mono_ms += RETRY_MS
+    asked = rig.give(on.Tick())
+    assert any(isinstance(effect, do.RecoverJournal) for effect in asked)
+    rig.give(on.JournalRecovered(epoch=rig.disk.epoch, size=rig.disk.size, head=rig.disk.head))
+
+
+def test_9_5_entries_chain_from_the_first_on() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.play("K1")
+    rig.restart()
+    assert is_sound(rig)
+
+
+def test_9_7_a_play_that_could_not_be_written_was_never_allowed() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    reply = rig.play("K1")
+    assert (reply.status, reply.body["code"]) == (503, "JOURNAL_UNAVAILABLE")
+    assert rig.state == "failed"
+    recover(rig)
+    assert rig.bodies("PLAY_START") == []
+    assert rig.box.state_body(rig.now)["rooms"] == []
+    assert is_sound(rig)
+
+
+def test_9_7_while_the_journal_is_away_plays_are_refused() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    rig.play("K1")
+    size = rig.disk.size
+    reply = rig.play("K2")
+    assert (reply.status, reply.body["code"]) == (403, "JOURNAL_UNAVAILABLE")
+    assert rig.disk.size == size
+
+
+def test_9_7_the_box_recovers_by_itself() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    rig.play("K1")
+    recover(rig)
+    assert rig.state == "in-service"
+    assert rig.play("K1").status == 201
+    assert is_sound(rig)
+
+
+def test_9_7_recovery_is_tried_again_but_not_without_pause() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    rig.play("K1")
+    assert rig.give(on.Tick()) == []
+    for _ in range(2):
+        rig.mono_ms += RETRY_MS
+        assert do.RecoverJournal() in rig.give(on.Tick())
+        rig.give(on.JournalFailed(reason="full", requests=[]))
+        assert do.RecoverJournal() not in rig.give(on.Tick())
+
+
+def test_an_end_that_could_not_be_written_is_written_at_recovery() -> None:
+    rig = Rig()
+    play = rig.play("K1").body["play"]
+    rig.journal_works = False
+    assert rig.end(play, 200).status == 503
+    recover(rig)
+    assert [body["play"] for body in rig.bodies("PLAY_END")] == [play]
+    assert rig.end(play, 200).body == {"counted": True}
+    assert is_sound(rig)
+
+
+def test_an_end_while_the_journal_is_away_is_written_at_recovery_with_its_own_instant() -> None:
+    rig = Rig()
+    play = rig.play("K1").body["play"]
+    rig.journal_works = False
+    rig.play("K2")
+    ended_at_ms = rig.box.trusted_ms(rig.now)
+    assert rig.end(play, 200).status == 503
+    assert rig.end(play, 200).status == 503, "not safe yet, however often it is told"
+    recover(rig)
+    assert [entry["at_ms"] for entry in rig.entries("PLAY_END")] == [ended_at_ms]
+
+
+def test_the_skip_of_a_play_that_was_never_allowed_leaves_no_trace() -> None:
+    rig = Rig()
+    first = rig.play("K1").body["play"]
+    rig.journal_works = False
+    effects = rig.box.handle(on.PlayRequested(request="a", room="K1", song="000483", kind="guest"), rig.now)
+    rig.box.handle(on.PlayRequested(request="b", room="K1", song="000484", kind="guest"), rig.now)
+    assert len([effect for effect in effects if isinstance(effect, do.Append)]) == 2
+    rig.give(on.JournalFailed(reason="full", requests=["a", "b"]))
+    recover(rig)
+    assert [body["play"] for body in rig.bodies("PLAY_END")] == [first]
+    assert len(rig.bodies("PLAY_START")) == 1
+    assert rig.box.state_body(rig.now)["rooms"] == []
+    assert is_sound(rig)
+
+
+def test_an_order_that_could_not_be_written_gets_no_receipt_until_it_is() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    answer = rig.order(builders.order_envelope("stop"))
+    assert answer.status == 503
+    assert rig.sent("receipt") == []
+    assert rig.order(builders.order_envelope("stop")).status == 503
+    recover(rig)
+    receipt = rig.receipt_of(builders.order_envelope("stop"))
+    assert (receipt["result"], receipt["holds"]) == ("known", [f"{builders.REGION}-2026-000001"])
+    assert [body["result"] for body in rig.bodies("ORDER")] == ["accepted"]
+    rig.restart()
+    assert rig.state == "locked"
+
+
+def test_silence_waits_for_no_disk() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.journal_works = False
+    rig.order(builders.order_envelope("stop"))
+    assert [event["reason"] for event in rig.pushed("cut")] == ["lock"]
+
+
+def test_what_must_not_be_lost_while_the_journal_is_away_is_kept() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    rig.play("K1")
+    rig.give(on.SealChanged(is_open=True))
+    recover(rig)
+    assert rig.bodies("SEAL") == [{"open": True}]
+    rig.restart()
+    assert rig.box.state_body(rig.now)["seal"] == "open"
+
+
+def test_a_confirmed_slot_is_marked_again_after_a_recovery() -> None:
+    """The mark may have stood behind the append that failed; marking twice does no harm."""
+    rig = Rig()
+    rig.give(on.RolloutReceived(raw=builders.leg_envelope()))
+    rig.give(on.UpdateAdvanced(state="written", code=""))
+    rig.give(on.UpdateAdvanced(state="armed", code=""))
+    rig.version, rig.slot = "2.0.0", "b"
+    rig.restart()
+    rig.journal_works = False
+    rig.give(on.UpdateAdvanced(state="confirmed", code=""))
+    rig.done.clear()
+    recover(rig)
+    assert do.ConfirmSlot() in rig.done
+    assert rig.bodies("UPDATE")[-1]["state"] == "confirmed"
+
+
+def test_drafts_are_bounded() -> None:
+    end = JournalEnd("KTV-0001")
+    stamp = Stamp(at_ms=None, tq="none", rtc_ms=0, mono_ms=0, boot=1)
+    for _ in range(5 * journal_module.DRAFTS_MAX):
+        assert end.append("SEAL", {"open": True}, stamp) is None
+    found = Position(epoch=1, size=0, head=first_chain("KTV-0001", 1))
+    assert journal_module.DRAFTS_MAX <= len(end.recover(found)) <= 2 * journal_module.DRAFTS_MAX
+
+
+def test_9_11_a_shortened_journal_begins_a_new_epoch_and_no_number_is_used_twice() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.give(on.SealChanged(is_open=True))  # saves the record
+    known_size, known_head = rig.disk.size, rig.disk.head
+    rig.disk.entries[1] = rig.disk.entries[1][:2]
+    rig.disk.chains[1] = rig.disk.chains[1][:2]
+    rig.restart()
+    boot = rig.disk.entries[2][0]
+    assert json.loads(boot)["kind"] == "BOOT"
+    expected = next_chain(first_chain(rig.disk.box, 2, known_head, known_size), 0, boot)
+    assert rig.disk.chains[2][0] == expected
+    assert rig.box.watermark == 0
+
+
+def test_9_11_a_journal_behind_the_acknowledged_one_begins_a_new_epoch_at_recovery() -> None:
+    rig = Rig()
+    rig.play("K1")
+    size = rig.disk.size
+    rig.give(on.AckReceived(raw=builders.ack_envelope(size=size, head=rig.disk.head.hex())))
+    rig.journal_works = False
+    rig.play("K2")
+    rig.disk.entries[1] = rig.disk.entries[1][:2]
+    rig.disk.chains[1] = rig.disk.chains[1][:2]
+    recover(rig)
+    assert rig.disk.epoch == 2
+    assert rig.play("K3").body["play"].startswith("2-")

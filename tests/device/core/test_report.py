@@ -1,0 +1,171 @@
+"""What the box says of itself (SPEC 10.4, 15.1, 15.4)."""
+
+import json
+
+import pytest
+
+from device.core import effects as do
+from device.core import events as on
+from device.protocol.limits import REPORT_EVERY_S
+from device.protocol.uplink import Report
+from tests import builders
+from tests.box_rig import Rig
+from tests.builders import REGION, VENUE, order_envelope
+
+
+def reports(rig: Rig) -> int:
+    return len(rig.sent("report"))
+
+
+def test_10_4_a_report_goes_out_at_every_connect_and_every_minute() -> None:
+    rig = Rig()
+    before = reports(rig)
+    rig.give(on.Disconnected())
+    rig.give(on.Connected())
+    assert reports(rig) == before + 1
+    rig.wait(REPORT_EVERY_S - 1)
+    assert reports(rig) == before + 1
+    rig.wait(1)
+    assert reports(rig) == before + 2
+
+
+def test_10_4_off_line_nothing_is_reported() -> None:
+    rig = Rig()
+    rig.give(on.Disconnected())
+    before = reports(rig)
+    rig.wait(300)
+    rig.receipt_of(order_envelope("stop"))
+    assert reports(rig) == before
+
+
+def test_10_4_every_change_is_reported_at_once_but_songs_wait() -> None:
+    rig = Rig()
+    before = reports(rig)
+    rig.play()
+    assert reports(rig) == before
+    rig.receipt_of(order_envelope("stop", grace_s=60))
+    assert reports(rig) == before + 1
+    assert (rig.report["state"], rig.report["holds"]) == ("locked", [f"{REGION}-2026-000001"])
+    rig.give(on.SealChanged(is_open=True))
+    assert rig.report["seal"] == "open"
+
+
+def test_10_4_a_report_is_sound_and_says_where_the_journal_stands() -> None:
+    rig = Rig()
+    rig.play("K1", "unknown")
+    rig.wait(REPORT_EVERY_S)
+    report = Report.decode(rig.sent("report")[-1])
+    assert (report.box, report.venue, report.version, report.slot) == (builders.BOX, VENUE, "1.0.0", "a")
+    assert (report.journal.size, report.journal.head) == (rig.disk.size, rig.disk.head.hex())
+    assert report.refused == {"SONG_UNKNOWN": 1}
+
+
+def test_15_1_the_venue_can_read_why_it_is_stopped() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    body = rig.box.state_body(rig.now)
+    (hold,) = body["holds"]
+    order = builders.order("stop")
+    for name in ("order", "authority", "document", "text_zh", "text_en", "issued_at_ms", "ends_at_ms"):
+        assert hold[name] == getattr(order, name)
+    assert body["cut_in_s"] == 0
+    assert json.dumps(body), "the answer is JSON"
+
+
+def test_15_1_the_state_answer_has_all_that_people_look_for() -> None:
+    rig = Rig()
+    play = rig.play("K1").body["play"]
+    rig.order(b"noise")
+    body = rig.box.state_body(rig.now)
+    assert body["rooms"] == [{"room": "K1", "play": play, "kind": "guest"}]
+    assert body["catalog"] == {"epoch": 1, "entries": 3}
+    assert body["rejections"][0]["code"] == "DOCUMENT_MALFORMED"
+    assert (body["box"], body["venue"], body["region"], body["online"]) == (builders.BOX, VENUE, REGION, True)
+
+
+def test_15_5_the_brief_answer_fits_into_a_serial_frame() -> None:
+    rig = Rig()
+    for number in range(100):
+        rig.receipt_of(order_envelope("stop", number=number))
+    brief = rig.box.state_brief(rig.now)
+    assert brief["holds_count"] == 100
+    assert len(json.dumps({"id": 9999, "status": 200} | brief)) < 1024
+
+
+def test_15_4_the_vod_is_told_of_every_change_of_state_once() -> None:
+    rig = Rig()
+    rig.done.clear()
+    rig.wait(5)
+    assert rig.pushed("state") == []
+    rig.play("K1")
+    rig.receipt_of(order_envelope("stop", grace_s=60))
+    assert rig.pushed("state") == [
+        {
+            "type": "state",
+            "state": "locked",
+            "holds": [f"{REGION}-2026-000001"],
+            "holds_count": 1,
+            "cut_in_s": 60,
+        }
+    ]
+
+
+def test_the_lamp_says_off_line_only_of_a_box_in_service() -> None:
+    rig = Rig()
+    rig.give(on.Disconnected())
+    assert shown(rig) == ("offline", True)
+    rig.receipt_of(order_envelope("stop"))
+    assert shown(rig) == ("locked", False)
+    rig.give(on.Connected())
+    assert shown(rig) == ("locked", False)
+
+
+def test_the_relay_stays_closed_until_the_last_song_is_cut() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.receipt_of(order_envelope("stop", grace_s=30))
+    assert shown(rig) == ("locked", True)
+    rig.wait(30)
+    assert shown(rig) == ("locked", False)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_9_3_the_seal_is_an_entry_when_it_changes(is_open: bool) -> None:
+    rig = Rig()
+    rig.give(on.SealChanged(is_open=is_open))
+    rig.give(on.SealChanged(is_open=is_open))
+    assert rig.bodies("SEAL") == ([{"open": True}] if is_open else [])
+
+
+def test_9_3_a_seal_opened_without_power_is_seen_at_the_next_start() -> None:
+    rig = Rig()
+    rig.give(on.SealChanged(is_open=True))
+    rig.restart()
+    rig.give(on.SealChanged(is_open=True))
+    rig.give(on.SealChanged(is_open=False))
+    assert rig.bodies("SEAL") == [{"open": True}, {"open": False}]
+
+
+def test_9_10_refusals_do_not_fill_the_journal_and_are_counted() -> None:
+    rig = Rig()
+    for _ in range(500):
+        assert rig.play("K1", "unknown").status == 403
+    assert len(rig.bodies("REFUSED")) == 60
+    rig.wait(10)
+    rig.play("K1", "unknown")
+    assert len(rig.bodies("REFUSED")) == 61
+    rig.wait(REPORT_EVERY_S)
+    assert rig.report["refused"] == {"SONG_UNKNOWN": 501}
+
+
+def test_9_10_the_counts_name_at_most_as_many_codes_as_a_report_holds() -> None:
+    rig = Rig()
+    for number in range(100):
+        rig.give(on.ContentRejected(what="catalog", epoch=1, code=f"CODE_{number}"))
+    rig.wait(REPORT_EVERY_S)
+    assert len(Report.decode(rig.sent("report")[-1]).refused) == 64
+
+
+def shown(rig: Rig) -> tuple[str, bool]:
+    last = [effect for effect in rig.done if isinstance(effect, do.Show)][-1]
+    return last.lamp, last.relay_closed

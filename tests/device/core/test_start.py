@@ -1,0 +1,179 @@
+"""Start, stop, and what a damaged or put-back record means (SPEC 6.6, 9.3, 9.9)."""
+
+import pytest
+
+from device.core import effects as do
+from device.core import events as on
+from device.core.damage import CONTACT_FOR_MS, Damage, is_put_back
+from tests import builders
+from tests.box_rig import Rig
+from tests.builders import NOON_MS, order_envelope
+
+
+def test_a_new_box_is_unclaimed_and_says_so() -> None:
+    rig = Rig(in_service=False)
+    assert rig.state == "unclaimed"
+    assert rig.bodies("BOOT") == [
+        {"version": "1.0.0", "slot": "a", "clean": False, "torn_bytes": 0, "torn_sha256": "", "counter": 0}
+    ]
+    assert rig.play().body["code"] == "BOX_UNCLAIMED"
+
+
+def test_before_the_start_nothing_is_decided() -> None:
+    rig = Rig()
+    box = type(rig.box)(rig.disk.box, builders.fake_verify, rig.songs.get, rig.disk.head_at)
+    effects = box.handle(on.PlayRequested(request="r", room="K1", song="000482", kind="guest"), rig.now)
+    assert [(type(effect), effect.status) for effect in effects] == [(do.Reply, 503)]
+    assert box.handle(on.Tick(), rig.now) == []
+
+
+def test_9_9_plays_that_ran_end_with_power_before_the_boot_entry() -> None:
+    rig = Rig()
+    first = rig.play("K1").body["play"]
+    rig.wait(100)
+    rig.play("K2")
+    rig.restart()
+    kinds = [entry["kind"] for entry in rig.entries()]
+    assert kinds[-3:] == ["PLAY_END", "PLAY_END", "BOOT"]
+    assert [(body["room"], body["reason"], body["elapsed_s"]) for body in rig.bodies("PLAY_END")] == [
+        ("K1", "power", 100),
+        ("K2", "power", 0),
+    ]
+    assert rig.end(first).body == {"counted": True}, "the answer outlives the power"
+
+
+def test_9_9_without_trusted_time_nothing_is_proven() -> None:
+    rig = Rig()
+    play = on.OpenPlay(play="1-9", room="K1", song="000482", kind="guest", at_ms=None, boot=1)
+    rig.lose_power()
+    rig.start(open_plays=[play])
+    assert [(body["play"], body["elapsed_s"]) for body in rig.bodies("PLAY_END")] == [("1-9", 0)]
+
+
+def test_boots_are_numbered_also_when_the_record_is_lost() -> None:
+    rig = Rig()
+    rig.restart()
+    rig.disk.state = None
+    rig.restart()
+    assert [entry["boot"] for entry in rig.entries("BOOT")] == [1, 2, 3]
+    assert rig.box.boot == 3
+
+
+def test_a_stop_by_command_ends_plays_with_their_exact_length() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.wait(75)
+    effects = rig.give(on.Stopping())
+    assert [type(effect) for effect in effects[:2]] == [do.Append, do.SaveState]
+    assert effects[-1] == do.CloseDown(), "nothing is left to do when the process ends"
+    assert [(body["reason"], body["elapsed_s"]) for body in rig.bodies("PLAY_END")] == [("power", 75)]
+    rig.restart()
+    assert rig.bodies("BOOT")[-1]["clean"] is True
+
+
+def test_a_lock_outlives_the_power() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    rig.restart()
+    assert rig.state == "locked"
+    assert rig.play().body["code"] == "VENUE_LOCKED"
+
+
+def test_a_ban_outlives_the_power() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("ban"))
+    rig.restart()
+    assert rig.play().body["code"] == "SONG_BANNED"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "put_back"), [(5, 5, False), (5, 6, False), (5, 7, True), (5, 4, True), (5, 0, True)]
+)
+def test_6_6_the_counter_tells_a_record_that_was_put_back(then: int, now: int, put_back: bool) -> None:
+    assert is_put_back(then, now) is put_back
+
+
+def test_6_6_an_old_disk_image_opens_nothing() -> None:
+    rig = Rig()
+    before_the_stop = rig.disk.state
+    rig.restart()
+    rig.receipt_of(order_envelope("stop"))
+    rig.lose_power()
+    rig.disk.state = before_the_stop
+    rig.start()
+    rig.load_content()
+    assert rig.state == "failed"
+    assert rig.play().body["code"] == "BOX_RESTRICTED"
+
+
+@pytest.mark.parametrize("state", [None, b"", b"noise", b"x" * 65])
+def test_6_6_a_damaged_record_opens_nothing_until_contact(state: bytes | None) -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    rig.disk.state = state
+    rig.restart()
+    assert rig.state == "failed"
+    assert rig.play().body["code"] == "BOX_RESTRICTED"
+    rig.restart()
+    assert rig.state == "failed", "over every restart"
+    rig.give(on.Connected())
+    assert rig.report["venue"] == ""
+    rig.grant_lease()
+    assert rig.play().body["code"] == "BOX_RESTRICTED", "the fleet has not sent its orders yet"
+    assert rig.receipt_of(order_envelope("stop"))["result"] == "accepted"
+    rig.wait(CONTACT_FOR_MS // 1000)
+    assert rig.state == "locked"
+    rig.restart()
+    assert rig.state == "locked"
+
+
+def test_6_6_a_second_lease_does_not_begin_the_wait_anew() -> None:
+    damage = Damage()
+    damage.found()
+    damage.contacted(1_000)
+    damage.contacted(50_000)
+    assert not damage.heal(1_000 + CONTACT_FOR_MS - 1)
+    assert damage.heal(1_000 + CONTACT_FOR_MS)
+    assert not damage.is_restricted
+
+
+def test_6_6_a_lease_for_a_restricted_box_must_still_be_sound() -> None:
+    rig = Rig()
+    rig.disk.state = None
+    rig.restart()
+    rig.give(on.Connected())
+    rig.grant_lease(box="KTV-00000002")
+    rig.wait(120)
+    assert rig.state == "failed"
+
+
+def test_the_counter_is_raised_once_a_boot_behind_the_record() -> None:
+    rig = Rig()
+    kinds = [type(effect) for effect in rig.start()]
+    assert kinds.count(do.TickCounter) == 1
+    assert kinds.index(do.SaveState) < kinds.index(do.TickCounter)
+    assert rig.box.counter == 1
+
+
+def test_a_cut_between_record_and_counter_is_no_put_back_disk() -> None:
+    rig = Rig()
+    rig.lose_power()
+    rig.power_left = 2  # BOOT, record
+    with pytest.raises(Exception, match=r"^$"):
+        rig.start()
+    rig.restart()
+    assert rig.state == "in-service"
+
+
+def test_time_is_saved_every_ten_minutes_so_that_it_falls_back_little() -> None:
+    rig = Rig()
+    rig.wait(1199, tick_s=60)
+    rig.restart()
+    assert rig.box.trusted_ms(rig.now) == NOON_MS + 600_000
+
+
+def test_the_watermark_of_the_disk_counts_where_the_record_is_older() -> None:
+    rig = Rig()
+    rig.lose_power()
+    effects = rig.start(journal_first=3)
+    assert do.MoveWatermark(epoch=1, size=3) in effects

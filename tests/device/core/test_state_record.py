@@ -1,0 +1,109 @@
+"""The state record: round trip, canonical, and never taken for what it is not (SPEC 6.6)."""
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.core import events as on
+from device.core.memory import Memory
+from device.core.state_record import StateDamagedError, encode_state, restore_state
+from tests import builders
+from tests.box_rig import Rig
+from tests.builders import order_envelope
+
+
+def full_rig() -> Rig:
+    """A box that has something of everything."""
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    rig.receipt_of(order_envelope("ban", number=2))
+    rig.receipt_of(order_envelope("resume", number=3, ends=(f"{builders.REGION}-2026-000009",)))
+    rig.notice(builders.notice_envelope())
+    rig.give(on.RolloutReceived(raw=builders.leg_envelope()))
+    head = rig.disk.head_at(4)
+    assert head is not None
+    rig.give(on.AckReceived(raw=builders.ack_envelope(size=4, head=head.hex())))
+    rig.give(on.SealChanged(is_open=True))
+    return rig
+
+
+RECORD = full_rig().disk.state or b""
+
+
+def memory() -> Memory:
+    return Memory(builders.BOX, builders.fake_verify, lambda song: None, lambda size: None)
+
+
+def sealed(value: dict[str, object]) -> bytes:
+    body = json.dumps(value).encode()
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def plain() -> dict[str, object]:
+    value: dict[str, object] = json.loads(RECORD[65:])
+    return value
+
+
+def test_a_record_read_and_written_again_is_the_same_but_for_what_a_boot_brings() -> None:
+    rig = full_rig()
+    before = plain()
+    rig.restart()
+    assert rig.disk.state is not None
+    after = json.loads(rig.disk.state[65:])
+    for name in ("boot", "counter", "journal"):
+        before.pop(name)
+        after.pop(name)
+    assert after == before
+
+
+def test_the_same_state_gives_the_same_bytes() -> None:
+    one, two = memory(), memory()
+    now = on.Now(mono_ms=5, rtc_ms=0)
+    for found in (one, two):
+        saved = restore_state(found, RECORD)
+        found.clock.hold(saved.time_ms, now)
+    assert encode_state(one, now) == encode_state(two, now)
+
+
+@settings(max_examples=200)
+@given(st.integers(0, len(RECORD) - 1), st.integers(1, 255))
+def test_any_changed_byte_is_seen(place: int, change: int) -> None:
+    raw = RECORD[:place] + bytes([RECORD[place] ^ change]) + RECORD[place + 1 :]
+    with pytest.raises(StateDamagedError):
+        restore_state(memory(), raw)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, len(RECORD) - 1))
+def test_any_lost_tail_is_seen(length: int) -> None:
+    with pytest.raises(StateDamagedError):
+        restore_state(memory(), RECORD[:length])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"v": 2},
+        {"box": "KTV-00000002"},
+        {"holds": 5},
+        {"holds": [{"order": "x"}]},
+        {"journal": None},
+        {"journal": {"epoch": 1, "size": 1, "head": "zz"}},
+        {"update": {}},
+        {"claim": []},
+    ],
+)
+def test_a_record_of_another_shape_is_not_guessed_at(changes: dict[str, object]) -> None:
+    with pytest.raises(StateDamagedError):
+        restore_state(memory(), sealed(plain() | changes))
+
+
+@pytest.mark.parametrize("name", ["v", "restricted", "orders", "counter", "time_ms"])
+def test_a_record_that_lacks_something_is_damaged(name: str) -> None:
+    value = plain()
+    del value[name]
+    with pytest.raises(StateDamagedError):
+        restore_state(memory(), sealed(value))
