@@ -18,7 +18,7 @@ def test_facts_are_equal_by_kind_and_field() -> None:
 
 def test_a_wrong_field_is_a_fault() -> None:
     with pytest.raises(TypeError, match="SendFrom"):
-        do.SendFrom(sise=1)  # type: ignore[call-arg] # that is the test
+        do.SendFrom(length=1)  # type: ignore[call-arg] # that is the test
 
 
 def test_an_allowance_is_a_burst_and_then_one_at_a_time() -> None:
