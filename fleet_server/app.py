@@ -15,9 +15,13 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 import fleet_server.audit.api
+import fleet_server.boxes.api
+import fleet_server.boxes.enrolment_api
 import fleet_server.people.api
+import fleet_server.regions.api
 import fleet_server.repository.worker
-from fleet_server import http_errors
+import fleet_server.venues.api
+from fleet_server import http_errors, tuf_files
 from fleet_server.fleet import Fleet
 from fleet_server.http_guard import Guard
 
@@ -25,9 +29,12 @@ Worker = Callable[[Fleet], AbstractAsyncContextManager[None]]
 
 CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.people.api.router,
+    fleet_server.regions.api.router,
+    fleet_server.venues.api.router,
+    fleet_server.boxes.api.router,
     fleet_server.audit.api.router,
 )
-BOX_ROUTERS: tuple[APIRouter, ...] = ()
+BOX_ROUTERS: tuple[APIRouter, ...] = (fleet_server.boxes.enrolment_api.router, tuf_files.router)
 WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker,)
 
 # Paths that take more than the usual body, in bytes.

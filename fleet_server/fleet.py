@@ -6,12 +6,14 @@ The data directory: fleet.db, fleet.toml, ports.json, keys/, tuf/{metadata,targe
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet_server import regions
 from fleet_server.clock import Clock
 from fleet_server.database import Database
 from fleet_server.downlink import Downlink
 from fleet_server.live import Live
 from fleet_server.people.passwords import Passwords
 from fleet_server.people.sessions import Expiry
+from fleet_server.regions import Regions
 from fleet_server.repository import Publisher, RepositoryFolder
 from fleet_server.settings import Settings
 
@@ -27,6 +29,7 @@ class Fleet:
     downlink: Downlink
     live: Live
     publisher: Publisher
+    regions: Regions
 
     @property
     def data(self) -> Path:
@@ -55,4 +58,5 @@ def build(settings: Settings) -> Fleet:
         downlink=Downlink(),
         live=Live(),
         publisher=Publisher(RepositoryFolder(settings.data / "tuf"), settings.data / "keys"),
+        regions=regions.load(),
     )

@@ -65,6 +65,7 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
         "统一社会信用代码校验位不对。",
         "The check character of the credit code is wrong.",
     ),
+    "VENUE_EXISTS": (409, "该许可证已登记为另一场所。", "This licence is registered for a venue with other facts."),
     "VENUE_SEQUENCE_USED_UP": (409, "本区县场所编码已用完。", "This county has used up its venue codes."),
     # signed content
     "METADATA_VERSION": (
@@ -77,8 +78,6 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "KEY_FILE": (500, "平台在线密钥不在信任根之列。", "The online keys of this server are not those of the root."),
     # boxes
     "CERTIFICATE_MALFORMED": (422, "证书不合格。", "This is not a sound certificate for a box."),
-    "CLAIM_NONCE": (409, "随机数已失效，请重新获取。", "The nonce is not ours or too old; fetch a new one."),
-    "VENUE_TAKEN": (409, "该场所已有前置机。", "This venue has a box already."),
 }
 
 # Statuses of the protocol's codes, where they are not the 422 of a document that is not accepted.
@@ -101,6 +100,9 @@ _PROTOCOL_STATUS: dict[str, int] = {
     "VOUCHER_UNKNOWN": 401,
     "VOUCHER_PROOF": 401,
     "VOUCHER_USED": 409,
+    "CLAIM_NONCE": 409,
+    "VENUE_TAKEN": 409,
+    "ALREADY_CLAIMED": 409,
     "VOUCHER_EXPIRED": 410,
     "ORDER_REPLAYED": 409,
     "ORDER_EQUIVOCATION": 409,

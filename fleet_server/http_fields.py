@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
+from device.protocol.shape import is_readable
+
 # pydantic's error types -> (zh, en); values in braces come from the error's context.
 _MESSAGES: dict[str, tuple[str, str]] = {
     "missing": ("必填。", "Required."),
@@ -26,6 +30,7 @@ _MESSAGES: dict[str, tuple[str, str]] = {
     "enum": ("应为 {expected} 之一。", "Must be one of {expected}."),
     "json_invalid": ("不是合格的 JSON。", "Not sound JSON."),
     "model_attributes_type": ("应为 JSON 对象。", "Must be a JSON object."),
+    "unreadable": ("含有控制字符或改变方向的字符。", "Holds control or direction characters."),
     "dict_type": ("应为 JSON 对象。", "Must be a JSON object."),
 }
 _OTHER = ("不合要求。", "Not acceptable.")
@@ -51,3 +56,10 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     zh, en = _MESSAGES.get(error["type"], _OTHER)
     context = error.get("ctx", {})
     return FieldError(field or "/", zh.format(**context), en.format(**context))
+
+
+def readable(text: str) -> str:
+    """For pydantic: text without control, bidirectional-override and line-separator characters (SPEC 2.5)."""
+    if not is_readable(text):
+        raise PydanticCustomError("unreadable", "control or direction characters")
+    return text

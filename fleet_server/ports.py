@@ -30,6 +30,11 @@ def choose(data: Path, name: str, host: str, port: int) -> int:
         return int(bound.getsockname()[1])
 
 
+def kept(data: Path, name: str, port: int) -> int:
+    """The port of `name`: as set, or as chosen before."""
+    return port or _kept(data)[name]
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)

@@ -209,6 +209,8 @@ ENROLMENT = {
     "CSR_MALFORMED": ("证书申请格式不正确。", "The certificate request is malformed."),
     "BOX_UNKNOWN": ("平台没有这台前置机的登记。", "The platform does not know this box."),
     "BOX_REVOKED": ("这台前置机已被停用。", "This box has been revoked."),
+    "CLAIM_NONCE": ("认领请求已过时，请重试。", "The claim answers a nonce that is too old. Try again."),
+    "VENUE_TAKEN": ("该场所已有前置机，请先停用原机。", "The venue has a box. Revoke that one first."),
     "VENUE_UNKNOWN": ("平台没有这个场所编码。", "The platform does not know this venue code."),
     "FLEET_UNREACHABLE": (
         "连不上平台，请检查网络后重试。",

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from fleet_server.cli import audit, people, server, session
+from fleet_server.cli import audit, boxes, people, regions, server, session, venues
 from fleet_server.cli.outcome import FAILED, CommandError
 from fleet_server.cli.verbs import Context, Verbs
 
@@ -13,6 +13,9 @@ DOMAINS: tuple[Callable[[Verbs], None], ...] = (
     server.register,
     session.register,
     people.register,
+    regions.register,
+    venues.register,
+    boxes.register,
     audit.register,
 )
 

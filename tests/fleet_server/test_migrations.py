@@ -1,0 +1,22 @@
+"""The migrations make exactly the tables that the domains declare, as one chain."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+import fleet_server.app  # noqa: F401 - every domain declares its tables on import
+from fleet_server import migrations
+from fleet_server.database import metadata
+from fleet_server.fleet import Fleet
+
+
+def test_the_migrated_database_is_what_the_domains_declare(fleet: Fleet) -> None:
+    with fleet.database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_there_is_one_chain() -> None:
+    assert len(migrations.scripts().get_heads()) == 1
+
+
+def test_upgrading_again_changes_nothing(fleet: Fleet) -> None:
+    migrations.upgrade(fleet.database)
