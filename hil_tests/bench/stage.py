@@ -75,7 +75,7 @@ class Stage:
         venue.board.aim("broker", self.fleet.broker_target())
         venue.board.aim("fleet", self.fleet.box_target())
         venue.board.power_on()
-        venue.wait_answering()
+        venue.wait_serving()
 
     def enrol(self, venue: Venue) -> None:
         """The factory's step."""

@@ -88,7 +88,16 @@ class Venue:
         finally:
             laptop.close()
 
+    def wait_serving(self) -> None:
+        """Wait until the box serves its page: all it shows before a VOD server is paired."""
+        laptop = self.laptop()
+        try:
+            wait_for(f"{self.place.box} on its LAN", laptop.page, SLOW_START_S)
+        finally:
+            laptop.close()
+
     def wait_answering(self) -> dict[str, object]:
+        """Wait for the state that the box tells its VOD server."""
         return wait_for(f"{self.place.box} on its LAN", self.state, SLOW_START_S)
 
     def wait_state(self, *states: str, within_s: float = SLOW_START_S) -> dict[str, object]:
