@@ -4,12 +4,12 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hil_tests.bench.network import is_free
 from hil_tests.bench.program import CHECKOUT
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.waiting import pause
@@ -90,9 +90,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _console_port() -> int:
     for port in range(CONSOLE_PORT, CONSOLE_PORT + PORTS_TRIED):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+        if is_free(port):
             if port != CONSOLE_PORT:
                 _say(f"port {CONSOLE_PORT} is taken; the console is on {port}")
             return port

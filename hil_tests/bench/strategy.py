@@ -1,0 +1,82 @@
+"""How to bring a venue to a state that a test asks for (labgrid's word: a strategy).
+
+    off -> flashed -> enrolled -> claimed -> in-service -> locked
+
+Each state is reached from the one before it; a state that was passed is not left again, except that
+``in-service`` and ``locked`` lead to each other. A strategy that failed once does not try again: what it
+would find is not what a test asked for.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from hil_tests.bench.offices import Approved
+from hil_tests.bench.stage import Stage
+from hil_tests.bench.venue import Venue
+
+State = Literal["off", "flashed", "enrolled", "claimed", "in-service", "locked"]
+ORDER: tuple[State, ...] = ("off", "flashed", "enrolled", "claimed", "in-service", "locked")
+Act = Callable[[Stage, Venue], Approved]
+EndAct = Callable[[Stage, Venue, Approved], Approved]
+
+
+class StrategyError(Exception):
+    """The state cannot be reached; says from where, and why."""
+
+
+class Strategy:
+    """One venue's way. ``stop`` and ``end_stop`` are how it is locked and opened again."""
+
+    def __init__(self, stage: Stage, venue: Venue, stop: Act, end_stop: EndAct) -> None:
+        self._stage = stage
+        self._venue = venue
+        self._stop = stop
+        self._end_stop = end_stop
+        self._stopped: Approved | None = None
+        self._failure: Exception | None = None
+        self.state: State = "off"
+
+    def reach(self, wanted: State) -> Venue:
+        """The venue, in that state. Raises StrategyError."""
+        if self._failure is not None:
+            raise StrategyError(f"{self._venue.place.box} failed before: {self._failure}")
+        reopens = self.state == "locked" and wanted == "in-service"
+        if ORDER.index(wanted) < ORDER.index(self.state) and not reopens:
+            raise StrategyError(f"{self._venue.place.box} is {self.state} and does not go back to {wanted}")
+        try:
+            if reopens:
+                self._open()
+            while self.state != wanted:
+                self._step()
+        except Exception as error:
+            self._failure = error
+            raise
+        return self._venue
+
+    def _step(self) -> None:
+        stage, venue = self._stage, self._venue
+        match self.state:
+            case "off":
+                stage.power_up(venue)
+                self.state = "flashed"
+            case "flashed":
+                stage.enrol(venue)
+                self.state = "enrolled"
+            case "enrolled":
+                stage.claim(venue)
+                stage.pair(venue)
+                self.state = "claimed"
+            case "claimed":
+                venue.wait_state("in-service")
+                self.state = "in-service"
+            case "in-service":
+                self._stopped = self._stop(stage, venue)
+                venue.wait_state("locked")
+                self.state = "locked"
+
+    def _open(self) -> None:
+        if self._stopped is not None:
+            self._end_stop(self._stage, self._venue, self._stopped)
+        self._venue.wait_state("in-service")
+        self._stopped = None
+        self.state = "in-service"

@@ -1,0 +1,57 @@
+"""A venue that serves its guests: what is sung is counted, once, whatever happens to the power."""
+
+import pytest
+
+from hil_tests.bench.stage import Stage
+from hil_tests.bench.venue import Venue
+from hil_tests.bench.waiting import wait_for
+from hil_tests.tour.desk import journal_of, some_songs
+
+pytestmark = pytest.mark.hil
+
+
+def test_one_song_goes_from_the_vod_server_into_the_ledger(stage: Stage, in_service: Venue) -> None:
+    song = some_songs(stage, 1, skip=7)[0]
+    laptop = in_service.laptop()
+    allowed = laptop.play("bench-7", song)
+    assert allowed.status == 201
+    assert laptop.end(str(allowed.body["play"]), 180).body == {"counted": True}
+    laptop.close()
+    stage.wait_settled([in_service])
+    assert stage.offices.ledger(stage.code(in_service))["bench-7", song] == 1
+
+
+def test_a_power_cut_in_the_middle_of_songs_loses_and_doubles_nothing(stage: Stage, in_service: Venue) -> None:
+    in_service.open_doors(pace=3)
+    wait_for("songs", lambda: len(in_service.tally().ended) > 20 and in_service.tally().unended())
+    in_service.board.cut()
+    in_service.board.power_on()
+    ended = len(in_service.tally().ended)
+    wait_for("more songs", lambda: len(in_service.tally().ended) > ended + 20)
+    in_service.close_doors()
+    stage.wait_settled([in_service])
+    counted = in_service.tally().counted()
+    rooms = {room for room, _ in counted}
+    ledger = stage.offices.ledger(stage.code(in_service))
+    assert {key: plays for key, plays in ledger.items() if key[0] in rooms} == dict(counted)
+
+
+def test_a_broken_seal_is_written_down_and_told(in_service: Venue) -> None:
+    in_service.board.open_seal()
+    wait_for("the seal in the journal", lambda: any(e.body == {"open": True} for e in journal_of(in_service)))
+    in_service.board.open_seal(False)
+
+
+def test_no_song_starts_in_the_closed_hours(stage: Stage, in_service: Venue) -> None:
+    """The world of the bench is an evening; seven hours on it is night, by both clocks of the box."""
+    in_service.board.cut_network()
+    in_service.board.jump(rtc_ms=7 * 3_600_000, mono_ms=7 * 3_600_000)
+    laptop = in_service.laptop()
+    song = some_songs(stage, 1)[0]
+    wait_for("the closed hours", lambda: laptop.play("bench-1", song).code == "HOURS_CLOSED")
+    laptop.close()
+    in_service.board.cut()
+    in_service.board.set_world(stage.world.offset_ms)
+    in_service.board.heal_network()
+    in_service.board.power_on()
+    in_service.wait_state("in-service")
