@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from hil_tests.bench.venue import Place
 
-TIANHE = Place("KTV-GD000001", "440106", "天河星光量贩 KTV")
-NANSHAN = Place("KTV-GD000002", "440305", "南山海岸歌城")
-HUANGPU = Place("KTV-SH000001", "310101", "黄浦老码头 KTV")
+TIANHE = Place(
+    "KTV-GD000001", "440106", "天河星光量贩 KTV", "天河路 18 号", "91440106MA5XDEM058", "粤文市娱〔2024〕0106 号"
+)
+NANSHAN = Place(
+    "KTV-GD000002", "440305", "南山海岸歌城", "后海大道 66 号", "91440305MA5XDEM13Y", "粤文市娱〔2024〕0305 号"
+)
+HUANGPU = Place(
+    "KTV-SH000001", "310101", "黄浦老码头 KTV", "外马路 579 号", "91310101MA1XDEM243", "沪文市娱〔2024〕0101 号"
+)
 PLACES = (TIANHE, NANSHAN, HUANGPU)
-SPARE_BOX = Place("KTV-GD000009", "440106", "备机")
+SPARE_BOX = Place("KTV-GD000009", "440106", "备机", "", "", "")
 
 EVERY_KIND = ("stop", "resume", "ban", "lift", "notice")
 

@@ -15,6 +15,7 @@ from device.protocol.envelope import Envelope, Signature
 from hil_tests.bench.country import ACCOUNTS, OPERATOR, Officer, officers_over
 from hil_tests.bench.fleet import ADMIN, FleetServer
 from hil_tests.bench.program import Outcome, run
+from hil_tests.bench.venue import Place
 from hil_tests.bench.waiting import now_s
 
 PROVISION = "provisioning"
@@ -65,6 +66,12 @@ class Offices:
     def operate(self, *arguments: str | Path) -> Any:
         """One verb of the operator that must succeed; its JSON."""
         return self.fleet.data_of(OPERATOR.person, *arguments)
+
+    def register(self, place: Place) -> str:
+        """The venue's code; the same venue again keeps it."""
+        papers = ("--name", place.name, "--region", place.region, "--address", place.address)
+        numbers = ("--credit-code", place.credit_code, "--licence", place.licence, "--rooms", str(place.rooms))
+        return str(self.operate("venue", "add", *papers, *numbers)["venue"])
 
     # -- orders
 

@@ -94,10 +94,10 @@ class Stage:
     def claim(self, venue: Venue) -> None:
         """The operator's venue code and voucher, then the installer's step."""
         self.say(f"installer: {venue.place.box} at {venue.place.name}")
-        place = ("--name", venue.place.name, "--region", venue.place.region)
-        code = str(self.offices.operate("venue", "add", *place)["venue"])
+        code = self.offices.register(venue.place)
         voucher = venue.folder / "voucher.json"
-        self.offices.operate("venue", "voucher", code, "--box", venue.place.box, "--out", voucher)
+        if not voucher.exists():
+            self.offices.operate("box", "voucher", venue.place.box, code, "--out", voucher)
         run(PROVISION, "claim", "--voucher", voucher, "--url", venue.url).require()
         self.note(venue, "venue", code)
 

@@ -24,11 +24,15 @@ SLOW_START_S = 120.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where a venue is and what its box is called."""
+    """Where a venue is, what its papers say and what its box is called."""
 
     box: str
     region: str
     name: str
+    address: str
+    credit_code: str
+    licence: str
+    rooms: int = 12
 
 
 class Venue:
