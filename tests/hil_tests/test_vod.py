@@ -1,0 +1,80 @@
+"""The VOD simulator: its own count survives kills, its choices follow the seed, its frames are the box's."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from device.protocol import serial_frame
+from hil_tests.demo.songs import mapping_of, write_catalog, write_song_list
+from hil_tests.vod.serial import frame, take_frames
+from hil_tests.vod.songbook import Guests, Song, read_songs
+from hil_tests.vod.tally import TallyFile, read_tally
+
+SONGS = [Song("S1", 200), Song("S2", 240), Song("F1", 30, "filler"), Song("A1", 15, "advert")]
+
+
+def test_the_count_holds_what_the_box_acknowledged_and_nothing_else(tmp_path: Path) -> None:
+    tally = TallyFile(tmp_path / "tally.jsonl")
+    for play, counted in (("1-1", True), ("1-3", True), ("1-5", False)):
+        tally.note("allowed", play=play, room="01", song="S1", kind="guest")
+        tally.note("ended", play=play, counted=counted, played_s=200)
+    tally.note("allowed", play="1-7", room="01", song="S1", kind="guest")
+    tally.note("ending", play="1-7", played_s=200, reason="end")
+    tally.note("refused", room="02", song="S2", kind="guest", code="SONG_BANNED")
+    assert read_tally(tmp_path / "tally.jsonl").counted() == {("01", "S1"): 2}
+    assert [fact["play"] for fact in read_tally(tmp_path / "tally.jsonl").unended()] == ["1-7"]
+
+
+def test_a_line_that_a_kill_tore_is_no_fact(tmp_path: Path) -> None:
+    path = tmp_path / "tally.jsonl"
+    TallyFile(path).note("allowed", play="1-1", room="01", song="S1", kind="guest")
+    with path.open("ab") as file:
+        file.write(b'{"fact": "ended", "play": "1-')
+    TallyFile(path).note("ended", play="1-1", counted=True, played_s=200)
+    assert read_tally(path).counted() == {("01", "S1"): 1}
+
+
+def test_the_same_seed_chooses_the_same_evening() -> None:
+    first, second, other = (Guests(SONGS, seed) for seed in ("7", "7", "8"))
+    evening = [first.choose() for _ in range(50)]
+    assert evening == [second.choose() for _ in range(50)]
+    assert evening != [other.choose() for _ in range(50)]
+    assert {choice.kind for choice in evening} == {"guest", "filler", "advert"}
+    assert {choice.reason for choice in evening} == {"end", "skip"}
+
+
+def test_our_frames_and_the_boxs_are_the_same() -> None:
+    payload = json.dumps({"id": 1, "op": "state"}).encode()
+    assert frame(payload) == serial_frame.frame(payload)
+    noisy = b"\x00\xfb" + frame(b"first") + b"noise" + frame(payload)[:-1]
+    assert take_frames(noisy) == ([b"first"], frame(payload)[:-1])
+
+
+def test_a_broken_frame_costs_itself_alone() -> None:
+    broken = bytearray(frame(b"first"))
+    broken[-1] ^= 1
+    assert take_frames(bytes(broken) + frame(b"second"))[0] == [b"second"]
+
+
+def test_the_demo_makes_a_few_thousand_songs_of_every_kind(tmp_path: Path) -> None:
+    write_catalog(tmp_path / "catalog.csv")
+    write_song_list(tmp_path / "catalog.csv", tmp_path / "songs.csv")
+    songs = read_songs(tmp_path / "songs.csv")
+    assert len(songs) > 2000
+    assert {song.kind for song in songs} == {"guest", "filler", "advert"}
+    assert mapping_of(tmp_path / "catalog.csv") == ()
+
+
+def test_a_publishers_list_is_read_with_its_own_columns(tmp_path: Path) -> None:
+    catalog = tmp_path / "titles.csv"
+    catalog.write_text('Id;Title;Artist;Year\n56442;"A; B";"C";2018\n')
+    write_song_list(catalog, tmp_path / "songs.csv")
+    assert [song.song for song in read_songs(tmp_path / "songs.csv")] == ["56442"]
+    assert mapping_of(catalog)[-1] == ";"
+
+
+def test_a_list_without_songs_says_so(tmp_path: Path) -> None:
+    (tmp_path / "songs.csv").write_text("song,duration_s\n")
+    with pytest.raises(ValueError, match="no song for guests"):
+        read_songs(tmp_path / "songs.csv")
