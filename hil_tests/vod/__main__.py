@@ -18,10 +18,11 @@ async def sing(asked: argparse.Namespace) -> None:
     box = BoxSerial(asked.serial) if asked.serial else BoxLan(asked.box, asked.token_file.read_text().strip())
     await box.open()
     try:
-        server = VodServer(box, TallyFile(asked.tally), read_songs(asked.songs), asked.seed, asked.pace)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, server.close)
-        await server.run([f"{room:02d}" for room in range(1, asked.rooms + 1)], asked.plays)
+        with TallyFile(asked.tally) as tally:
+            server = VodServer(box, tally, read_songs(asked.songs), asked.seed, asked.pace)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, server.close)
+            await server.run([f"{room:02d}" for room in range(1, asked.rooms + 1)], asked.plays)
     finally:
         await box.close()
 

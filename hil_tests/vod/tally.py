@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 Fact = dict[str, Any]
 Count = Counter[tuple[str, str]]  # (room, song)
@@ -65,6 +65,12 @@ class TallyFile:
         self._file = path.open("ab")
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             self._file.write(b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def note(self, fact: str, **fields: object) -> None:
         """Durable on return."""

@@ -15,23 +15,25 @@ SONGS = [Song("S1", 200), Song("S2", 240), Song("F1", 30, "filler"), Song("A1", 
 
 
 def test_the_count_holds_what_the_box_acknowledged_and_nothing_else(tmp_path: Path) -> None:
-    tally = TallyFile(tmp_path / "tally.jsonl")
-    for play, counted in (("1-1", True), ("1-3", True), ("1-5", False)):
-        tally.note("allowed", play=play, room="01", song="S1", kind="guest")
-        tally.note("ended", play=play, counted=counted, played_s=200)
-    tally.note("allowed", play="1-7", room="01", song="S1", kind="guest")
-    tally.note("ending", play="1-7", played_s=200, reason="end")
-    tally.note("refused", room="02", song="S2", kind="guest", code="SONG_BANNED")
+    with TallyFile(tmp_path / "tally.jsonl") as tally:
+        for play, counted in (("1-1", True), ("1-3", True), ("1-5", False)):
+            tally.note("allowed", play=play, room="01", song="S1", kind="guest")
+            tally.note("ended", play=play, counted=counted, played_s=200)
+        tally.note("allowed", play="1-7", room="01", song="S1", kind="guest")
+        tally.note("ending", play="1-7", played_s=200, reason="end")
+        tally.note("refused", room="02", song="S2", kind="guest", code="SONG_BANNED")
     assert read_tally(tmp_path / "tally.jsonl").counted() == {("01", "S1"): 2}
     assert [fact["play"] for fact in read_tally(tmp_path / "tally.jsonl").unended()] == ["1-7"]
 
 
 def test_a_line_that_a_kill_tore_is_no_fact(tmp_path: Path) -> None:
     path = tmp_path / "tally.jsonl"
-    TallyFile(path).note("allowed", play="1-1", room="01", song="S1", kind="guest")
+    with TallyFile(path) as tally:
+        tally.note("allowed", play="1-1", room="01", song="S1", kind="guest")
     with path.open("ab") as file:
         file.write(b'{"fact": "ended", "play": "1-')
-    TallyFile(path).note("ended", play="1-1", counted=True, played_s=200)
+    with TallyFile(path) as tally:
+        tally.note("ended", play="1-1", counted=True, played_s=200)
     assert read_tally(path).counted() == {("01", "S1"): 1}
 
 
