@@ -48,7 +48,7 @@ class Strategy:
                 self._open()
             while self.state != wanted:
                 self._step()
-        except Exception as error:
+        except Exception as error:  # whatever it was, the venue is in no known state now
             self._failure = error
             raise
         return self._venue
