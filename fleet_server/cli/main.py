@@ -1,31 +1,36 @@
 """Entry point: choose the language, build the parser, run the verb, end with its exit code."""
 
+import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from fleet_server.cli import audit, boxes, people, regions, server, session, venues
 from fleet_server.cli.outcome import FAILED, CommandError
 from fleet_server.cli.verbs import Context, Verbs
 
-# One module of verbs per domain, in the order of --help.
-DOMAINS: tuple[Callable[[Verbs], None], ...] = (
-    server.register,
-    session.register,
-    people.register,
-    regions.register,
-    venues.register,
-    boxes.register,
-    audit.register,
-)
+# Module of verbs of each command, in the order of --help. Only the module that is asked for is loaded: the libraries of
+# the server take longer to load than a verb to run.
+MODULES = {
+    "init": "server",
+    "serve": "server",
+    "sign-in": "session",
+    "sign-out": "session",
+    "whoami": "session",
+    "person": "people",
+    "account": "people",
+    "region": "regions",
+    "venue": "venues",
+    "box": "boxes",
+    "audit": "audit",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit codes are those of `outcome.py`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     verbs = Verbs(_language(given))
-    for register in DOMAINS:
-        register(verbs)
+    for name in _modules_for(given):
+        importlib.import_module(f"fleet_server.cli.{name}").register(verbs)
     parsed = verbs.parser.parse_args(given)
     context = Context(parsed, verbs.lang)
     try:
@@ -39,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _modules_for(arguments: Sequence[str]) -> list[str]:
+    """The module of the command; all of them where none is named, as for --help."""
+    command = arguments[0] if arguments else ""
+    return [MODULES[command]] if command in MODULES else list(dict.fromkeys(MODULES.values()))
 
 
 def _language(arguments: Sequence[str]) -> str:
