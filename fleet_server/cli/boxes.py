@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from fleet_server.certificates import der
 from fleet_server.cli.outcome import FAILED, OK, CommandError
 from fleet_server.cli.verbs import Context, Verbs
 
@@ -127,6 +127,6 @@ def _certificate(path: Path) -> bytes:
     """The certificate's DER."""
     try:
         raw = path.read_bytes()
-        return der(x509.load_pem_x509_certificate(raw)) if raw.startswith(b"-----") else raw
+        return x509.load_pem_x509_certificate(raw).public_bytes(Encoding.DER) if raw.startswith(b"-----") else raw
     except (OSError, ValueError) as error:
         raise CommandError(FAILED, "FILE_UNREADABLE", f"读不了 {path}", f"Cannot read {path}: {error}") from error
