@@ -1,0 +1,116 @@
+"""frontbox-verify: checks an evidence file with nothing but that file and the trust root.
+
+Exit codes: 0 valid, 1 not valid, 2 usage, 3 a file is not there.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+from provisioning.verify.finding import SENTENCES, FindingError
+from provisioning.verify.verification import Verdict, verify_evidence
+
+VALID, NOT_VALID, NOT_FOUND = 0, 1, 3
+_BEIJING = timezone(timedelta(hours=8))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check one file; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    is_zh = options.lang == "zh"
+    for path in (options.evidence, options.root):
+        if not path.is_file():
+            print(f"找不到文件 {path}" if is_zh else f"no such file: {path}", file=sys.stderr)
+            return NOT_FOUND
+    try:
+        verdict = verify_evidence(options.evidence, options.root.read_bytes())
+    except FindingError as finding:
+        _print(_of_finding(finding), _say_finding(finding, is_zh), options.output)
+        return NOT_VALID
+    _print(_of_verdict(verdict), _say_verdict(verdict, is_zh), options.output)
+    return VALID
+
+
+def _of_finding(finding: FindingError) -> dict[str, object]:
+    return {
+        "valid": False,
+        "code": finding.code,
+        "entry": finding.entry,
+        "epoch": finding.epoch,
+        "seq": finding.seq,
+        "detail": finding.detail,
+    }
+
+
+def _say_finding(finding: FindingError, is_zh: bool) -> str:
+    zh, en = SENTENCES[finding.code]
+    if is_zh:
+        place = f"第一条有问题的记录：{finding.entry}。" if finding.entry else ""
+        return f"证据无效，请勿采信。{place}原因：{zh} [{finding.code}] {finding.detail}"
+    place = f"First bad entry: {finding.entry}. " if finding.entry else ""
+    return f"NOT VALID. {place}Reason: {en} [{finding.code}] {finding.detail}"
+
+
+def _of_verdict(verdict: Verdict) -> dict[str, object]:
+    info, counts = verdict.info, verdict.counts
+    return {
+        "valid": True,
+        "box": info.box,
+        "venue": info.venue,
+        "epoch": info.epoch,
+        "from": info.first,
+        "to": info.last,
+        "exported_at_ms": info.exported_at_ms,
+        "policy_epoch": verdict.policy_epoch,
+        "entries": counts.entries,
+        "checkpoints": counts.checkpoints,
+        "acks": counts.acks,
+        "plays": counts.kinds["PLAY_START"],
+        "counted": counts.counted,
+        "refused": counts.kinds["REFUSED"],
+        "orders": counts.kinds["ORDER"],
+    }
+
+
+def _say_verdict(verdict: Verdict, is_zh: bool) -> str:
+    info, counts = verdict.info, verdict.counts
+    at = datetime.fromtimestamp(info.exported_at_ms / 1000, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M")
+    if is_zh:
+        return (
+            f"证据有效：前置机 {info.box}，场所 {info.venue}（导出时间 {at}）。\n"
+            f"记录 {info.epoch}-{info.first} 至 {info.epoch}-{info.last}，共 {counts.entries} 条，"
+            f"检查点 {counts.checkpoints} 个，平台回执 {counts.acks} 个，全部相符。\n"
+            f"点播 {counts.kinds['PLAY_START']} 次，有效 {counts.counted} 次，拒绝 {counts.kinds['REFUSED']} 次，"
+            f"指令 {counts.kinds['ORDER']} 条。"
+        )
+    return (
+        f"VALID: box {info.box}, venue {info.venue} (exported {at} UTC+8).\n"
+        f"Entries {info.epoch}-{info.first} to {info.epoch}-{info.last}: {counts.entries} entries, "
+        f"{counts.checkpoints} checkpoints, {counts.acks} acknowledgements; all of them fit.\n"
+        f"{counts.kinds['PLAY_START']} plays, {counts.counted} counted, {counts.kinds['REFUSED']} refused, "
+        f"{counts.kinds['ORDER']} orders."
+    )
+
+
+def _print(facts: dict[str, object], sentence: str, output: str) -> None:
+    print(json.dumps(facts, ensure_ascii=False, sort_keys=True) if output == "json" else sentence)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="frontbox-verify",
+        description="Checks an evidence file with nothing but that file and the trust root. 核验证据文件。",
+        epilog="example:\n  frontbox-verify evidence.tar --root root.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("evidence", type=Path, help="the tar file of frontbox-fleet evidence export")
+    parser.add_argument("--root", type=Path, required=True, help="root.json, its hash compared with the ceremony's")
+    named = os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    parser.add_argument("--lang", choices=("zh", "en"), default="zh" if named.startswith("zh") else "en")
+    parser.add_argument("--output", choices=("table", "json"), default="table")
+    return parser

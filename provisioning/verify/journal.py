@@ -1,0 +1,190 @@
+"""The entries of an evidence against the box's signatures (SPEC 9.5, 9.8, 16).
+
+Rules:
+
+1. Every entry is sound, of the box and epoch in `info.json`, and continues the sequence.
+2. The chain from `previous.json` over the entries has, at each checkpoint's size, the head that the box signed.
+   The last entry is covered by a checkpoint.
+3. `chain.txt` is unsigned. Where a signed head does not fit, the first line that differs names the entry.
+4. An acknowledgement is signed by the platform, for a head that the chain has.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from device.crypto.p256 import verify
+from device.protocol.codec import loads
+from device.protocol.envelope import parse_envelope, require_signature
+from device.protocol.errors import ProtocolError
+from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
+from device.protocol.keys import Key
+from device.protocol.limits import ENVELOPE_BYTES_MAX
+from device.protocol.record import Document, fields_of
+from device.protocol.shape import BOX, COUNT, INSTANT, SHA256, VENUE, integer
+from device.protocol.uplink import Ack
+from provisioning.verify.finding import FindingError
+from provisioning.verify.trust import Trusted
+
+Signed = TypeVar("Signed", bound=Document)
+
+_PREVIOUS = (("head", SHA256), ("size", COUNT))
+_INFO = (
+    ("v", integer(1, 1)),
+    ("box", BOX),
+    ("venue", VENUE),
+    ("epoch", integer(1)),
+    ("from", COUNT),
+    ("to", COUNT),
+    ("exported_at_ms", INSTANT),
+)
+
+
+@dataclass(frozen=True)
+class Info:
+    """`info.json`; `first` and `last` are sequence numbers."""
+
+    box: str
+    venue: str
+    epoch: int
+    first: int
+    last: int
+    exported_at_ms: int
+
+
+@dataclass
+class Counts:
+    """What was verified."""
+
+    entries: int = 0
+    checkpoints: int = 0
+    acks: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    counted: int = 0
+
+
+def read_info(files: Mapping[str, bytes]) -> Info:
+    """Raises FindingError."""
+    try:
+        found = fields_of(loads(_file(files, "info.json"), ENVELOPE_BYTES_MAX), _INFO, "info")
+    except ProtocolError as error:
+        raise FindingError("INFO_MALFORMED", str(error)) from error
+    if found["to"] < found["from"]:
+        raise FindingError("INFO_MALFORMED", "it ends before it begins")
+    place = (found["box"], found["venue"], found["epoch"], found["from"], found["to"])
+    return Info(*place, found["exported_at_ms"])
+
+
+def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) -> Counts:
+    """All rules; raises FindingError for the first that breaks."""
+    counts = Counts()
+    checkpoints = _checkpoints(files, info, trusted)
+    chain = _start(files, info)
+    hints = _lines(files, "chain.txt")
+    heads: dict[int, str] = {}
+    suspect: int | None = None
+    for offset, line in enumerate(_lines(files, "entries.jsonl")):
+        seq = info.first + offset
+        entry = _entry(line, info, seq)
+        chain = next_chain(chain, seq, line)
+        heads[seq + 1] = chain.hex()
+        if suspect is None and hints[offset : offset + 1] != [chain.hex().encode()]:
+            suspect = seq
+        signed = checkpoints.get(seq + 1)
+        if signed is not None and signed.head != heads[seq + 1]:
+            bad = seq if suspect is None else suspect
+            raise FindingError("ENTRY_CHANGED", f"the box signed another head at {seq + 1}", info.epoch, bad)
+        _count(counts, entry)
+    _require_end(info, counts, checkpoints)
+    if suspect is not None or len(hints) != counts.entries:
+        raise FindingError("FILE_CHANGED", "chain.txt")
+    counts.checkpoints = len(checkpoints)
+    counts.acks = _require_acks(files, info, trusted, heads)
+    return counts
+
+
+def _require_end(info: Info, counts: Counts, checkpoints: Mapping[int, Checkpoint]) -> None:
+    expected = info.last - info.first + 1
+    if counts.entries != expected:
+        at = info.first + min(counts.entries, expected)
+        raise FindingError("ENTRY_CHANGED", f"{counts.entries} entries, {expected} are announced", info.epoch, at)
+    if info.last + 1 not in checkpoints:
+        covered = max(checkpoints, default=info.first)
+        raise FindingError("ENTRY_UNSIGNED", "no checkpoint covers it", info.epoch, covered)
+
+
+def _entry(line: bytes, info: Info, seq: int) -> Entry:
+    try:
+        entry = Entry.decode(line)
+    except ProtocolError as error:
+        raise FindingError("ENTRY_MALFORMED", str(error), info.epoch, seq) from error
+    if (entry.box, entry.epoch, entry.seq) != (info.box, info.epoch, seq):
+        raise FindingError("ENTRY_OTHER", f"it is {entry.box} {entry.epoch}-{entry.seq}", info.epoch, seq)
+    return entry
+
+
+def _count(counts: Counts, entry: Entry) -> None:
+    counts.entries += 1
+    counts.kinds[entry.kind] += 1
+    if entry.kind == "PLAY_END" and entry.body["counted"]:
+        counts.counted += 1
+
+
+def _start(files: Mapping[str, bytes], info: Info) -> bytes:
+    """The chain value before the first entry: known at the very start, else bound by the first signed head."""
+    try:
+        found = fields_of(loads(_file(files, "previous.json"), ENVELOPE_BYTES_MAX), _PREVIOUS, "previous")
+    except ProtocolError as error:
+        raise FindingError("INFO_MALFORMED", str(error)) from error
+    head = bytes.fromhex(found["head"])
+    if found["size"] != info.first:
+        raise FindingError("INFO_MALFORMED", "previous.json does not end where the entries begin")
+    if info.epoch == 1 and info.first == 0 and head != first_chain(info.box, 1):
+        raise FindingError("INFO_MALFORMED", "previous.json is not how a journal begins")
+    return head
+
+
+def _checkpoints(files: Mapping[str, bytes], info: Info, trusted: Trusted) -> dict[int, Checkpoint]:
+    found: dict[int, Checkpoint] = {}
+    for name, checkpoint in _signed(files, "checkpoint", [trusted.box_key], Checkpoint):
+        fits = (checkpoint.box, checkpoint.epoch) == (info.box, info.epoch)
+        is_within = info.first < checkpoint.size <= info.last + 1
+        if not fits or not is_within or name != f"checkpoints/{checkpoint.size}.json":
+            raise FindingError("CHECKPOINT_INVALID", f"{name} is of another place")
+        found[checkpoint.size] = checkpoint
+    return found
+
+
+def _require_acks(files: Mapping[str, bytes], info: Info, trusted: Trusted, heads: Mapping[int, str]) -> int:
+    acks = _signed(files, "ack", trusted.policy.service_keys("ack"), Ack)
+    for name, ack in acks:
+        fits = (ack.box, ack.epoch, ack.result) == (info.box, info.epoch, "ack")
+        if not fits or heads.get(ack.size) != ack.head or name != f"acks/{ack.size}.json":
+            raise FindingError("ACK_INVALID", f"{name} does not fit the entries")
+    return len(acks)
+
+
+def _signed(
+    files: Mapping[str, bytes], kind: str, keys: Iterable[Key], document: type[Signed]
+) -> list[tuple[str, Signed]]:
+    found: list[tuple[str, Signed]] = []
+    for name in sorted(name for name in files if name.startswith(f"{kind}s/")):
+        try:
+            envelope = parse_envelope(files[name], kind)
+            require_signature(envelope, keys, verify)
+            found.append((name, document.decode(envelope.payload)))
+        except ProtocolError as error:
+            raise FindingError(f"{kind.upper()}_INVALID", f"{name}: {error}") from error
+    return found
+
+
+def _lines(files: Mapping[str, bytes], name: str) -> list[bytes]:
+    lines = _file(files, name).split(b"\n")
+    return lines[:-1] if lines[-1] == b"" else lines
+
+
+def _file(files: Mapping[str, bytes], name: str) -> bytes:
+    if name not in files:
+        raise FindingError("FILE_MISSING", name)
+    return files[name]

@@ -1,0 +1,121 @@
+"""A sound evidence file of one box, as the fleet server would export it, and the means to spoil it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
+
+from device.crypto.p256 import SigningKey
+from device.protocol.envelope import seal
+from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
+from device.protocol.uplink import Ack
+from provisioning.verify.archive import MANIFEST, manifest_of, pack
+from tests.fleet_server.repository.published import PublishedFleet
+from tests.provisioning.fleet_folder import NOW_MS
+
+BOX = "KTV-0001"
+VENUE = "J0131010100001Y"
+EVERY = 5  # entries between checkpoints
+
+
+class Evidence:
+    """`files` may be changed; `write` packs them with a manifest that fits."""
+
+    def __init__(self, fleet: PublishedFleet, entries_count: int = 20, first: int = 0) -> None:
+        self.key = SigningKey.generate()
+        self.ack_key = SigningKey.load(fleet.data / "keys" / "ack.pem")
+        self.first = first
+        role = fleet.publisher.folder.role_bytes
+        self.files: dict[str, bytes] = {
+            "metadata/1.root.json": fleet.root,
+            "metadata/targets.json": role("targets"),
+            "metadata/policy.json": role("policy"),
+            "policy.json": (fleet.keys / "policy.json").read_bytes(),
+            "box.pem": box_certificate(fleet.data / "keys", self.key, BOX),
+        }
+        self.lines = [an_entry(first + offset) for offset in range(entries_count)]
+        self.sign()
+
+    def sign(self) -> None:
+        """Checkpoints, acknowledgements, chain and description for the lines as they are."""
+        for name in [name for name in self.files if name.startswith(("checkpoints/", "acks/"))]:
+            del self.files[name]
+        chain = first_chain(BOX, 1) if self.first == 0 else bytes(range(32))
+        self.files["previous.json"] = json.dumps({"head": chain.hex(), "size": self.first}).encode()
+        chains = []
+        for offset, line in enumerate(self.lines):
+            size = self.first + offset + 1
+            chain = next_chain(chain, size - 1, line)
+            chains.append(chain.hex())
+            if (offset + 1) % EVERY == 0 or offset + 1 == len(self.lines):
+                self.files[f"checkpoints/{size}.json"] = a_checkpoint(self.key, size, chain)
+                self.files[f"acks/{size}.json"] = an_ack(self.ack_key, size, chain)
+        self.files["chain.txt"] = "".join(f"{chain}\n" for chain in chains).encode()
+        self.files["entries.jsonl"] = b"".join(line + b"\n" for line in self.lines)
+        self.describe()
+
+    def describe(self) -> None:
+        last = self.first + len(self.lines) - 1
+        info = {"v": 1, "box": BOX, "venue": VENUE, "epoch": 1, "from": self.first, "to": last}
+        self.files["info.json"] = json.dumps(info | {"exported_at_ms": NOW_MS}).encode()
+
+    def write(self, path: Path) -> Path:
+        self.files[MANIFEST] = manifest_of(self.files)
+        path.write_bytes(pack(self.files))
+        return path
+
+
+def an_entry(seq: int) -> bytes:
+    """Plays that start and end by turns, after a start of the box."""
+    play = {"room": "A01", "song": f"{seq:06d}", "kind": "guest"}
+    end = {"played_s": 200, "elapsed_s": 200, "reason": "end", "counted": True, "cut_song_s": 60, "policy_epoch": 1}
+    if seq == 0:
+        kind = "BOOT"
+        body: dict[str, object] = {"version": "1.0.0", "slot": "a", "clean": True, "torn_bytes": 0}
+        body |= {"torn_sha256": "", "counter": 1}
+    elif seq % 2:
+        kind, body = "PLAY_START", play | {"catalog_epoch": 1}
+    else:
+        kind, body = "PLAY_END", {"play": f"1-{seq - 1}"} | play | end
+    return Entry(
+        box=BOX,
+        epoch=1,
+        seq=seq,
+        kind=kind,
+        at_ms=NOW_MS + seq * 1000,
+        tq="signed",
+        rtc_ms=NOW_MS + seq * 1000,
+        mono_ms=seq * 1000,
+        boot=1,
+        body=body,
+    ).encode()
+
+
+def a_checkpoint(key: SigningKey, size: int, chain: bytes) -> bytes:
+    checkpoint = Checkpoint(box=BOX, epoch=1, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1)
+    return seal("checkpoint", checkpoint.encode(), [key]).encode()
+
+
+def an_ack(key: SigningKey, size: int, chain: bytes) -> bytes:
+    ack = Ack(box=BOX, epoch=1, result="ack", size=size, head=chain.hex(), code="", at_ms=NOW_MS)
+    return seal("ack", ack.encode(), [key]).encode()
+
+
+def box_certificate(keys: Path, key: SigningKey, box: str) -> bytes:
+    """An LDevID of the fleet CA in this folder."""
+    ca = x509.load_pem_x509_certificate((keys / "fleet-ca.pem").read_bytes())
+    now = datetime.fromtimestamp(NOW_MS // 1000, UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, box)]))
+        .issuer_name(ca.subject)
+        .public_key(key.private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=398))
+        .sign(SigningKey.load(keys / "fleet-ca.key").private, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM)
