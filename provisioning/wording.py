@@ -8,11 +8,11 @@ import sys
 from typing import Final
 
 from device.protocol.codes import MESSAGES
+from provisioning.errors import ProvisioningError
 
 LANGUAGES: Final = ("zh", "en")
 
 OWN_MESSAGES: Final[dict[str, tuple[str, str]]] = {
-    "USAGE": ("命令行参数有误。", "The command line is not right."),
     "FILE_FAILED": ("文件读写失败。", "A file cannot be read or written."),
     "ROOT_UNSOUND": ("信任根无效。", "The root of trust is not sound."),
     "THRESHOLD_SHORT": ("须由两名保管人用不同密钥签名。", "Two custodians must sign, with different keys."),
@@ -28,12 +28,21 @@ OWN_MESSAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "CEREMONY_MISSING": ("密钥仪式目录不完整。", "The ceremony directory is not complete."),
     "BUNDLE_FILE": ("升级包文件无法使用。", "The bundle file cannot be used."),
+    "BUNDLE_VERSION": (
+        "此版本号已发布过其他内容，请换版本号。",
+        "This version is published with other contents; take another.",
+    ),
     "VOUCHER_FILE": ("绑定凭证文件无法使用。", "The voucher file cannot be used."),
     "BOX_UNREACHABLE": (
         "连不上前置机：请检查网线、地址和电源。",
         "The box does not answer: check cable, address and power.",
     ),
     "BOX_ANSWER": ("前置机的回答无法识别。", "The box gave an answer that is not understood."),
+    "LABEL_FILE": ("标签文件无法使用。", "The label file cannot be used."),
+    "VENUE_OTHER": (
+        "场所编码与凭证不符，请对照许可证。",
+        "The venue code is not the voucher's; compare with the licence.",
+    ),
     "BOX_OTHER": ("网络上的前置机与标签不符。", "The box on the network is not the one on the label."),
 }
 
@@ -49,10 +58,11 @@ class Voice:
         if not self._quiet:
             print(self.choose(zh, en), file=sys.stderr)
 
-    def fail(self, code: str, detail: str = "") -> None:
+    def fail(self, error: ProvisioningError) -> None:
         """One line: what happened, the code, the detail for engineers."""
-        zh, en = OWN_MESSAGES.get(code) or MESSAGES.get(code) or ("操作未完成。", "This was not done.")
-        print(f"{self.choose(zh, en)} [{code}]" + (f" {detail}" if detail else ""), file=sys.stderr)
+        known = OWN_MESSAGES.get(error.code) or MESSAGES.get(error.code) or ("操作未完成。", "This was not done.")
+        sentence = self.choose(error.zh or known[0], error.en or known[1])
+        print(f"{sentence} [{error.code}]" + (f" {error.detail}" if error.detail else ""), file=sys.stderr)
 
     def choose(self, zh: str, en: str) -> str:
         return zh if self._zh else en

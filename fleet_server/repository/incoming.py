@@ -15,7 +15,7 @@ from fleet_server.repository.publishing import Publisher
 log = logging.getLogger(__name__)
 
 FILES_MAX = 64
-BYTES_MAX = 16 << 20
+BYTES_MAX = 4 << 30
 _NAME = re.compile(r"(ceremony|[a-z]+-[0-9]{1,9})")
 
 

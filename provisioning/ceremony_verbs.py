@@ -1,0 +1,34 @@
+"""`frontbox-provision ceremony` and `policy update`."""
+
+import argparse
+
+from provisioning import ceremony
+from provisioning.people import read_people
+from provisioning.wording import Voice
+
+
+def hold(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, object]:
+    outcome = ceremony.hold(options.out, options.fleet, read_people(options.people), now_ms)
+    voice.say(
+        "信任根摘要如下，请两位见证人分别朗读核对：",
+        "The hash of the trust root follows; two witnesses read it aloud and compare:",
+    )
+    voice.say(spoken(outcome.root_sha256), spoken(outcome.root_sha256))
+    return {
+        "root_sha256": outcome.root_sha256,
+        "policy_epoch": outcome.policy_epoch,
+        "made": list(outcome.made),
+    }
+
+
+def update(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, object]:
+    people = read_people(options.people)
+    outcome = ceremony.update_policy(options.ceremony, options.fleet, people, options.key, now_ms)
+    if not outcome.made:
+        voice.say("名单没有变化，未签新版本。", "Nothing differs; no new policy was signed.")
+    return {"policy_epoch": outcome.policy_epoch, "made": list(outcome.made)}
+
+
+def spoken(digest: str) -> str:
+    """A hash in groups of four, so that two people can read it to each other."""
+    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
