@@ -83,8 +83,8 @@ async def _run(built: Fleet, console: socket, boxes: socket) -> None:
         for worker in app.WORKERS:
             await workers.enter_async_context(worker(built))
         servers = [
-            (_Server(_config(app.console_app(built), built)), console),
-            (_Server(_config(app.box_app(built), built, lambda *_: _tls(built.keys))), boxes),
+            (Server(http_config(app.console_app(built), built)), console),
+            (Server(http_config(app.box_app(built), built, lambda *_: _tls(built.keys))), boxes),
         ]
         async with asyncio.TaskGroup() as tasks:
             for server, bound in servers:
@@ -96,7 +96,7 @@ async def _run(built: Fleet, console: socket, boxes: socket) -> None:
                     server.should_exit = True
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are ours: two servers live in this loop, and both must stop."""
@@ -109,7 +109,7 @@ class _Server(uvicorn.Server):
             _log.info("serving %s://%s:%d", scheme, *bound.getsockname()[:2])
 
 
-def _config(application: ASGIApp, built: Fleet, tls: Callable[..., ssl.SSLContext] | None = None) -> uvicorn.Config:
+def http_config(application: ASGIApp, built: Fleet, tls: Callable[..., ssl.SSLContext] | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         ssl_context_factory=tls,

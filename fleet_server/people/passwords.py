@@ -9,6 +9,8 @@ from fleet_server.http_errors import ProblemError
 
 CHARS_MIN = 12
 CHARS_MAX = 256
+# What is verified where there is no account, made with the parameters that are in use: a test holds it to them.
+_NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$hObc2Jajs3+nz+IYgDKbNw$XIljRIte7KrcxAtJ9bTLl7FtW0WzjokscQwhAsNr+FA"
 _AT_A_TIME = 2  # each verification takes 64 MiB
 
 # A few that pass the length rule and are tried first by everybody.
@@ -16,12 +18,11 @@ _COMMON = frozenset({"123456789012", "password1234", "qwertyuiop12", "administra
 
 
 class Passwords:
-    """Hashes and verifies; made once, since it holds the bound on memory and the dummy hash."""
+    """Hashes and verifies; made once, since it holds the bound on memory."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._turns = threading.BoundedSemaphore(_AT_A_TIME)
-        self._dummy = self._hasher.hash("no account has this password")
 
     def hash(self, password: str) -> str:
         """Raises ProblemError PASSWORD_WEAK."""
@@ -36,7 +37,7 @@ class Passwords:
         """Whether it is the password; `stored` None (no such account) takes as long and is False."""
         with self._turns:
             try:
-                self._hasher.verify(stored or self._dummy, password)
+                self._hasher.verify(stored or _NOBODYS, password)
             except (VerifyMismatchError, InvalidHashError):
                 return False
         return stored is not None

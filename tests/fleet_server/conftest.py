@@ -4,6 +4,7 @@ def test_x(people: People) -> None:
     answer = people.client("zhang", ("officer", "440106")).get("/api/v1/venues")
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +19,18 @@ from tests.fleet_server.people.clients import People
 PASSWORD = "a long enough password"
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A founded data directory with the administrator `admin`."""
-    path = tmp_path / "fleet"
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Founded once, copied for each test: keys and a password hash take their time."""
+    path = tmp_path_factory.mktemp("founded") / "fleet"
     founding.found(Settings(data=path), "admin", PASSWORD)
     return path
+
+
+@pytest.fixture
+def data(founded: Path, tmp_path: Path) -> Path:
+    """A founded data directory with the administrator `admin`."""
+    return shutil.copytree(founded, tmp_path / "fleet")
 
 
 @pytest.fixture

@@ -1,12 +1,19 @@
 """The migrations make exactly the tables that the domains declare, as one chain."""
 
+import importlib
+import pkgutil
+
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-import fleet_server.app  # noqa: F401 - every domain declares its tables on import
+import fleet_server
 from fleet_server import migrations
 from fleet_server.database import metadata
 from fleet_server.fleet import Fleet
+
+for module in pkgutil.walk_packages(fleet_server.__path__, "fleet_server."):
+    if module.name.endswith(".model"):
+        importlib.import_module(module.name)
 
 
 def test_the_migrated_database_is_what_the_domains_declare(fleet: Fleet) -> None:
