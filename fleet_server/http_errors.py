@@ -76,6 +76,11 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "REPOSITORY_EMPTY": (409, "尚未举行密钥仪式。", "There is no root of trust yet; hold the key ceremony first."),
     "ROOT_UNSOUND": (422, "信任根无效。", "The root of trust is not sound."),
     "KEY_FILE": (500, "平台在线密钥不在信任根之列。", "The online keys of this server are not those of the root."),
+    # orders
+    "POLICY_MISSING": (503, "尚无授权名单，请先完成密钥仪式。", "There is no authority policy yet; hold the key ceremony."),
+    "ORDER_WITHDRAWN": (409, "这份草稿已撤回。", "This draft was withdrawn."),
+    "DRAFT_EXPIRED": (409, "草稿超过 72 小时未复核，请重新起草。", "The draft waited too long; draft it again."),
+    "SIGNER_NOT_YOU": (403, "签名人与登录人不符。", "The signature is not of the person who is signed in."),
     # boxes
     "CERTIFICATE_MALFORMED": (422, "证书不合格。", "This is not a sound certificate for a box."),
 }
@@ -106,6 +111,10 @@ _PROTOCOL_STATUS: dict[str, int] = {
     "VOUCHER_EXPIRED": 410,
     "ORDER_REPLAYED": 409,
     "ORDER_EQUIVOCATION": 409,
+    "ORDER_ALREADY_APPROVED": 409,
+    "ORDER_SAME_PERSON": 403,
+    "NOTICE_REPLAYED": 409,
+    "NOTICE_EQUIVOCATION": 409,
 }
 
 

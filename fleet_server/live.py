@@ -75,7 +75,10 @@ class Live:
 
     def publish(self, topic: str, region: str, subject: str, **facts: object) -> None:
         """Tell everybody who may see the region. From any thread; returns at once."""
-        event = Event(topic, region, subject, facts)
+        self.tell(Event(topic, region, subject, facts))
+
+    def tell(self, event: Event) -> None:
+        """As `publish`."""
         with self._lock:
             listeners = tuple(self._listeners)
         for listener in listeners:

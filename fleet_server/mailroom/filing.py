@@ -1,11 +1,12 @@
 """What passes between the mailroom and the domains that read messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from device.protocol.keys import Key
+from fleet_server.live import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class Outgoing:
     payload: bytes
 
 
-# Puts a message that was read into the database, at that instant (ms), and says what is to be sent after the commit.
-Filing = Callable[[Connection, int], list[Outgoing]]
+# What happens after the commit: messages to boxes, news for whoever watches.
+Outcome = Outgoing | Event
+# Puts a message that was read into the database, at that instant (ms).
+Filing = Callable[[Connection, int], Sequence[Outcome]]
 # Decodes and verifies one message; raises ProtocolError.
 Reader = Callable[[Sender, bytes], Filing]

@@ -22,7 +22,7 @@ from fleet_server.broker import NotDeliveredError, UplinkMessage
 from fleet_server.clock import Clock
 from fleet_server.database import Database
 from fleet_server.mailroom import dead_letters
-from fleet_server.mailroom.filing import Filing, Outgoing, Reader, Sender
+from fleet_server.mailroom.filing import Filing, Outcome, Reader, Sender
 
 ATTEMPTS_MAX = 3
 
@@ -42,8 +42,8 @@ class Mailroom:
         self._find_sender = find_sender
         self._readers = readers
 
-    def take(self, messages: list[UplinkMessage]) -> tuple[list[Outgoing], frozenset[int]]:
-        """File a delivery; returns what to send, and the positions of messages that must come again.
+    def take(self, messages: list[UplinkMessage]) -> tuple[list[Outcome], frozenset[int]]:
+        """File a delivery; returns what is to happen now, and the positions of messages that must come again.
 
         Blocks on disk: call it in a thread. Raises NotDeliveredError (rule 3).
         """
@@ -53,18 +53,18 @@ class Mailroom:
             _log.error("uplink: the database takes nothing: %s", error.orig)
             raise NotDeliveredError(str(error.orig)) from error
 
-    def _take(self, messages: list[UplinkMessage]) -> tuple[list[Outgoing], frozenset[int]]:
+    def _take(self, messages: list[UplinkMessage]) -> tuple[list[Outcome], frozenset[int]]:
         with self._database.reading() as connection:
             senders = {box: self._find_sender(connection, box) for box in {message.box for message in messages}}
         filings = [self._read(message, senders[message.box]) for message in messages]
-        outgoing: list[Outgoing] = []
+        outcomes: list[Outcome] = []
         again: set[int] = set()
         with self._database.writing() as connection:
             now_ms = self._clock.now_ms()
             for position, (message, filing) in enumerate(zip(messages, filings, strict=True)):
-                if not self._file(connection, message, filing, now_ms, outgoing):
+                if not self._file(connection, message, filing, now_ms, outcomes):
                     again.add(position)
-        return outgoing, frozenset(again)
+        return outcomes, frozenset(again)
 
     def _read(self, message: UplinkMessage, sender: Sender | None) -> Filing:
         if sender is None:
@@ -77,7 +77,7 @@ class Mailroom:
             return _set_aside(message, error)
 
     def _file(
-        self, connection: Connection, message: UplinkMessage, filing: Filing, now_ms: int, outgoing: list[Outgoing]
+        self, connection: Connection, message: UplinkMessage, filing: Filing, now_ms: int, outcomes: list[Outcome]
     ) -> bool:
         try:
             with connection.begin_nested():
@@ -91,12 +91,12 @@ class Mailroom:
             if message.attempts < ATTEMPTS_MAX:
                 return False
             sent = _set_aside(message, ProtocolError("INTERNAL", repr(error)))(connection, now_ms)
-        outgoing += sent
+        outcomes += sent
         return True
 
 
 def _set_aside(message: UplinkMessage, error: ProtocolError) -> Filing:
-    def filing(connection: Connection, now_ms: int) -> list[Outgoing]:
+    def filing(connection: Connection, now_ms: int) -> list[Outcome]:
         _log.warning("uplink: %s of %s set aside: %s", message.kind[:20], message.box, error)
         dead_letters.keep(connection, message.box, message.kind, message.payload, error, now_ms)
         return []

@@ -14,7 +14,8 @@ from device.protocol.envelope import seal
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import Entry, first_chain
 from device.protocol.uplink import Ack
-from fleet_server.mailroom import Filing, Outgoing, Sender, dead_letters
+from fleet_server.live import Event
+from fleet_server.mailroom import Filing, Outcome, Outgoing, Sender, dead_letters
 from fleet_server.plays import journal_store, ledger
 from fleet_server.plays.incidents import close_gaps, open_incident
 from fleet_server.plays.verification import ForkError, Growth, ReadBatch, continue_journal, open_epoch, read_batch
@@ -43,7 +44,7 @@ class Ingest:
 
     def _file(
         self, connection: Connection, sender: Sender, payload: bytes, read: ReadBatch, now_ms: int
-    ) -> list[Outgoing]:
+    ) -> list[Outcome]:
         batch = read.batch
         try:
             known = journal_store.known(connection, batch)
@@ -57,9 +58,11 @@ class Ingest:
         # A known batch is answered with what it asked for: the head at its own end, so that the box recognises it.
         head = read.checkpoint.head
         ack = self._answer(sender.box, batch.epoch, "ack", batch.size, head, "", now_ms)
-        if growth.entries:
-            self._append(connection, sender, read, growth, ack, now_ms)
-        return [Outgoing(topics.down(sender.box, "ack"), ack)]
+        answer = Outgoing(topics.down(sender.box, "ack"), ack)
+        if not growth.entries:
+            return [answer]
+        self._append(connection, sender, read, growth, ack, now_ms)
+        return [answer, Event("play", sender.region or "000000", sender.venue)]
 
     def _append(
         self, connection: Connection, sender: Sender, read: ReadBatch, growth: Growth, ack: bytes, now_ms: int
@@ -80,7 +83,7 @@ class Ingest:
         error: ProtocolError,
         now_ms: int,
         epoch: int = 0,
-    ) -> list[Outgoing]:
+    ) -> list[Outcome]:
         """An incident where somebody can be blamed, else a dead letter; and a nack that says from where to go on."""
         last_epoch, _ = journal_store.last_positions(connection, sender.box)
         epoch = epoch or last_epoch or 1

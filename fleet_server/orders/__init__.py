@@ -1,0 +1,31 @@
+"""orders: drafts, two signatures, issue, and what the boxes say of them."""
+
+from fleet_server.orders.deliveries import missing, record_holds, record_receipt
+from fleet_server.orders.queries import (
+    AtVenue,
+    OrderFound,
+    Signer,
+    at_venues,
+    count_orders,
+    envelope_of,
+    holds_of,
+    list_orders,
+    one_order,
+    signers_of,
+)
+
+__all__ = [
+    "AtVenue",
+    "OrderFound",
+    "Signer",
+    "at_venues",
+    "count_orders",
+    "envelope_of",
+    "holds_of",
+    "list_orders",
+    "missing",
+    "one_order",
+    "record_holds",
+    "record_receipt",
+    "signers_of",
+]

@@ -1,0 +1,154 @@
+"""What became of an order at each venue: ordered, delivered, in force, lifted; all but the first said by the box.
+
+Rules (SPEC 6.5, 10.5):
+
+1. Delivered is a receipt that names the order's number and its document, accepted or known.
+2. In force is a stop or ban that stands among the holds of a receipt or report; a resume or lift is in force once it is
+   delivered. Lifted is a hold that was in force, is not among the holds any more and has an ending: an issued resume or
+   lift that names it, or its own end. A hold that vanished without one is sent again.
+3. What a box said earlier in its journal than what it said last changes nothing.
+4. With each report, what is missing is sent again: at most RESENT_MAX orders, none within RESEND_AFTER_MS of the last
+   time, one that the box rejected only after RETRY_REJECTED_AFTER_MS.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from device.protocol import topics
+from device.protocol.orders import BAN, STOP
+from device.protocol.receipts import Receipt
+from device.protocol.regions import contains
+from device.protocol.uplink import Report
+from fleet_server.live import Event
+from fleet_server.mailroom import Outcome, Outgoing, Sender
+from fleet_server.orders.approval import ISSUED
+from fleet_server.orders.model import hold_marks, order_ends, order_venues, orders
+
+RESENT_MAX = 16
+RESEND_AFTER_MS = 2_000
+RETRY_REJECTED_AFTER_MS = 600_000
+
+_ending = orders.alias("ending")
+
+
+def record_receipt(
+    connection: Connection, sender: Sender, receipt: Receipt, envelope: bytes, now_ms: int
+) -> list[Outcome]:
+    """Rule 1, and rule 2 for what the receipt says of holds."""
+    here = and_(order_venues.c.order == receipt.id, order_venues.c.venue == sender.venue)
+    query = select(orders.c.kind, orders.c.authority, order_venues).join(order_venues)
+    row = connection.execute(query.where(here, orders.c.document == receipt.document)).one_or_none()
+    if row is None:  # an order of another place, which reached this box too (SPEC 11.2, v1/dn/all)
+        return record_holds(connection, sender, receipt.holds, receipt.epoch, receipt.seq + 1, now_ms)
+    values: dict[str, object] = {"box": sender.box, "code": receipt.code}
+    is_taken = receipt.result in ("accepted", "known")
+    if is_taken or row.delivered_at_ms is None:
+        # A first answer is kept: that a copy of it was rejected as a replay later takes nothing back.
+        values |= {"result": receipt.result, "receipt": envelope}
+    if is_taken and row.delivered_at_ms is None:
+        values["delivered_at_ms"] = now_ms
+        if row.kind not in (STOP, BAN):
+            values["in_force_at_ms"] = now_ms
+    if row.delivered_at_ms is None or is_taken:
+        connection.execute(update(order_venues).where(here).values(values))
+    holds = record_holds(connection, sender, receipt.holds, receipt.epoch, receipt.seq + 1, now_ms)
+    return [Event("order", row.authority, receipt.id), Event("order", row.region, receipt.id), *holds]
+
+
+def record_holds(
+    connection: Connection, sender: Sender, holds: tuple[str, ...], epoch: int, size: int, now_ms: int
+) -> list[Outcome]:
+    """Rules 2 and 3: `holds` are those in force when the box's journal was at `epoch`, `size`."""
+    if not _is_newer(connection, sender.box, epoch, size):
+        return []
+    at_venue = and_(order_venues.c.venue == sender.venue, orders.c.kind.in_((STOP, BAN)), orders.c.state == ISSUED)
+    news: list[Outcome] = []
+    query = select(order_venues, orders.c.ends_at_ms).join(orders).where(at_venue)
+    open_rows = or_(order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.in_(holds))
+    for row in connection.execute(query.where(open_rows)).all():
+        change = _change(connection, row, row.order in holds, now_ms)
+        if change:
+            here = and_(order_venues.c.order == row.order, order_venues.c.venue == sender.venue)
+            connection.execute(update(order_venues).where(here).values(change))
+            news.append(Event("order", row.region, row.order))
+    return news
+
+
+def missing(connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:
+    """Rule 4."""
+    if not sender.venue:
+        return []
+    _add_by_region(connection, sender, now_ms)
+    rested = and_(
+        or_(order_venues.c.sent_at_ms.is_(None), order_venues.c.sent_at_ms <= now_ms - RESEND_AFTER_MS),
+        or_(
+            order_venues.c.result.is_(None),
+            order_venues.c.result != "rejected",
+            order_venues.c.sent_at_ms <= now_ms - RETRY_REJECTED_AFTER_MS,
+        ),
+    )
+    rows = connection.execute(
+        select(order_venues.c.order, orders.c.envelope)
+        .join(orders)
+        .where(order_venues.c.venue == sender.venue, orders.c.state == ISSUED, rested, _is_wanted(report, now_ms))
+        .order_by(order_venues.c.ordered_at_ms)
+        .limit(RESENT_MAX)
+    ).all()
+    numbers = [row.order for row in rows]
+    here = and_(order_venues.c.venue == sender.venue, order_venues.c.order.in_(numbers))
+    connection.execute(update(order_venues).where(here).values(sent_at_ms=now_ms, box=sender.box))
+    return [Outgoing(topics.down(sender.box, "order"), row.envelope) for row in rows]
+
+
+def _is_wanted(report: Report, now_ms: int) -> ColumnElement[bool]:
+    undelivered = order_venues.c.delivered_at_ms.is_(None)
+    is_hold = orders.c.kind.in_((STOP, BAN))
+    lasts = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms)
+    lost = and_(is_hold, order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds), lasts)
+    return and_(orders.c.expires_at_ms > now_ms, or_(undelivered, and_(lost, ~_has_ending())))
+
+
+def _has_ending() -> ColumnElement[bool]:
+    """An issued resume or lift names the order of the row."""
+    named = and_(order_ends.c.ended == order_venues.c.order, order_ends.c.order == _ending.c.order)
+    return exists().where(named, _ending.c.state == ISSUED).correlate(order_venues)
+
+
+def _change(connection: Connection, row: Row[Any], is_held: bool, now_ms: int) -> dict[str, object]:
+    if is_held:
+        if row.in_force_at_ms is not None and row.lifted_at_ms is None:
+            return {}
+        delivered_at_ms = row.delivered_at_ms or now_ms  # its receipt may be lost; the report says the same
+        return {"in_force_at_ms": now_ms, "lifted_at_ms": None, "delivered_at_ms": delivered_at_ms}
+    if row.in_force_at_ms is None:
+        return {}
+    has_ended = row.ends_at_ms is not None and row.ends_at_ms <= now_ms
+    has_ending = connection.scalar(
+        select(order_ends.c.ended)
+        .join(orders, orders.c.order == order_ends.c.order)
+        .where(order_ends.c.ended == row.order, orders.c.state == ISSUED)
+        .limit(1)
+    )
+    return {"lifted_at_ms": now_ms} if has_ended or has_ending else {"in_force_at_ms": None}
+
+
+def _add_by_region(connection: Connection, sender: Sender, now_ms: int) -> None:
+    """Orders to a region reach venues that came to it later too."""
+    known = select(order_venues.c.order).where(order_venues.c.venue == sender.venue)
+    wanted = and_(orders.c.scope_region != "", orders.c.state == ISSUED, orders.c.expires_at_ms > now_ms)
+    query = select(orders.c.order, orders.c.scope_region).where(wanted, orders.c.order.not_in(known))
+    for row in connection.execute(query).all():
+        if contains(row.scope_region, sender.region):
+            place = {"venue": sender.venue, "region": sender.region, "box": sender.box}
+            connection.execute(insert(order_venues).values(order=row.order, ordered_at_ms=now_ms, **place))
+
+
+def _is_newer(connection: Connection, box: str, epoch: int, size: int) -> bool:
+    mark = connection.execute(select(hold_marks).where(hold_marks.c.box == box)).one_or_none()
+    if mark is not None and (epoch, size) < (mark.epoch, mark.size):
+        return False
+    values = {"epoch": epoch, "size": size}
+    connection.execute(upsert(hold_marks).values(box=box, **values).on_conflict_do_update(set_=values))
+    return True
