@@ -1,0 +1,68 @@
+"""Leases: how long a box may serve without contact, issued when it asks (SPEC 7.1).
+
+The number rises with every lease of a box and is never used twice. The key is on line: a lease neither adds nor ends a
+hold, and without the box's own nonce it is worth nothing.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Connection, String, Table, func
+from sqlalchemy.dialects.sqlite import insert
+
+from device.crypto.p256 import SigningKey
+from device.protocol import topics
+from device.protocol.envelope import seal
+from device.protocol.lease import Lease
+from device.protocol.limits import DAY_MS, LEASE_FOR_MS_MAX
+from device.protocol.uplink import Report
+from fleet_server.database import metadata
+from fleet_server.mailroom import Outgoing, Sender
+
+FULL_FOR_MS = 3 * DAY_MS  # full service; never shorter than 72 h (domain rule 32)
+WARN_FOR_MS = 30 * DAY_MS  # then warnings, then no plays
+
+assert FULL_FOR_MS + WARN_FOR_MS <= LEASE_FOR_MS_MAX
+
+lease_numbers = Table(
+    "lease_numbers",
+    metadata,
+    Column("box", String(36), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """What is published now; a box that has less looks for more."""
+
+    policy: int
+    catalog: int
+
+
+def answer(
+    connection: Connection, sender: Sender, report: Report, key: SigningKey, epochs: Epochs, now_ms: int
+) -> list[Outgoing]:
+    """The lease that the report asks for; none if it asks for none or the box stands elsewhere than it says."""
+    if not report.nonce or not sender.venue or report.venue != sender.venue:
+        return []
+    lease = Lease(
+        box=sender.box,
+        venue=sender.venue,
+        region=sender.region,
+        lease=_next(connection, sender.box, report.lease),
+        nonce=report.nonce,
+        issued_at_ms=now_ms,
+        full_until_ms=now_ms + FULL_FOR_MS,
+        stop_at_ms=now_ms + FULL_FOR_MS + WARN_FOR_MS,
+        policy_epoch=epochs.policy,
+        catalog_epoch=epochs.catalog,
+    )
+    return [Outgoing(topics.down(sender.box, "lease"), seal("lease", lease.encode(), [key]).encode())]
+
+
+def _next(connection: Connection, box: str, has: int) -> int:
+    """Above our last and above the one that the box has, should our database be an older copy."""
+    last = lease_numbers.c.last
+    upsert = insert(lease_numbers).values(box=box, last=has + 1)
+    upsert = upsert.on_conflict_do_update(set_={"last": func.max(last, has) + 1}).returning(last)
+    return int(connection.execute(upsert).scalar_one())
