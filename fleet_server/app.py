@@ -17,6 +17,9 @@ from starlette.types import ASGIApp
 import fleet_server.audit.api
 import fleet_server.boxes.api
 import fleet_server.boxes.enrolment_api
+import fleet_server.messages
+import fleet_server.notices.api
+import fleet_server.orders.api
 import fleet_server.people.api
 import fleet_server.regions.api
 import fleet_server.repository.worker
@@ -32,10 +35,12 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.regions.api.router,
     fleet_server.venues.api.router,
     fleet_server.boxes.api.router,
+    fleet_server.orders.api.router,
+    fleet_server.notices.api.router,
     fleet_server.audit.api.router,
 )
 BOX_ROUTERS: tuple[APIRouter, ...] = (fleet_server.boxes.enrolment_api.router, tuf_files.router)
-WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker,)
+WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker, fleet_server.messages.worker)
 
 # Paths that take more than the usual body, in bytes.
 BODIES_MAX: dict[str, int] = {}

@@ -13,6 +13,7 @@ from fleet_server.downlink import Downlink
 from fleet_server.live import Live
 from fleet_server.people.passwords import Passwords
 from fleet_server.people.sessions import Expiry
+from fleet_server.policy_file import PolicyFile
 from fleet_server.regions import Regions
 from fleet_server.repository import Publisher, RepositoryFolder
 from fleet_server.settings import Settings
@@ -28,6 +29,7 @@ class Fleet:
     passwords: Passwords
     downlink: Downlink
     live: Live
+    policy: PolicyFile
     publisher: Publisher
     regions: Regions
 
@@ -57,6 +59,7 @@ def build(settings: Settings) -> Fleet:
         passwords=Passwords(),
         downlink=Downlink(),
         live=Live(),
+        policy=PolicyFile(settings.data / "policy.json"),
         publisher=Publisher(RepositoryFolder(settings.data / "tuf"), settings.data / "keys"),
         regions=regions.load(),
     )

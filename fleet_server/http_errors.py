@@ -77,7 +77,11 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "ROOT_UNSOUND": (422, "信任根无效。", "The root of trust is not sound."),
     "KEY_FILE": (500, "平台在线密钥不在信任根之列。", "The online keys of this server are not those of the root."),
     # orders
-    "POLICY_MISSING": (503, "尚无授权名单，请先完成密钥仪式。", "There is no authority policy yet; hold the key ceremony."),
+    "POLICY_MISSING": (
+        503,
+        "尚无授权名单，请先完成密钥仪式。",
+        "There is no authority policy yet; hold the key ceremony.",
+    ),
     "ORDER_WITHDRAWN": (409, "这份草稿已撤回。", "This draft was withdrawn."),
     "DRAFT_EXPIRED": (409, "草稿超过 72 小时未复核，请重新起草。", "The draft waited too long; draft it again."),
     "SIGNER_NOT_YOU": (403, "签名人与登录人不符。", "The signature is not of the person who is signed in."),

@@ -64,5 +64,5 @@ def _next(connection: Connection, box: str, has: int) -> int:
     """Above our last and above the one that the box has, should our database be an older copy."""
     last = lease_numbers.c.last
     upsert = insert(lease_numbers).values(box=box, last=has + 1)
-    upsert = upsert.on_conflict_do_update(set_={"last": func.max(last, has) + 1}).returning(last)
-    return int(connection.execute(upsert).scalar_one())
+    upsert = upsert.on_conflict_do_update(set_={"last": func.max(last, has) + 1})
+    return int(connection.execute(upsert.returning(last)).scalar_one())

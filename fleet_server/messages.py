@@ -29,10 +29,10 @@ REPORT_ANSWERS: tuple[Answer, ...] = (orders.missing, notices.missing)
 @asynccontextmanager
 async def worker(fleet: Fleet) -> AsyncIterator[None]:
     """Entered once the server's keys exist. Raises BrokerError, PortError."""
-    mailroom = _mailroom(fleet)
+    room = mailroom(fleet)
 
     async def deliver(messages: list[UplinkMessage]) -> frozenset[int]:
-        outcomes, again = await asyncio.to_thread(mailroom.take, messages)
+        outcomes, again = await asyncio.to_thread(room.take, messages)
         for outcome in outcomes:
             if isinstance(outcome, Event):
                 fleet.live.tell(outcome)
@@ -63,7 +63,8 @@ def _plan(fleet: Fleet) -> BrokerPlan:
     )
 
 
-def _mailroom(fleet: Fleet) -> Mailroom:
+def mailroom(fleet: Fleet) -> Mailroom:
+    """All readers of this server. Raises KeyFileError."""
     lease_key = SigningKey.load(fleet.keys / "lease.pem")
 
     def lease(connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:

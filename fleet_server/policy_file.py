@@ -1,4 +1,4 @@
-"""The authority policy as this server has it: DIR/policy.json, verified when it was put there, read again when it changes."""
+"""The authority policy as this server has it: DIR/policy.json, verified by whoever put it there."""
 
 import threading
 from pathlib import Path
@@ -8,7 +8,7 @@ from fleet_server.http_errors import ProblemError
 
 
 class PolicyFile:
-    """A file that others replace; nobody else's copy is held."""
+    """A file that is replaced while the server runs; read again when it was."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

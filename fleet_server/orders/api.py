@@ -76,7 +76,7 @@ class DraftShown(BaseModel):
 
 class StateShown(BaseModel):
     order: str
-    state: State
+    state: str
 
 
 class Approval(Body):

@@ -165,5 +165,3 @@ def _pending(row: Row[Any]) -> Pending:
 
 def _set(act: Act, number: str, **values: object) -> None:
     act.connection.execute(update(orders).where(orders.c.order == number).values(**values))
-
-

@@ -1,0 +1,158 @@
+"""SPEC 10.5: what got lost is sent again with the next report, and nothing else is."""
+
+import pytest
+
+from device.crypto.p256 import SigningKey, verify
+from device.protocol.envelope import parse_envelope, require_signature
+from device.protocol.lease import Lease
+from device.protocol.limits import DAY_MS
+from fleet_server.fleet import Fleet
+from fleet_server.mailroom import Outgoing
+from fleet_server.mailroom.model import dead_letters
+from fleet_server.orders import deliveries
+from fleet_server.orders.model import order_venues
+from tests.device.protocol.builders import CHEN, WANG, policy
+from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
+from tests.fleet_server.orders.test_orders import drafted, issued
+
+NONCE = "00112233445566778899aabbccddeeff"
+
+
+@pytest.fixture(autouse=True)
+def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
+
+
+@pytest.fixture
+def country(fleet: Fleet) -> Country:
+    return Country(fleet)
+
+
+@pytest.fixture
+def box(country: Country) -> StandingBox:
+    return country.box("KTV-AAAA0001", country.venue())
+
+
+def kinds(outgoing: list[Outgoing]) -> list[str]:
+    return [out.topic.rpartition("/")[2] for out in outgoing]
+
+
+def report(country: Country, box: StandingBox, nonce: str = "") -> list[Outgoing]:
+    return mail(country, box, "report", box.report(nonce))
+
+
+async def test_an_order_that_was_lost_is_sent_with_the_next_report(country: Country, box: StandingBox) -> None:
+    _, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    (again,) = report(country, box)
+    assert (again.topic, again.payload) == ("v1/dn/KTV-AAAA0001/order", raw)
+    mail(country, box, "receipt", box.obey(raw))
+    assert report(country, box) == []
+
+
+async def test_the_report_is_enough_where_the_receipt_was_lost(country: Country, box: StandingBox) -> None:
+    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    box.obey(raw)  # its receipt never comes
+    assert report(country, box) == []
+    (row,) = country.rows(order_venues)
+    assert (row["order"], row["result"]) == (number, None)
+    assert row["delivered_at_ms"] is not None
+    assert row["in_force_at_ms"] is not None
+
+
+async def test_a_hold_that_vanished_without_an_ending_is_no_lifted_one(country: Country, box: StandingBox) -> None:
+    _, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    box.holds = []  # an old image of the disk was put back
+    (again,) = report(country, box)
+    assert again.payload == raw
+    (row,) = country.rows(order_venues)
+    assert (row["in_force_at_ms"], row["lifted_at_ms"]) == (None, None)
+
+
+async def test_a_lifted_order_is_not_sent_again(country: Country, box: StandingBox) -> None:
+    zhang, li = country.officer("zhang"), country.officer("li")
+    number, raw = await issued(country, zhang, li, venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    _, lifting = await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
+    (missing,) = report(country, box)
+    assert missing.payload == lifting
+    mail(country, box, "receipt", box.obey(lifting))
+    assert report(country, box) == []
+    stop = next(row for row in country.rows(order_venues) if row["order"] == number)
+    assert stop["lifted_at_ms"] is not None
+
+
+async def test_what_the_box_said_earlier_changes_nothing(country: Country, box: StandingBox) -> None:
+    before = box.report()
+    _, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    mail(country, box, "report", before)  # the broker delivers late, or plays it again
+    (row,) = country.rows(order_venues)
+    assert row["in_force_at_ms"] is not None
+    assert row["lifted_at_ms"] is None
+
+
+async def test_a_rejected_order_is_not_sent_with_every_report(country: Country, box: StandingBox) -> None:
+    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    document = parse_envelope(raw, "order").document
+    mail(country, box, "receipt", box.receipt("order", number, document, "rejected", "ORDER_EXPIRED"))
+    assert report(country, box) == []
+    (row,) = country.rows(order_venues)
+    assert (row["result"], row["code"], row["delivered_at_ms"]) == ("rejected", "ORDER_EXPIRED", None)
+
+
+async def test_a_rejected_copy_takes_nothing_back(country: Country, box: StandingBox) -> None:
+    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    document = parse_envelope(raw, "order").document
+    mail(country, box, "receipt", box.receipt("order", number, document, "rejected", "ORDER_REPLAYED"))
+    (row,) = country.rows(order_venues)
+    assert row["result"] == "accepted"
+
+
+async def test_a_region_order_reaches_a_box_that_came_later(country: Country) -> None:
+    wang, chen = country.officer("wang"), country.officer("chen")
+    target = [{"by": "version", "id": "S000001"}]
+    draft = await drafted(
+        country, wang, authority="310000", kind="ban", region="310000", targets=target, grace_s=0, ends_at_ms=None
+    )
+    payload = str(draft["payload"])
+    await wang.post("/api/v1/orders", content=signed("order", payload, WANG))
+    await chen.post(f"/api/v1/orders/{draft['order']}/approvals", json=signature(payload, CHEN))
+    late = country.box("KTV-LATE0001", country.venue("310115"))
+    outside = country.box("KTV-FARR0001", country.venue("440106"))
+    assert kinds(report(country, late)) == ["order"]
+    assert report(country, outside) == []
+
+
+async def test_7_1_a_report_with_a_nonce_gets_a_lease(country: Country, box: StandingBox) -> None:
+    (out,) = report(country, box, NONCE)
+    assert out.topic == "v1/dn/KTV-AAAA0001/lease"
+    envelope = parse_envelope(out.payload, "lease")
+    key = SigningKey.load(country.fleet.keys / "lease.pem").key
+    require_signature(envelope, [key], verify)
+    lease = Lease.decode(envelope.payload)
+    assert (lease.box, lease.venue, lease.region, lease.nonce) == (box.box, box.venue, "310101", NONCE)
+    assert lease.full_until_ms - lease.issued_at_ms == 3 * DAY_MS
+    assert lease.stop_at_ms - lease.full_until_ms == 30 * DAY_MS
+    assert (lease.lease, lease.policy_epoch) == (1, policy().epoch)
+    assert report(country, box) == []
+    box.lease = 9  # our database is an older copy
+    (out,) = report(country, box, NONCE)
+    assert Lease.decode(parse_envelope(out.payload, "lease").payload).lease == 10
+
+
+async def test_a_box_that_says_another_venue_gets_no_lease(country: Country, box: StandingBox) -> None:
+    assert mail(country, box, "report", box.report(NONCE, venue=country.venue())) == []
+
+
+@pytest.mark.parametrize("kind", ["report", "receipt"])
+async def test_another_boxs_words_are_set_aside(country: Country, box: StandingBox, kind: str) -> None:
+    other = country.box("KTV-BBBB0002", country.venue())
+    words = other.report(NONCE) if kind == "report" else other.receipt("order", "", "0" * 64)
+    assert mail(country, box, kind, words) == []
+    other.key = box.key
+    words = other.report(NONCE) if kind == "report" else other.receipt("order", "", "0" * 64)
+    assert mail(country, box, kind, words, b"rubbish") == []
+    codes = {row["code"] for row in country.rows(dead_letters)}
+    assert codes == {"SIGNER_UNKNOWN", "BATCH_IDENTITY", "DOCUMENT_MALFORMED"}
