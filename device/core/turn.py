@@ -48,6 +48,8 @@ class Turn:
 
     def save(self) -> None:
         """The state record as it is now. While the journal is unavailable nothing is saved: recovery saves."""
+        # A hold that has ended is not written: after a restart time is no longer signed, and it would stand again.
+        self.memory.holds.forget(self.signed_ms)
         if self.memory.journal.is_available:
             self.memory.saved_at_ms = self.now.mono_ms
             self.do(SaveState(raw=encode_state(self.memory, self.now)))

@@ -25,6 +25,7 @@ class Checkers:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.allowed: set[str] = set()
+        self.kinds: dict[str, str] = {}  # kind of every order of this world, by its number
         self.stops: set[str] = set()  # stop orders in force by the last receipt or report
         self.lasted_ms = 0
         self._seen = 0
@@ -51,7 +52,7 @@ class Checkers:
             self._last_done, self._seen = self.rig.done, 0
         for effect in self.rig.done[self._seen :]:
             if isinstance(effect, do.Send):
-                self.stops = {order for order in json.loads(effect.payload)["holds"] if _is_stop(order)}
+                self.stops = {order for order in json.loads(effect.payload)["holds"] if self.kinds[order] == "stop"}
             elif isinstance(effect, do.Reply) and effect.status == 201:
                 assert not self.stops, f"{where}: {effect.body} while {self.stops} in force"
                 assert effect.body["song"] in SONGS, f"{where}: unlisted {effect.body}"
@@ -109,8 +110,3 @@ class Checkers:
         mine, other = rig.box.state_body(rig.now), twin.box.state_body(twin.now)
         assert other["holds"] == mine["holds"], where
         assert (other["venue"], other["policy_epoch"]) == (mine["venue"], mine["policy_epoch"]), where
-
-
-def _is_stop(order: str) -> bool:
-    """The papers of this world: numbers 1 to 3 and 9 to 10 are stops."""
-    return int(order[-6:]) in (1, 2, 3, 9, 10)

@@ -9,6 +9,7 @@ middle of a list of effects. The checkers (`checkers.py`) look at what left the 
 """
 
 import random
+from typing import Any
 
 from device.core import events as on
 from device.protocol.limits import DAY_MS
@@ -20,21 +21,10 @@ from tests.simulation.checkers import Checkers
 
 ROOMS = ("K1", "K2", "K3")
 UNLISTED = "999999"
-STOPS = (
-    order_envelope("stop", number=1, grace_s=0),
-    order_envelope("stop", number=2, grace_s=30),
-    order_envelope("stop", number=3, signers=(builders.CHEN, builders.ZHOU), authority=PROVINCE, drafted_by="chen"),
-)
-PAPERS = (
-    *STOPS,
-    order_envelope("ban", number=4, targets=(Target(by="version", id=SONGS[0]),)),
-    order_envelope("ban", number=5, targets=(Target(by="work", id=f"w-{SONGS[1]}"),)),
-    order_envelope("resume", number=6, ends=(f"{REGION}-2026-000001", f"{REGION}-2026-000002")),
-    order_envelope("resume", number=7, ends=(f"{PROVINCE}-2026-000003",)),  # too low
-    order_envelope("lift", number=8, ends=(f"{REGION}-2026-000004",)),
-    order_envelope("stop", number=9, signers=(builders.ZHANG,)),  # one voice
-    order_envelope("stop", number=10, expires_at_ms=NOON_MS - 1),  # late
-    order_envelope("stop", number=1, grace_s=10),  # another under a known number
+FORGED = (
+    order_envelope("stop", number=900_001, signers=(builders.ZHANG,)),  # one voice
+    order_envelope("stop", number=900_002, expires_at_ms=NOON_MS - 1),  # late
+    order_envelope("resume", number=900_003, signers=(builders.WANG, builders.ZHAO), drafted_by="wang"),
     b"noise",
 )
 
@@ -47,16 +37,17 @@ class World:
         self.chance = random.Random(seed)
         self.rig = Rig()
         self.checkers = Checkers(self.rig)
+        self._papers: list[bytes] = []
         self._happenings = (
             (30, self._ask_for_a_song),
             (12, self._end_a_song),
-            (12, self._deliver_a_paper),
+            (8, self._deliver_a_paper),
             (20, self._let_time_pass),
             (4, self._lose_the_session),
-            (4, self._connect),
+            (6, self._connect),
             (3, self._fill_the_disk),
             (6, self._acknowledge),
-            (6, self._lose_power),
+            (4, self._lose_power),
         )
 
     def run(self, steps: int) -> None:
@@ -82,12 +73,44 @@ class World:
             self.rig.end(self.chance.choice(sorted(plays)), self.chance.randrange(300), "end")
 
     def _deliver_a_paper(self) -> None:
-        raw = self.chance.choice(PAPERS)
+        """New, again, forged, or another under a known number."""
+        fate = self.chance.random()
+        if fate < 0.5:
+            raw = self._new_paper()
+            self._papers.append(raw)
+        elif fate < 0.8 and self._papers:
+            raw = self.chance.choice(self._papers)
+        elif fate < 0.9 and self._papers:
+            known = self.chance.choice(sorted(self.checkers.kinds))
+            raw = order_envelope("stop", order=known, authority=known[:6], grace_s=11)
+        else:
+            raw = self.chance.choice(FORGED)
         request = self.rig.request() if self.chance.random() < 0.5 else ""
         self.rig.give(on.OrderReceived(request=request, raw=raw))
 
+    def _new_paper(self) -> bytes:
+        number = len(self._papers)
+        kind = self.chance.choice(("stop", "ban", "resume", "resume", "resume", "lift"))
+        by_province = self.chance.random() < 0.5
+        changes: dict[str, Any] = {"number": number, "expires_at_ms": NOON_MS + 80 * DAY_MS}
+        if by_province:
+            changes.update(signers=(builders.CHEN, builders.ZHOU), authority=PROVINCE, drafted_by="chen")
+        if kind == "stop":
+            changes.update(
+                grace_s=self.chance.choice((0, 30)), ends_at_ms=NOON_MS + self.chance.choice((1, 10)) * DAY_MS
+            )
+        elif kind == "ban":
+            by, name = self.chance.choice((("version", SONGS[0]), ("work", f"w-{SONGS[1]}")))
+            changes["targets"] = (Target(by=by, id=name),)
+        else:
+            # What it ends may be of either authority, and may come later than this.
+            numbers = self.chance.sample(range(number + 3), k=min(3, number + 3))
+            changes["ends"] = tuple([f"{place}-2026-{n:06d}" for n in numbers for place in (REGION, PROVINCE)])
+        self.checkers.kinds[f"{PROVINCE if by_province else REGION}-2026-{number:06d}"] = kind
+        return order_envelope(kind, **changes)
+
     def _let_time_pass(self) -> None:
-        self.rig.wait(self.chance.choice((1, 5, 40, 600)), tick_s=5)
+        self.rig.wait(self.chance.choice((1, 5, 40, 200)), tick_s=5)
 
     def _lose_the_session(self) -> None:
         self.rig.give(on.Disconnected())
@@ -121,7 +144,7 @@ class World:
         self.rig.journal_works = True
         while True:
             self.rig.lose_power()
-            self.rig.rtc_ms += self.chance.randrange(DAY_MS // 24)
+            self.rig.rtc_ms += self.chance.choice((0, 600_000, 3 * 3_600_000))
             self.rig.power_left = self.chance.randrange(4) if self.chance.random() < 0.2 else None
             try:
                 self.rig.start()

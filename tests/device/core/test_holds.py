@@ -130,6 +130,14 @@ def test_6_3_5_an_ending_is_remembered_as_long_as_its_stop_could_come() -> None:
     assert state.forget(NOON_MS + ORDER_ACCEPTED_FOR_MS + 1)
 
 
+def test_6_3_5_the_last_of_several_endings_decides_how_long_they_are_remembered() -> None:
+    for instants in ((NOON_MS, NOON_MS + 5), (NOON_MS + 5, NOON_MS)):
+        state = Holds()
+        for at_ms in instants:
+            state.end("stop", ["x"], REGION, at_ms)
+        assert not state.forget(NOON_MS + 5 + ORDER_ACCEPTED_FOR_MS)
+
+
 @pytest.mark.parametrize(
     ("target", "is_banned"),
     [

@@ -134,6 +134,13 @@ def test_6_2_3_a_malformed_payload_is_rejected_under_its_own_hash() -> None:
     assert (receipt["code"], receipt["document"], receipt["id"]) == ("ORDER_MALFORMED", envelope.document, "")
 
 
+def test_6_3_4_a_stop_whose_end_is_past_never_comes_into_force_over_a_restart_either() -> None:
+    rig = Rig()
+    assert rig.receipt_of(order_envelope("stop", ends_at_ms=NOON_MS))["holds"] == []
+    rig.restart()
+    assert rig.state == "in-service"
+
+
 def test_6_4_a_stop_refuses_at_once_and_cuts_after_its_grace() -> None:
     rig = Rig()
     play = rig.play("K1").body["play"]
@@ -280,6 +287,28 @@ def test_9_10_rejections_do_not_fill_the_journal_and_are_counted() -> None:
     rig.order(b"noise")
     assert len(rig.bodies("ORDER")) == 21
     assert len(rig.box.state_body(rig.now)["rejections"]) == 16
+
+
+def test_6_3_3_an_ending_that_came_early_is_still_remembered_later() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("resume", number=2))
+    rig.wait(30)
+    rig.restart()
+    assert rig.receipt_of(order_envelope("stop"))["holds"] == []
+
+
+def test_6_3_3_an_ending_issued_ahead_of_the_boxs_time_is_kept_from_its_issue_on() -> None:
+    rig = Rig()
+    ahead = 100 * DAY_MS
+    issued_at_ms = NOON_MS + ahead
+    rig.receipt_of(order_envelope("resume", number=2, issued_at_ms=issued_at_ms, expires_at_ms=issued_at_ms + 1))
+    rig.mono_ms += ahead
+    rig.give(on.Tick())
+    later = {"issued_at_ms": issued_at_ms - 1, "expires_at_ms": issued_at_ms + DAY_MS}
+    stop = seal(
+        "order", builders.order("stop", ends_at_ms=issued_at_ms + DAY_MS, **later).encode(), (ZHANG, LI)
+    ).encode()
+    assert rig.receipt_of(stop)["holds"] == []
 
 
 PAPERS = (
