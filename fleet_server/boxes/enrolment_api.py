@@ -37,7 +37,6 @@ class Broker(BaseModel):
 class Claimed(BaseModel):
     """`certificate` (LDevID) and `ca` in base64 DER; `broker` is where the box connects by MQTT over TLS."""
 
-    box: str
     certificate: str
     ca: str
     broker: Broker
@@ -62,7 +61,6 @@ async def accept_claim(request: Request) -> Claimed:
     settings = fleet.settings
     port = ports.kept(fleet.data, "mqtt", settings.mqtt_port)
     return Claimed(
-        box=claimed.box,
         certificate=base64.b64encode(der(claimed.certificate)).decode(),
         ca=base64.b64encode(der(claimed.authority)).decode(),
         broker=Broker(host=settings.public_host, port=port),

@@ -6,6 +6,7 @@ each command is spelt stands here and nowhere else in the bench.
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from hil_tests.bench.waiting import now_s
 
 PROVISION = "provisioning"
 VERIFY = "provisioning.verify"
+SIDE_BY_SIDE = 3
 Count = Counter[tuple[str, str]]  # (room, song)
 
 
@@ -47,21 +49,19 @@ class Offices:
         run(PROVISION, "ceremony", *given).require()
 
     def hire(self) -> None:
-        """Persons, roles and accounts of everybody in office; who is hired already stays."""
+        """Persons, roles, accounts and sessions of everybody in office; who is hired already stays."""
         self.fleet.sign_in(ADMIN)
         known = {person["person"] for person in self.fleet.data_of(ADMIN, "person", "list")}
-        for officer in ACCOUNTS:
-            if officer.person in known:
-                continue
-            who = (officer.person, "--name", officer.name, "--region", officer.region)
-            self.fleet.ask(ADMIN, "person", "add", *who).require()
-            self.fleet.ask(ADMIN, "person", "grant", officer.person, officer.role, officer.region).require()
-            password = ("--password-file", self.fleet.password_file(officer.person))
-            self.fleet.ask(ADMIN, "account", "add", officer.person, "--person", officer.person, *password).require()
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(self._hire, (officer for officer in ACCOUNTS if officer.person not in known)))
+            list(pool.map(self.fleet.sign_in, (officer.person for officer in ACCOUNTS)))
 
-    def sign_everybody_in(self) -> None:
-        for officer in ACCOUNTS:
-            self.fleet.sign_in(officer.person)
+    def _hire(self, officer: Officer) -> None:
+        who = (officer.person, "--name", officer.name, "--region", officer.region)
+        self.fleet.ask(ADMIN, "person", "add", *who).require()
+        self.fleet.ask(ADMIN, "person", "grant", officer.person, officer.role, officer.region).require()
+        password = ("--password-file", self.fleet.password_file(officer.person))
+        self.fleet.ask(ADMIN, "account", "add", officer.person, "--person", officer.person, *password).require()
 
     def operate(self, *arguments: str | Path) -> Any:
         """One verb of the operator that must succeed; its JSON."""

@@ -45,7 +45,6 @@ class Stage:
         self.fleet.start()
         self.say(f"console at {self.fleet.url}")
         self.offices.hire()
-        self.offices.sign_everybody_in()
 
     def release_catalog(self, catalog: Path, *mapping: str) -> None:
         """Import the song list and release it as the first catalog, unless there is one."""
