@@ -19,11 +19,13 @@ from typing import Any, Protocol, TypeVar
 from device.core.effects import (
     Append,
     CloseDown,
+    Push,
     Reboot,
     RecoverJournal,
     Reply,
     ReplySigned,
     SaveState,
+    Show,
 )
 from device.core.events import JournalFailed, JournalRecovered, Now, Tick
 from device.ports import Clock, DriverError, Frame, Journal, StateStore
@@ -159,10 +161,16 @@ class Runtime:
                 else:
                     self._act(effect)
             except DriverError as error:
-                requests = [item.request for item in effects[index:] if isinstance(item, Reply | ReplySigned)]
-                failed = JournalFailed(reason=str(error), requests=requests)
-                await self._perform(self._decided([failed]))
+                await self._fail(effects[index:], error)
                 return
+
+    async def _fail(self, effects: Sequence[Any], error: DriverError) -> None:
+        """Rule 3. What is only said at the venue is said all the same."""
+        for effect in effects:
+            if isinstance(effect, Push | Show):
+                self._act(effect)
+        requests = [effect.request for effect in effects if isinstance(effect, Reply | ReplySigned)]
+        await self._perform(self._decided([JournalFailed(reason=str(error), requests=requests)]))
 
     async def _append(self, appends: list[Append]) -> None:
         frames = [Frame(item.epoch, item.seq, item.entry, item.chain) for item in appends]

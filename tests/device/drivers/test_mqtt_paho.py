@@ -1,0 +1,113 @@
+"""The box's MQTT session against the real broker with real certificates."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from device.drivers.mqtt_paho import PahoUplink
+from device.ports import DriverError
+from device.protocol import topics
+from fleet_server.broker import Broker, BrokerPlan, UplinkMessage, find_binary
+from tests.fleet_server.fake_box import eventually
+from tests.fleet_server.pki import FleetPki
+
+BOX = "KTV-AAAA0001"
+
+
+class Fleet:
+    """A broker that lets one box in and keeps what it delivers."""
+
+    def __init__(self, path: Path) -> None:
+        self.pki = FleetPki(path)
+        self.active = True
+        self.delivered: list[UplinkMessage] = []
+        self.plan = BrokerPlan(
+            directory=path / "nats",
+            mqtt_host="127.0.0.1",
+            mqtt_port=0,
+            certificate=self.pki.server.certificate,
+            private_key=self.pki.server.key,
+            client_ca=self.pki.ca.certificate,
+        )
+
+    async def may_connect(self, box: str) -> bool:
+        return self.active and box == BOX
+
+    async def deliver(self, messages: list[UplinkMessage]) -> frozenset[int]:
+        self.delivered += messages
+        return frozenset()
+
+    def tls(self, ca: Path | None = None) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(ca or self.pki.ca.certificate)
+        pair = self.pki.box(BOX)
+        context.load_cert_chain(pair.certificate, pair.key)
+        return context
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+@pytest.fixture
+async def broker(fleet: Fleet) -> AsyncIterator[Broker]:
+    async with Broker(fleet.plan, find_binary(os.environ), fleet.may_connect, fleet.deliver) as broker:
+        yield broker
+
+
+async def test_up_arrives_and_down_is_heard(fleet: Fleet, broker: Broker) -> None:
+    uplink = PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)
+    await uplink.connect(BOX, topics.subscriptions(BOX))
+    await uplink.publish(topics.up(BOX, "journal"), b"batch")
+    await eventually(lambda: fleet.delivered, "delivery")
+    broker.send(topics.down(BOX, "order"), b"order")
+    broker.send(topics.down_all("notice"), b"notice")
+    messages = uplink.messages()
+    heard = [await asyncio.wait_for(anext(messages), 30) for _ in range(2)]
+    await uplink.close()
+    assert [message.payload for message in fleet.delivered] == [b"batch"]
+    assert set(heard) == {("v1/dn/KTV-AAAA0001/order", b"order"), ("v1/dn/all/notice", b"notice")}
+
+
+async def test_many_publishes_at_once_are_all_acknowledged(fleet: Fleet, broker: Broker) -> None:
+    uplink = PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)
+    await uplink.connect(BOX, topics.subscriptions(BOX))
+    await asyncio.gather(*(uplink.publish(topics.up(BOX, "receipt"), b"%d" % n) for n in range(100)))
+    await eventually(lambda: len(fleet.delivered) == 100, "all deliveries")
+    await uplink.close()
+
+
+async def test_a_session_that_ends_is_said_to_reader_and_writer(fleet: Fleet, broker: Broker) -> None:
+    uplink = PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)
+    await uplink.connect(BOX, topics.subscriptions(BOX))
+    second = PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)
+    await second.connect(BOX, topics.subscriptions(BOX))  # the broker lets one session of a name live
+    with pytest.raises(DriverError, match="UPLINK_DOWN"):
+        await asyncio.wait_for(anext(uplink.messages()), 30)
+    with pytest.raises(DriverError, match="UPLINK_DOWN"):
+        await uplink.publish(topics.up(BOX, "journal"), b"late")
+    await uplink.close()
+    await second.close()
+
+
+# paho leaves the socket of a failed handshake to the garbage collector, which says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_what_can_be_wrong_with_a_broker_is_one_error(fleet: Fleet, broker: Broker, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    cases = [
+        PahoUplink("127.0.0.1", 1, fleet.tls),
+        PahoUplink("127.0.0.1", broker.mqtt_port, lambda: fleet.tls(FleetPki(other, "another CA").ca.certificate)),
+    ]
+    fleet.active = False
+    cases.append(PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls))
+    for uplink in cases:
+        with pytest.raises(DriverError, match="UPLINK_DOWN"):
+            await uplink.connect(BOX, topics.subscriptions(BOX))
+        await uplink.close()
