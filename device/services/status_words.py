@@ -1,0 +1,133 @@
+"""The sentences of the status page, Chinese and English side by side.
+
+What happened, why, and what to do; no sentence blames, none needs the manual.
+"""
+
+Words = tuple[str, str]
+
+LANGUAGES = ("zh-CN", "en")
+
+# state -> tone, shape, headline, sentence
+STATES: dict[str, tuple[str, str, Words, Words]] = {
+    "in-service": (
+        "good",
+        "check",
+        ("正常营业", "In service"),
+        ("点播经本机核验并记录。", "Plays are checked and recorded by this box."),
+    ),
+    "locked": (
+        "stop",
+        "octagon",
+        ("已依法停止经营", "Stopped by order"),
+        (
+            "所有包房不得点播。依据见下；如有异议，请持文书号联系发文机关。",
+            "No room may play. The order is shown below; to object, contact its authority with the document number.",
+        ),
+    ),
+    "closed": (
+        "warn",
+        "moon",
+        ("非营业时段", "Outside opening hours"),
+        ("每日 2 时至 8 时不得营业，8 时自动恢复。", "By law closed from 02:00 to 08:00; opens by itself at 08:00."),
+    ),
+    "expired": (
+        "stop",
+        "clock",
+        ("离线过久，已暂停点播", "Off line for too long: plays are suspended"),
+        (
+            "请检查场所网络；连上平台后自动恢复。",
+            "Please check the venue's network; service resumes by itself on contact with the platform.",
+        ),
+    ),
+    "unclaimed": (
+        "idle",
+        "ring",
+        ("尚未绑定场所", "Not bound to a venue yet"),
+        ("请安装人员用绑定凭证完成绑定。", "The installer completes this with the claim voucher."),
+    ),
+    "failed": (
+        "stop",
+        "cross",
+        ("本机故障，已暂停点播", "This box has failed: plays are suspended"),
+        (
+            "点播无法可靠记录。本机会自行重试；持续出现请联系运维。",
+            "Plays cannot be recorded reliably. The box keeps trying; if this stays, call support.",
+        ),
+    ),
+    "starting": (
+        "idle",
+        "ring",
+        ("正在启动", "Starting"),
+        ("稍候片刻，本页会自动更新。", "One moment; this page follows by itself."),
+    ),
+}
+
+TITLE: Words = ("前置机状态", "Front-end box status")
+PRODUCT: Words = ("前置机", "Front-end box")
+OTHER_LANGUAGE: Words = ("English", "中文")
+LOST: Words = (
+    "与前置机的连接已断开，正在重连；下面是断开前的内容。",
+    "The link to the box is lost; reconnecting. What you see is from before.",
+)
+
+OFFLINE: Words = (
+    "暂时连不上平台，业务不受影响；记录已存，连上后自动上传。",
+    "The platform cannot be reached; business goes on. Records are kept and sent later.",
+)
+CUT_SOON: Words = ("正在播放的歌曲将在 {} 秒后停止。", "Songs that play now end in {} s.")
+
+STOP_ORDERS: Words = ("停止经营的依据", "Why the venue is stopped")
+BAN_ORDERS: Words = ("禁播指令", "Songs banned by order")
+NOTICES: Words = ("通知", "Notices")
+FACTS: Words = ("本机", "This box")
+REJECTED: Words = ("最近未接受的文件", "Documents lately not accepted")
+
+ORDER: Words = ("指令号", "Order")
+DOCUMENT: Words = ("文书号", "Document")
+AUTHORITY: Words = ("发文机关（行政区划）", "Authority (region code)")
+ISSUED: Words = ("签发时间", "Issued")
+UNTIL: Words = ("截止", "Until")
+NO_END: Words = ("至解除为止", "until it is lifted")
+BANNED_COUNT: Words = ("涉及 {} 项", "items named: {}")
+NOTICE_KINDS: dict[str, Words] = {
+    "notice": ("通知", "Notice"),
+    "announcement": ("公告", "Announcement"),
+    "warning": ("警示", "Warning"),
+}
+
+VENUE: Words = ("场所编码", "Venue code")
+REGION: Words = ("行政区划", "Region code")
+PLATFORM: Words = ("平台连接", "Platform")
+CONNECTED: Words = ("已连接", "connected")
+NOT_CONNECTED: Words = ("未连接", "not connected")
+TIME: Words = ("可信时间", "Trusted time")
+TIME_QUALITY: dict[str, Words] = {
+    "signed": ("本次开机后经平台签名确认", "signed by the platform since this start"),
+    "held": ("沿用上次确认的时间，仅作下限", "carried over from before this start, a lower bound"),
+    "none": ("尚未取得", "not yet known"),
+}
+LEASE: Words = ("租约", "Lease")
+LEASE_TEXT: Words = ("第 {} 号，全功能至 {}，最迟至 {}", "No. {}, full service until {}, ends {}")
+LEASE_WARNING: Words = ("临近到期，请检查网络", "runs out soon: check the network")
+NO_LEASE: Words = ("尚无租约", "none yet")
+CATALOG: Words = ("批准曲库", "Approved catalog")
+CATALOG_TEXT: Words = ("第 {} 版，{} 首", "edition {}, {} songs")
+NO_CATALOG: Words = ("尚未取得", "none yet")
+JOURNAL: Words = ("点播记录", "Play journal")
+JOURNAL_TEXT: Words = ("{} 条，平台已签收 {} 条", "{} entries, {} acknowledged by the platform")
+HEAD: Words = ("记录链头", "Journal head")
+ROOMS: Words = ("正在点播的包房", "Rooms singing")
+SEAL: Words = ("封签", "Seal")
+SEALS: dict[str, Words] = {"intact": ("完好", "intact"), "open": ("已被打开", "has been opened")}
+VERSION: Words = ("软件版本", "Software")
+VERSION_TEXT: Words = ("{}，槽 {}，第 {} 次开机", "{}, slot {}, boot {}")
+UPDATE: Words = ("更新", "Update")
+UPDATES: dict[str, Words] = {
+    "downloading": ("正在下载", "downloading"),
+    "written": ("已写入，待包房空闲后启用", "written, waits until no room sings"),
+    "armed": ("即将重启", "restarting soon"),
+    "trial": ("试运行", "on trial"),
+    "confirmed": ("已确认", "confirmed"),
+    "rolled-back": ("已回退到原版本", "rolled back"),
+    "rejected": ("未接受", "rejected"),
+}
