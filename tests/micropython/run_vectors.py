@@ -15,6 +15,7 @@ import json
 import sys
 
 import p256
+from vectors import outcomes
 
 
 def check_imports(module: str) -> None:
@@ -35,12 +36,30 @@ def check_p256() -> None:
     assert not p256.verify(point, signature, b"Sample")
 
 
-def checks():  # a list of (name, function)
+def verify(key, message: bytes, signature: bytes) -> bool:  # device.protocol.keys.Verify
+    return p256.verify(key.point, signature, message)
+
+
+def check_vector(name: str, vector) -> None:
+    found = outcomes.of(name, vector, verify)
+    assert found == vector["expect"], found
+
+
+def vector_checks():
+    """Each golden vector; its outcome is that of CPython, byte for byte."""
+    for name in sorted(outcomes.READERS):
+        with open("vectors/" + name + ".json") as file:
+            for vector in json.load(file):
+                yield name + ": " + vector["name"], lambda name=name, vector=vector: check_vector(name, vector)
+
+
+def checks():  # pairs of name and function
     with open("modules.json") as file:
         modules = json.load(file)
-    found = [("import " + module, lambda module=module: check_imports(module)) for module in modules]
-    found.append(("p256", check_p256))
-    return found
+    for module in modules:
+        yield "import " + module, lambda module=module: check_imports(module)
+    yield "p256", check_p256
+    yield from vector_checks()
 
 
 def main() -> None:

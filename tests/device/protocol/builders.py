@@ -12,13 +12,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from device.crypto.p256 import key_of_public
+from device.protocol.catalog import CatalogManifest, ContentFile
+from device.protocol.enrolment import Claim, Voucher
 from device.protocol.envelope import seal
 from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
 from device.protocol.keys import Key
 from device.protocol.lease import Lease
 from device.protocol.notices import Notice
-from device.protocol.orders import Order, Scope
+from device.protocol.orders import Order, Scope, Target
 from device.protocol.policy import AuthorityPolicy, FleetKey, Person, Rules, ScopeLimit
+from device.protocol.receipts import Receipt
+from device.protocol.updates import BundleManifest, RolloutLeg
+from device.protocol.uplink import Ack, Batch, JournalState, Report, UpdateState
 
 _CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -105,6 +110,15 @@ def resume(**changes: Any) -> Order:
     ).replace(**changes)
 
 
+def ban(**changes: Any) -> Order:
+    targets = (Target(by="work", id="W1"), Target(by="file", id="0" * 64))
+    return stop(kind="ban", targets=targets, ends_at_ms=None, grace_s=0).replace(**changes)
+
+
+def lift(**changes: Any) -> Order:
+    return resume(kind="lift").replace(**changes)
+
+
 def order_envelope(order: Order, *signers: FixedKey) -> bytes:
     return seal("order", order.encode(), signers or (ZHANG, LI)).encode()
 
@@ -136,6 +150,28 @@ def lease(**changes: Any) -> Lease:
         policy_epoch=3,
         catalog_epoch=12,
     ).replace(**changes)
+
+
+_PLAY = {"room": "K01", "song": "SONG-000482", "kind": "guest"}
+BODY_OF: dict[str, dict[str, Any]] = {
+    "BOOT": {"version": "1.4.0", "slot": "a", "clean": False, "torn_bytes": 17, "torn_sha256": "0" * 64, "counter": 9},
+    "PLAY_START": _PLAY | {"catalog_epoch": 12},
+    "PLAY_END": _PLAY
+    | {"play": "1-41", "played_s": 61, "elapsed_s": 70, "reason": "end", "counted": True, "cut_song_s": 60}
+    | {"policy_epoch": 3},
+    "REFUSED": _PLAY | {"code": "VENUE_LOCKED"},
+    "ORDER": {"order": "310101-2026-000123", "document": "0" * 64, "kind": "resume", "result": "accepted", "code": ""}
+    | {"ends": ["310101-2026-000122"]},
+    "NOTICE": {"notice": "310101-2026-T00007", "document": "0" * 64, "result": "rejected", "code": "NOTICE_EXPIRED"},
+    "SHOWN": {"notice": "310101-2026-T00007", "what": "acknowledged"},
+    "LEASE": {"lease": 7, "full_until_ms": NOW_MS, "stop_at_ms": NOW_MS},
+    "TIME": {"from_ms": None, "to_ms": NOW_MS},
+    "CATALOG": {"epoch": 12, "result": "accepted", "code": ""},
+    "POLICY": {"epoch": 3, "result": "rejected", "code": "POLICY_ROLLBACK"},
+    "UPDATE": {"rollout": "r-7", "version": "1.4.1", "slot": "b", "state": "rolled-back", "code": "UPDATE_UNHEALTHY"},
+    "SEAL": {"open": True},
+    "CLAIM": {"venue": VENUE, "region": REGION},
+}
 
 
 def entry(seq: int, kind: str = "PLAY_START", body: dict[str, Any] | None = None) -> Entry:
@@ -170,3 +206,85 @@ def chain_over(texts: list[bytes], box: str = BOX, epoch: int = 1) -> list[bytes
 def checkpoint(texts: list[bytes]) -> Checkpoint:
     head = chain_over(texts)[-1].hex()
     return Checkpoint(box=BOX, epoch=1, size=len(texts), head=head, at_ms=NOW_MS, boot=4, counter=9)
+
+
+def batch(texts: list[bytes]) -> Batch:
+    return Batch(BOX, 1, 0, tuple(texts), seal("checkpoint", checkpoint(texts).encode(), [BOX_KEY]))
+
+
+def ack() -> Ack:
+    return Ack(box=BOX, epoch=1, result="ack", size=64, head="0" * 64, code="", at_ms=NOW_MS)
+
+
+def receipt(**changes: Any) -> Receipt:
+    return Receipt(
+        box=BOX,
+        venue=VENUE,
+        subject="order",
+        id="310101-2026-000123",
+        document="0" * 64,
+        result="accepted",
+        code="",
+        holds=("310101-2026-000123",),
+        at_ms=NOW_MS,
+        epoch=1,
+        seq=6,
+    ).replace(**changes)
+
+
+def report(**changes: Any) -> Report:
+    return Report(
+        box=BOX,
+        venue=VENUE,
+        at_ms=NOW_MS,
+        tq="signed",
+        boot=4,
+        version="1.4.0",
+        slot="a",
+        state="locked",
+        holds=("310101-2026-000123",),
+        catalog_epoch=12,
+        policy_epoch=3,
+        lease=7,
+        nonce=NONCE,
+        journal=JournalState(epoch=1, size=64, head="0" * 64, watermark=60),
+        notices=("310101-2026-T00007",),
+        update=UpdateState(rollout="r-7", version="1.4.1", state="downloading", code=""),
+        seal="intact",
+        rooms_busy=3,
+        refused={"VENUE_LOCKED": 2},
+    ).replace(**changes)
+
+
+def content_file(path: str) -> ContentFile:
+    return ContentFile(path=path, length=4096, sha256="0" * 64)
+
+
+def catalog_manifest() -> CatalogManifest:
+    catalog, pages = content_file("catalog/12.bin"), content_file("catalog/12.pages")
+    return CatalogManifest(epoch=12, issued_at_ms=NOW_MS, entries=1_000_000, catalog=catalog, pages=pages)
+
+
+def bundle_manifest() -> BundleManifest:
+    return BundleManifest(
+        version="1.4.1",
+        compatible="frontbox-emulated",
+        security_epoch=2,
+        image=content_file("firmware/1.4.1/image"),
+        text_zh="修复断电恢复",
+        text_en="Fixes recovery after a power cut",
+    )
+
+
+def rollout_leg() -> RolloutLeg:
+    return RolloutLeg(box=BOX, rollout="r-7", version="1.4.1", issued_at_ms=NOW_MS)
+
+
+def voucher() -> Voucher:
+    return Voucher(
+        voucher="V-0001", box=BOX, venue=VENUE, secret="ffeeddccbbaa99887766554433221100", not_after_ms=NOW_MS
+    )
+
+
+def claim() -> Claim:
+    return Claim(box=BOX, venue=VENUE, voucher="V-0001", proof="0" * 64, nonce=NONCE, csr="Y3Ny", idevid="Y2VydA==")

@@ -21,7 +21,6 @@ from device.protocol.catalog import (
     RECORD_BYTES,
     TEST,
     CatalogManifest,
-    ContentFile,
     SongRecord,
     build,
     file_key,
@@ -31,7 +30,7 @@ from device.protocol.catalog import (
     text_key,
 )
 from device.protocol.errors import MalformedError
-from tests.device.protocol.builders import NOW_MS
+from tests.device.protocol.builders import catalog_manifest, content_file
 
 
 def song(name: str, duration_s: int = 240, flags: int = 0) -> SongRecord:
@@ -141,10 +140,6 @@ def test_8_3_pages_are_hashed_one_by_one() -> None:
 
 
 def test_8_1_a_manifest_is_read_as_it_was_written() -> None:
-    def part(name: str) -> ContentFile:
-        return ContentFile(path=f"catalog/{name}", length=1, sha256="0" * 64)
-
-    manifest = CatalogManifest(epoch=12, issued_at_ms=NOW_MS, entries=0, catalog=part("12.bin"), pages=part("12.pages"))
-    assert CatalogManifest.decode(manifest.encode()) == manifest
+    assert CatalogManifest.decode(catalog_manifest().encode()) == catalog_manifest()
     with pytest.raises(MalformedError):
-        manifest.replace(catalog=part("../12.bin")).encode()
+        catalog_manifest().replace(catalog=content_file("../12.bin")).encode()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from device.protocol.codec import dumps, loads
 from device.protocol.errors import MalformedError
 from device.protocol.limits import DEPTH_MAX, INTEGER_MAX
+from tests.device.protocol.malformed_json import MALFORMED
 
 BYTES_MAX = 10_000
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -98,70 +99,6 @@ def test_2_2_cpython_and_we_agree_on_every_scrap(inside: str) -> None:
         assert code_of(raw) == "DOCUMENT_MALFORMED"
     else:
         assert loads(raw, BYTES_MAX) == expected
-
-
-MALFORMED = {
-    "nothing": b"",
-    "space alone": b"  ",
-    "an array": b"[]",
-    "a text": b'"a"',
-    "byte order mark": b"\xef\xbb\xbf{}",
-    "something after it": b"{} {}",
-    "a comment": b"{}//",
-    "a name twice": b'{"a":1,"a":1}',
-    "a name twice, once escaped": b'{"a":1,"\\u0061":1}',
-    "a name twice, deeper": b'{"a":[{"b":1,"b":2}]}',
-    "a fraction": b'{"a":1.0}',
-    "an exponent": b'{"a":1e3}',
-    "an exponent in capitals": b'{"a":1E3}',
-    "minus zero": b'{"a":-0}',
-    "minus alone": b'{"a":-}',
-    "a plus": b'{"a":+1}',
-    "a leading zero": b'{"a":01}',
-    "a leading zero after minus": b'{"a":-01}',
-    "2^53": b'{"a":9007199254740992}',
-    "-2^53": b'{"a":-9007199254740992}',
-    "a thousand digits": b'{"a":' + b"9" * 1000 + b"}",
-    "not a number": b'{"a":NaN}',
-    "infinity": b'{"a":-Infinity}',
-    "a word of another language": b'{"a":True}',
-    "half a word": b'{"a":nul}',
-    "a control character": b'{"a":"\x1f"}',
-    "a control character after an escape": b'{"a":"\\n\x1f"}',
-    "a control character before an escape": b'{"a":"\x1f\\n"}',
-    "a tab in a name": b'{"a\t":1}',
-    "an unknown escape": b'{"a":"\\x41"}',
-    "an escape of three digits": b'{"a":"\\u004"}',
-    "an escape with a sign": b'{"a":"\\u+041"}',
-    "an escape with a low line": b'{"a":"\\u0_41"}',
-    "an escape with Arabic digits": '{"a":"\\u٠٠٤١"}'.encode(),
-    "a lone high surrogate": b'{"a":"\\ud83d"}',
-    "a lone low surrogate": b'{"a":"\\ude00"}',
-    "two high surrogates": b'{"a":"\\ud83d\\ud83d"}',
-    "a high surrogate and another escape": b'{"a":"\\ud83d\\n"}',
-    "a raw surrogate": b'{"a":"\xed\xa0\x80"}',
-    "an overlong slash": b'{"a":"\xc0\xaf"}',
-    "an overlong letter of three bytes": b'{"a":"\xe0\x81\x81"}',
-    "an overlong letter of four bytes": b'{"a":"\xf0\x80\x81\x81"}',
-    "above U+10FFFF": b'{"a":"\xf4\x90\x80\x80"}',
-    "a lead byte that never is": b'{"a":"\xf5\x80\x80\x80"}',
-    "a cut character": b'{"a":"\xe4\xb8"}',
-    "Latin-1": b'{"a":"\xe9"}',
-    "no end": b'{"a":1',
-    "no end of a text": b'{"a":"',
-    "no end of a text after an escape": b'{"a":"\\n',
-    "an escape at the end": b'{"a":"\\',
-    "a quote that is escaped": b'{"a":"\\"',
-    "no colon": b'{"a" 1}',
-    "no value": b'{"a":}',
-    "no name": b"{1:1}",
-    "a comma too many": b'{"a":1,}',
-    "a comma too many in an array": b'{"a":[1,]}',
-    "a comma too few": b'{"a":[1 2]}',
-    "the other bracket": b'{"a":[1}',
-    "space that JSON has not": '{"a":\u00a01}'.encode(),
-    "a form feed": b'{"a":\x0c1}',
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())

@@ -2,7 +2,6 @@
 
 import binascii
 import hashlib
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,44 +20,23 @@ from device.protocol.journal import (
     play_id,
 )
 from device.protocol.limits import ENTRY_BYTES_MAX
-from tests.device.protocol.builders import BOX, NOW_MS, chain_over, checkpoint, entries, entry
-
-PLAY = {"room": "K01", "song": "SONG-000482", "kind": "guest"}
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "BOOT": {"version": "1.4.0", "slot": "a", "clean": False, "torn_bytes": 17, "torn_sha256": "0" * 64, "counter": 9},
-    "PLAY_START": PLAY | {"catalog_epoch": 12},
-    "PLAY_END": PLAY
-    | {"play": "1-41", "played_s": 61, "elapsed_s": 70, "reason": "end", "counted": True, "cut_song_s": 60}
-    | {"policy_epoch": 3},
-    "REFUSED": PLAY | {"code": "VENUE_LOCKED"},
-    "ORDER": {"order": "310101-2026-000123", "document": "0" * 64, "kind": "resume", "result": "accepted", "code": ""}
-    | {"ends": ["310101-2026-000122"]},
-    "NOTICE": {"notice": "310101-2026-T00007", "document": "0" * 64, "result": "rejected", "code": "NOTICE_EXPIRED"},
-    "SHOWN": {"notice": "310101-2026-T00007", "what": "acknowledged"},
-    "LEASE": {"lease": 7, "full_until_ms": NOW_MS, "stop_at_ms": NOW_MS},
-    "TIME": {"from_ms": None, "to_ms": NOW_MS},
-    "CATALOG": {"epoch": 12, "result": "accepted", "code": ""},
-    "POLICY": {"epoch": 3, "result": "rejected", "code": "POLICY_ROLLBACK"},
-    "UPDATE": {"rollout": "r-7", "version": "1.4.1", "slot": "b", "state": "rolled-back", "code": "UPDATE_UNHEALTHY"},
-    "SEAL": {"open": True},
-    "CLAIM": {"venue": "J0131010100001Y", "region": "310101"},
-}
+from tests.device.protocol.builders import BODY_OF, BOX, chain_over, checkpoint, entries, entry
 
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_9_3_every_kind_is_read_as_it_was_written(kind: str) -> None:
-    original = entry(5, kind, EXAMPLES[kind])
+    original = entry(5, kind, BODY_OF[kind])
     assert Entry.decode(original.encode()) == original
     assert len(original.encode()) < 512
 
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_9_3_a_body_has_exactly_the_fields_of_its_kind(kind: str) -> None:
-    for name in EXAMPLES[kind]:
+    for name in BODY_OF[kind]:
         with pytest.raises(MalformedError, match=f"body.{name} is missing"):
-            entry(5, kind, {key: item for key, item in EXAMPLES[kind].items() if key != name} or {"x": 1}).encode()
+            entry(5, kind, {key: item for key, item in BODY_OF[kind].items() if key != name} or {"x": 1}).encode()
     with pytest.raises(MalformedError, match="unknown names"):
-        entry(5, kind, EXAMPLES[kind] | {"guest": "name"}).encode()
+        entry(5, kind, BODY_OF[kind] | {"guest": "name"}).encode()
 
 
 def test_9_3_a_body_is_an_object() -> None:
@@ -67,13 +45,13 @@ def test_9_3_a_body_is_an_object() -> None:
 
 
 def test_9_3_endings_may_be_given_as_a_tuple() -> None:
-    original = entry(5, "ORDER", EXAMPLES["ORDER"] | {"ends": ("310101-2026-000122",)})
+    original = entry(5, "ORDER", BODY_OF["ORDER"] | {"ends": ("310101-2026-000122",)})
     assert Entry.decode(original.encode()) == original
 
 
 def test_9_2_an_entry_has_a_size() -> None:
     with pytest.raises(MalformedError, match="DOCUMENT_TOO_LARGE"):
-        entry(5, "ORDER", EXAMPLES["ORDER"] | {"ends": ["310101-2026-000122"] * 50}).encode()
+        entry(5, "ORDER", BODY_OF["ORDER"] | {"ends": ["310101-2026-000122"] * 50}).encode()
 
 
 def test_9_2_an_entry_says_where_it_stands() -> None:

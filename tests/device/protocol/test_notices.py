@@ -11,7 +11,6 @@ from device.protocol.notices import Notice, accept_notice
 from device.protocol.orders import Scope
 from device.protocol.receipts import Receipt
 from tests.device.protocol.builders import (
-    BOX,
     CHEN,
     LI,
     NOW_MS,
@@ -25,6 +24,7 @@ from tests.device.protocol.builders import (
     FixedKey,
     notice,
     policy,
+    receipt,
 )
 
 
@@ -84,8 +84,5 @@ def test_12_1_a_level_names_so_many_venues() -> None:
 
 @pytest.mark.parametrize("at_ms", [None, NOW_MS])
 def test_6_5_a_receipt_is_read_as_it_was_written(at_ms: int | None) -> None:
-    receipt = Receipt(
-        box=BOX, venue=VENUE, subject="order", id="310101-2026-000123", document="0" * 64, result="accepted",
-        code="", holds=("310101-2026-000123",), at_ms=at_ms, epoch=1, seq=6,
-    )  # fmt: skip
-    assert Receipt.decode(receipt.encode()) == receipt
+    document = receipt(at_ms=at_ms)
+    assert Receipt.decode(document.encode()) == document

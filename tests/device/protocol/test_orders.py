@@ -25,20 +25,13 @@ from tests.device.protocol.builders import (
     ZHANG_AT_HOME,
     ZHAO,
     FixedKey,
+    ban,
+    lift,
     order_envelope,
     policy,
     resume,
     stop,
 )
-
-
-def ban(**changes: Any) -> Order:
-    targets = (Target(by="work", id="W1"), Target(by="file", id="0" * 64))
-    return stop(kind="ban", targets=targets, ends_at_ms=None, grace_s=0).replace(**changes)
-
-
-def lift(**changes: Any) -> Order:
-    return resume(kind="lift").replace(**changes)
 
 
 def code_of(order: Order, *signers: FixedKey, region: str = REGION) -> str:

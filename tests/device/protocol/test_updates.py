@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.protocol.catalog import ContentFile
 from device.protocol.errors import MalformedError
 from device.protocol.limits import BOOT_ATTEMPTS
 from device.protocol.updates import (
@@ -18,7 +17,7 @@ from device.protocol.updates import (
     newest,
     next_boot,
 )
-from tests.device.protocol.builders import BOX, NOW_MS
+from tests.device.protocol.builders import bundle_manifest, rollout_leg
 
 STATES = st.builds(
     BootState,
@@ -39,18 +38,13 @@ def block(text: bytes) -> bytes:
 
 
 def test_13_1_a_manifest_is_read_as_it_was_written() -> None:
-    image = ContentFile(path="firmware/1.4.1/image", length=9, sha256="0" * 64)
-    manifest = BundleManifest(
-        version="1.4.1", compatible="emulated", security_epoch=2, image=image, text_zh="修复", text_en="Fixes"
-    )
-    assert BundleManifest.decode(manifest.encode()) == manifest
+    assert BundleManifest.decode(bundle_manifest().encode()) == bundle_manifest()
     with pytest.raises(MalformedError):
-        manifest.replace(version="1.4").encode()
+        bundle_manifest().replace(version="1.4").encode()
 
 
 def test_13_2_a_leg_is_read_as_it_was_written() -> None:
-    leg = RolloutLeg(box=BOX, rollout="r-7", version="1.4.1", issued_at_ms=NOW_MS)
-    assert RolloutLeg.decode(leg.encode()) == leg
+    assert RolloutLeg.decode(rollout_leg().encode()) == rollout_leg()
 
 
 @given(STATES)

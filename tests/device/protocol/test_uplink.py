@@ -6,25 +6,10 @@ from typing import Any
 import pytest
 
 from device.protocol import topics
-from device.protocol.envelope import seal
 from device.protocol.errors import MalformedError
 from device.protocol.limits import BATCH_ENTRIES_MAX, ENTRY_BYTES_MAX
-from device.protocol.uplink import Ack, Batch, JournalState, Report, UpdateState
-from tests.device.protocol.builders import BOX, BOX_KEY, NONCE, NOW_MS, VENUE, checkpoint, entries
-
-
-def batch(texts: list[bytes]) -> Batch:
-    return Batch(BOX, 1, 0, tuple(texts), seal("checkpoint", checkpoint(texts).encode(), [BOX_KEY]))
-
-
-def report(**changes: Any) -> Report:
-    return Report(
-        box=BOX, venue=VENUE, at_ms=NOW_MS, tq="signed", boot=4, version="1.4.0", slot="a", state="locked",
-        holds=("310101-2026-000123",), catalog_epoch=12, policy_epoch=3, lease=7, nonce=NONCE,
-        journal=JournalState(epoch=1, size=64, head="0" * 64, watermark=60), notices=("310101-2026-T00007",),
-        update=UpdateState(rollout="r-7", version="1.4.1", state="downloading", code=""), seal="intact",
-        rooms_busy=3, refused={"VENUE_LOCKED": 2},
-    ).replace(**changes)  # fmt: skip
+from device.protocol.uplink import Ack, Batch, Report
+from tests.device.protocol.builders import BOX, ack, batch, checkpoint, entries, report
 
 
 def test_10_1_a_batch_keeps_the_exact_bytes() -> None:
@@ -75,8 +60,7 @@ def test_10_1_a_batch_beyond_its_bounds_is_not_written(texts: list[bytes]) -> No
 
 
 def test_10_3_an_ack_is_read_as_it_was_written() -> None:
-    ack = Ack(box=BOX, epoch=1, result="ack", size=64, head="0" * 64, code="", at_ms=NOW_MS)
-    assert Ack.decode(ack.encode()) == ack
+    assert Ack.decode(ack().encode()) == ack()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""Envelopes, and the documents that are accepted from them: orders, notices, leases (SPEC 3, 6.2, 7.1, 12.1)."""
+
+import base64
+import json
+from typing import Any
+
+from device.protocol.envelope import parse_envelope, seal
+from device.protocol.lease import Lease
+from device.protocol.notices import Notice
+from device.protocol.orders import Order, Scope
+from tests.device.protocol.builders import (
+    ACK_KEY,
+    BOX,
+    CHEN,
+    LEASE_KEY,
+    LI,
+    NONCE,
+    NOW_MS,
+    OTHER_VENUES,
+    REGION,
+    STRANGER,
+    VENUE,
+    WANG,
+    ZHANG,
+    ZHANG_AT_HOME,
+    ZHAO,
+    FixedKey,
+    ban,
+    lease,
+    lift,
+    notice,
+    policy,
+    resume,
+    stop,
+)
+from tests.vectors.sources.vector import Vector, code, vector
+
+_PAYLOAD = b'{"v":1}'
+_POLICY = policy().encode().decode()
+_KEYS = [ZHANG.key.plain(), LI.key.plain()]
+_PERSON_OF = {ZHANG: "zhang", ZHANG_AT_HOME: "zhang", LI: "li", WANG: "wang", CHEN: "chen", ZHAO: "zhao"}
+_THREE = Scope(venues=(VENUE, *OTHER_VENUES), region="")
+_PROVINCE = {"order": "310000-2026-000001", "authority": "310000", "drafted_by": "wang"}
+
+
+def sealed(name: str, payload: bytes, /, *signers: FixedKey, **changes: Any) -> str:
+    """The text of an envelope; `changes` replace its fields, or by `sig` its last signature."""
+    plain = seal(name, payload, signers).plain()
+    if "sig" in changes:
+        signatures: Any = plain["signatures"]
+        signatures[-1]["sig"] = changes.pop("sig")
+    return json.dumps(plain | changes, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def envelope_vectors() -> list[Vector]:
+    sound = sealed("order", _PAYLOAD, ZHANG, LI)
+    zhang: Any = seal("order", _PAYLOAD, [ZHANG]).plain()["signatures"]
+    high_s = _with_high_s(zhang[0]["sig"])
+    read = {"document": parse_envelope(sound.encode(), "order").document, "payload": _PAYLOAD.decode()}
+    both, first = {"keyids": [ZHANG.key.keyid, LI.key.keyid]}, {"keyids": [ZHANG.key.keyid]}
+    malformed = code("DOCUMENT_MALFORMED")
+
+    def of(name: str, clause: str, expect: Any, text: str, kind: str = "order") -> Vector:
+        return vector(name, clause, expect, keys=_KEYS, text=text, name_expected=kind)
+
+    return [
+        of("two known signers", "3.2", read | both, sound),
+        of("white space", "3.2", read | both, json.dumps(json.loads(sound), indent=1)),
+        of("a stranger's signature is ignored", "3.4", read | first, sealed("order", _PAYLOAD, STRANGER, ZHANG)),
+        of("one key twice", "3.4", read | first, sealed("order", _PAYLOAD, ZHANG, ZHANG)),
+        of("the high s is accepted", "3.1", read | first, sealed("order", _PAYLOAD, ZHANG, sig=high_s)),
+        of("strangers only", "3.4", code("SIGNER_UNKNOWN"), sealed("order", _PAYLOAD, STRANGER)),
+        of("another type", "3.3", code("ENVELOPE_TYPE"), sound, "notice"),
+        of("the type is signed", "3.3", code("SIGNATURE_INVALID"),
+           sealed("order", _PAYLOAD, ZHANG, payloadType="application/vnd.frontbox.notice.v1+json"), "notice"),
+        of("the payload is signed", "3.2", code("SIGNATURE_INVALID"),
+           sealed("order", _PAYLOAD, ZHANG, payload=base64.b64encode(b'{"v":2}').decode())),
+        of("a known key's signature is another's", "3.4", code("SIGNATURE_INVALID"),
+           sealed("order", _PAYLOAD, ZHANG, LI, sig=zhang[0]["sig"])),
+        of("a signature of 63 bytes", "3.1", code("SIGNATURE_INVALID"),
+           sealed("order", _PAYLOAD, ZHANG, sig=base64.b64encode(base64.b64decode(zhang[0]["sig"])[:63]).decode())),
+        of("a signature of zeros", "3.1", code("SIGNATURE_INVALID"),
+           sealed("order", _PAYLOAD, ZHANG, sig=base64.b64encode(bytes(64)).decode())),
+        of("no signature", "3.2", malformed, sealed("order", _PAYLOAD)),
+        of("nine signatures", "3.2", malformed, sealed("order", _PAYLOAD, *[ZHANG] * 9)),
+        of("a second spelling of base64", "3.2", malformed, sealed("order", _PAYLOAD, ZHANG, payload="eyJ2IjoxfR==")),
+        of("base64 without padding", "3.2", malformed, sealed("order", _PAYLOAD, ZHANG, payload="eyJ2IjoxfQ")),
+        of("base64 with a line break", "3.2", malformed, sealed("order", _PAYLOAD, ZHANG, payload="eyJ2\nIjoxfQ==")),
+        of("base64 of the other alphabet", "3.2", malformed, sealed("order", _PAYLOAD, ZHANG, payload="eyJ2IjoxfQ-_")),
+        of("an algorithm in the envelope", "3.4", malformed, sealed("order", _PAYLOAD, ZHANG, alg="none")),
+        of("a keyid in capitals", "1.3", malformed, sound.replace(ZHANG.key.keyid, ZHANG.key.keyid.upper())),
+    ]  # fmt: skip
+
+
+def order_vectors() -> list[Vector]:
+    def of(name: str, clause: str, expect: str, order: Order, *signers: FixedKey, region: str = REGION) -> Vector:
+        signers = signers or (ZHANG, LI)
+        text = sealed("order", order.encode(), *signers)
+        accepted = {
+            "document": parse_envelope(text.encode(), "order").document,
+            "order": order.order,
+            "persons": sorted({_PERSON_OF[signer] for signer in signers if signer in _PERSON_OF}),
+        }
+        return _with_policy(name, clause, code(expect) if expect else accepted, text, region)
+
+    def raw(name: str, clause: str, expect: str, text: str) -> Vector:
+        return _with_policy(name, clause, code(expect), text, REGION)
+
+    province = stop(**_PROVINCE)
+    by_region = {"scope": Scope(venues=(), region="310100")}
+    return [
+        of("a stop of the county", "6.2", "", stop()),
+        of("a resume of the county", "6.2", "", resume()),
+        of("a ban of the province", "6.2", "", ban(**_PROVINCE), WANG, CHEN),
+        of("a lift by the country for the county", "6.2", "", lift(drafted_by="zhao"), ZHAO, WANG),
+        of("the signatures the other way round", "6.2", "", stop(), LI, ZHANG),
+        of("a stranger besides", "3.4", "", stop(), ZHANG, STRANGER, LI),
+        of("three persons, one with two keys", "6.2 (2)", "", stop(), ZHANG, ZHANG_AT_HOME, LI, WANG),
+        of("asked by the server", "6.2 (6)", "", stop(), region=""),
+        raw("another type", "6.2 (1)", "ENVELOPE_TYPE", sealed("notice", stop().encode(), ZHANG, LI)),
+        raw("no JSON", "6.2 (1)", "DOCUMENT_MALFORMED", "{"),
+        raw("a bad signature besides two good ones", "6.2 (1)", "SIGNATURE_INVALID",
+            sealed("order", stop().encode(), ZHANG, LI, WANG, sig="A" * 86 + "==")),
+        of("strangers only", "6.2 (1)", "SIGNER_UNKNOWN", stop(), STRANGER),
+        of("the lease key is no officer's", "6.2 (1)", "SIGNER_UNKNOWN", stop(), LEASE_KEY, ACK_KEY),
+        of("one person", "6.2 (2)", "ORDER_THRESHOLD", stop(), ZHANG),
+        of("one person and a stranger", "6.2 (2)", "ORDER_THRESHOLD", stop(), ZHANG, STRANGER),
+        of("two keys of one person", "6.2 (2)", "ORDER_SAME_PERSON", stop(), ZHANG, ZHANG_AT_HOME),
+        of("two signatures of one key", "6.2 (2)", "ORDER_SAME_PERSON", stop(), ZHANG, ZHANG),
+        raw("no order", "6.2 (3)", "ORDER_MALFORMED", sealed("order", b"{}", ZHANG, LI)),
+        raw("version 2", "6.2 (3)", "ORDER_MALFORMED",
+            sealed("order", stop().encode().replace(b'"v":1', b'"v":2'), ZHANG, LI)),
+        raw("a venue with a wrong check character", "6.2 (3)", "ORDER_MALFORMED",
+            sealed("order", stop().encode().replace(VENUE.encode(), VENUE[:-1].encode() + b"X"), ZHANG, LI)),
+        raw("the threshold is asked before the form", "6.2 (2)", "ORDER_THRESHOLD", sealed("order", b"{}", ZHANG)),
+        of("the drafter has not signed", "6.2 (4)", "ORDER_DRAFTER", stop(drafted_by="wang")),
+        of("a signer may not ban", "6.2 (5)", "ORDER_NOT_ENTITLED", ban(), ZHANG, LI),
+        of("a third signer may not ban", "6.2 (5)", "ORDER_NOT_ENTITLED", ban(), ZHANG, WANG, LI),
+        of("(5) of everybody before (6)", "6.2 (5)", "ORDER_NOT_ENTITLED",
+           ban(**_PROVINCE | {"drafted_by": "zhang"}), ZHANG, LI),
+        of("a county officer for the province", "6.2 (6)", "ORDER_REGION", province, ZHANG, WANG),
+        of("a number of another authority", "6.2 (6)", "ORDER_REGION", stop(order="310102-2026-000123")),
+        of("a scope beyond the authority", "6.2 (6)", "ORDER_REGION",
+           stop(scope=Scope(venues=(), region="310100")), ZHANG, LI),
+        of("a box in another county", "6.2 (6)", "ORDER_REGION", stop(), region="310102"),
+        of("three venues where two are allowed", "6.2 (7)", "ORDER_SCOPE_LIMIT", stop(scope=_THREE)),
+        of("a region where two venues are allowed", "6.2 (7)", "ORDER_SCOPE_LIMIT",
+           stop(scope=Scope(venues=(), region="310101"))),
+        of("a region by the province", "6.2 (7)", "", stop(**_PROVINCE, **by_region), WANG, CHEN),
+        of("a level without limit line", "6.2 (7)", "ORDER_SCOPE_LIMIT",
+           stop(order="310100-2026-000001", authority="310100", drafted_by="wang"), WANG, CHEN),
+    ]  # fmt: skip
+
+
+def notice_vectors() -> list[Vector]:
+    def of(name: str, clause: str, expect: str, document: Notice, *signers: FixedKey, region: str = REGION) -> Vector:
+        text = sealed("notice", document.encode(), *(signers or (ZHANG,)))
+        accepted = {"notice": document.notice, "document": parse_envelope(text.encode(), "notice").document}
+        return _with_policy(name, clause, code(expect) if expect else accepted, text, region)
+
+    malformed = sealed("notice", b'{"v":1}', ZHANG)
+    return [
+        of("a warning of the county", "12.1", "", notice()),
+        of("signed by another besides", "12.1", "", notice(), ZHANG, WANG),
+        of("strangers only", "6.2 (1)", "SIGNER_UNKNOWN", notice(), STRANGER),
+        _with_policy("no notice", "6.2 (3)", code("NOTICE_MALFORMED"), malformed, REGION),
+        of("the issuer has not signed", "12.1", "NOTICE_ISSUER", notice(), WANG),
+        of("the issuer may not", "6.2 (5)", "NOTICE_NOT_ENTITLED", notice(issued_by="li"), LI),
+        of("a number of another authority", "6.2 (6)", "NOTICE_REGION", notice(notice="310102-2026-T00007")),
+        of("a box in another county", "6.2 (6)", "NOTICE_REGION", notice(), region="310102"),
+        of("three venues where two are allowed", "6.2 (7)", "NOTICE_SCOPE_LIMIT", notice(scope=_THREE)),
+    ]
+
+
+def lease_vectors() -> list[Vector]:
+    def of(name: str, expect: str, document: Lease, signer: FixedKey = LEASE_KEY, **asked: Any) -> Vector:
+        given = {"box": BOX, "venue": VENUE, "nonce": NONCE, "last": 6} | asked
+        expected: Any = code(expect) if expect else {"lease": document.lease}
+        return vector(name, "7.1", expected, policy=_POLICY, **given, text=sealed("lease", document.encode(), signer))
+
+    stop_at = f'"stop_at_ms":{lease().stop_at_ms}'
+    backwards = lease().encode().decode().replace(stop_at, f'"stop_at_ms":{NOW_MS}').encode()
+    contradicting = of("it stops before it began", "DOCUMENT_MALFORMED", lease())
+    contradicting["text"] = sealed("lease", backwards, LEASE_KEY)
+    return [
+        of("the answer to what the box asked", "", lease()),
+        of("signed by an officer", "SIGNER_UNKNOWN", lease(), ZHANG),
+        of("signed by the key of acks", "SIGNER_UNKNOWN", lease(), ACK_KEY),
+        of("of another box", "LEASE_NOT_OURS", lease(box="KTV-00A2")),
+        of("of another venue", "LEASE_NOT_OURS", lease(venue=OTHER_VENUES[0])),
+        of("another nonce", "LEASE_NONCE", lease(), nonce="0" * 32),
+        of("the box asked for nothing", "LEASE_NONCE", lease(), nonce=""),
+        of("the same again", "LEASE_ROLLBACK", lease(), last=7),
+        of("an older one", "LEASE_ROLLBACK", lease(), last=8),
+        contradicting,
+    ]
+
+
+def _with_policy(name: str, clause: str, expect: Any, text: str, region: str) -> Vector:
+    return vector(name, clause, expect, policy=_POLICY, region=region, text=text)
+
+
+def _with_high_s(sig: str) -> str:
+    """The other of the two signatures that are right for one `r`."""
+    raw = base64.b64decode(sig)
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    s = order - int.from_bytes(raw[32:], "big")
+    return base64.b64encode(raw[:32] + s.to_bytes(32, "big")).decode()
