@@ -10,6 +10,7 @@ A domain registers here and nowhere else.
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
@@ -49,7 +50,8 @@ BODIES_MAX: dict[str, int] = {}
 def console_app(fleet: Fleet) -> ASGIApp:
     """API and console."""
     app = _app(fleet, "Frontbox fleet server", CONSOLE_ROUTERS)
-    return Guard(app, frozenset(fleet.settings.console_hosts), BODIES_MAX)
+    hosts = {*fleet.settings.console_hosts, urlsplit(fleet.settings.console_url).hostname or ""}
+    return Guard(app, frozenset(hosts), BODIES_MAX)
 
 
 def box_app(fleet: Fleet) -> ASGIApp:

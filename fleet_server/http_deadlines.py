@@ -7,10 +7,14 @@ at most CONNECTIONS_PER_ADDRESS_MAX connections; the next is cut at once, so oth
 """
 
 import asyncio
+import json
+import secrets
 from collections import Counter
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from fleet_server.http_errors import problem
 
 HEAD_S = 10
 HEAD_BYTES_MAX = 65_536
@@ -48,6 +52,13 @@ class DeadlineProtocol(HttpToolsProtocol):
                 self.transport.abort()
                 return
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser gave up: a problem like every other error, and the end of the connection."""
+        raw = json.dumps(problem("REQUEST_MALFORMED", secrets.token_hex(8), msg), ensure_ascii=False).encode()
+        head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+        self.transport.write(f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw)
+        self.transport.close()
 
     def on_headers_complete(self) -> Any:
         self._disarm()

@@ -15,6 +15,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -91,8 +92,15 @@ def _require_host(headers: Headers, hosts: frozenset[str] | None) -> None:
     named = headers.getlist("host")
     if len(named) != 1:
         raise ProblemError("HOST_FOREIGN", f"{len(named)} Host headers")
-    if hosts is not None and named[0].rsplit(":", 1)[0].strip("[]").lower() not in hosts:
+    if hosts is not None and _hostname(named[0]) not in hosts:
         raise ProblemError("HOST_FOREIGN", "not a name of this server")
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _is_json(content_type: str) -> bool:

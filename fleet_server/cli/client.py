@@ -22,21 +22,16 @@ class Client:
     """Requests with errors as CommandError."""
 
     def __init__(self, server: str, token: str = "") -> None:
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=server, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+        self._server = server.rstrip("/")
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     @classmethod
     def signed_in(cls, session: str | None, server: str | None) -> "Client":
         """Raises CommandError SIGN_IN_NEEDED."""
-        path = session_path(session)
-        if not path.exists():
-            raise CommandError(
-                NOT_ALLOWED,
-                "SIGN_IN_NEEDED",
-                "请先登录：frontbox-fleet sign-in",
-                "Sign in first: frontbox-fleet sign-in",
-            )
-        stored = json.loads(path.read_text())
+        stored = _stored(session)
+        if stored is None:
+            zh, en = "请先登录：frontbox-fleet sign-in", "Sign in first: frontbox-fleet sign-in"
+            raise CommandError(NOT_ALLOWED, "SIGN_IN_NEEDED", zh, en)
         return cls(server or stored["server"], stored["token"])
 
     def get(self, path: str, **query: object) -> Any:
@@ -59,15 +54,16 @@ class Client:
     def send(self, method: str, path: str, **rest: Any) -> httpx.Response:
         """A response of success, for bodies that are not JSON. Raises CommandError."""
         try:
-            response = self._http.request(method, path, **rest)
+            # One connection a request: a verb makes few, and none is left open behind it.
+            with httpx.Client(headers=self._headers, timeout=TIMEOUT_S, trust_env=False) as http:
+                response = http.request(method, self._server + path, **rest)
         except httpx.TimeoutException as error:
             raise CommandError(
                 TIMED_OUT, "TIMED_OUT", "服务器没有及时回答。", "The server did not answer in time."
             ) from error
-        except httpx.TransportError as error:
-            server = str(self._http.base_url)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise CommandError(
-                OFFLINE, "OFFLINE", f"连不上服务器 {server}", f"Cannot reach the server {server}"
+                OFFLINE, "OFFLINE", f"连不上服务器 {self._server}", f"Cannot reach the server {self._server}"
             ) from error
         if response.is_success:
             return response
@@ -83,8 +79,17 @@ def session_path(named: str | None) -> Path:
 
 def stored_server(session: str | None) -> str:
     """The server of the last sign-in, or the usual one."""
-    path = session_path(session)
-    return str(json.loads(path.read_text())["server"]) if path.exists() else DEFAULT_SERVER
+    stored = _stored(session)
+    return DEFAULT_SERVER if stored is None else stored["server"]
+
+
+def _stored(session: str | None) -> dict[str, str] | None:
+    """What was stored at sign-in; None if there is nothing, or nothing that can be read."""
+    try:
+        stored = json.loads(session_path(session).read_text())
+        return {name: str(stored[name]) for name in ("server", "token")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def store_session(session: str | None, server: str, account: str, token: str) -> Path:

