@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 import fleet_server.audit.api
 import fleet_server.boxes.api
 import fleet_server.boxes.enrolment_api
+import fleet_server.console
 import fleet_server.messages
 import fleet_server.notices.api
 import fleet_server.orders.api
@@ -39,6 +40,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.orders.api.router,
     fleet_server.notices.api.router,
     fleet_server.audit.api.router,
+    fleet_server.console.router,
 )
 BOX_ROUTERS: tuple[APIRouter, ...] = (fleet_server.boxes.enrolment_api.router, tuf_files.router)
 WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker, fleet_server.messages.worker)

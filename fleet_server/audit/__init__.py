@@ -4,6 +4,6 @@
 workers call it themselves with the name of their task as actor.
 """
 
-from fleet_server.audit.store import record
+from fleet_server.audit.store import latest_rows, record
 
-__all__ = ["record"]
+__all__ = ["latest_rows", "record"]

@@ -7,11 +7,15 @@ request_id}; `before` and `after` are hashes of what was there and what is, for 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, insert, select
 
 from fleet_server.audit.chain import FIRST, Link, next_chain
 from fleet_server.audit.model import audit_rows
+
+if TYPE_CHECKING:  # people builds on audit
+    from fleet_server.people import Act
 
 Facts = Mapping[str, object]
 
@@ -74,6 +78,11 @@ def latest(connection: Connection, visible: ColumnElement[bool], before: int, li
     """Row texts below number `before`, the newest first."""
     query = select(audit_rows.c.row).where(visible, audit_rows.c.n < before)
     return list(connection.scalars(query.order_by(audit_rows.c.n.desc()).limit(limit)))
+
+
+def latest_rows(act: "Act", before: int, limit: int) -> list[str]:
+    """`latest` of the actor's regions."""
+    return latest(act.connection, act.visible(audit_rows.c.region), before, limit)
 
 
 def _digest(facts: Facts | None) -> str:

@@ -1,22 +1,30 @@
 """boxes: the register of boxes, their certificates and claims, and what they last reported."""
 
 from fleet_server.boxes.certificates import certificate_of, key_of
-from fleet_server.boxes.reports import is_online, last_report, record_report
+from fleet_server.boxes.reports import ONLINE_FOR_MS, is_online, last_report, record_report
+from fleet_server.boxes.standing import OFFLINE, STATES, Standing, count_by_state, list_standings, standing_of
 from fleet_server.boxes.status import Status
 from fleet_server.boxes.store import Box, at_venue, count, find, find_at_venue, list_boxes, one
 
 __all__ = [
+    "OFFLINE",
+    "ONLINE_FOR_MS",
+    "STATES",
     "Box",
+    "Standing",
     "Status",
     "at_venue",
     "certificate_of",
     "count",
+    "count_by_state",
     "find",
     "find_at_venue",
     "is_online",
     "key_of",
     "last_report",
     "list_boxes",
+    "list_standings",
     "one",
     "record_report",
+    "standing_of",
 ]

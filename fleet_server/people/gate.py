@@ -28,11 +28,12 @@ from fleet_server.http_errors import ProblemError
 from fleet_server.people import authority
 from fleet_server.people.authority import Actor
 from fleet_server.people.roles import Action
-from fleet_server.people.sessions import actor_of, csrf_token
+from fleet_server.people.sessions import actor_of, csrf_token, watcher_of
 
 if TYPE_CHECKING:  # fleet.py builds on people
     from fleet_server.fleet import Fleet
 
+_REFRESH_HEADER = "x-frontbox-refresh"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -128,7 +129,9 @@ class Gate:
         if is_cookie:
             require_own_page(request, csrf_token(token))
         now_ms = fleet.clock.now_ms()
-        actor = actor_of(fleet.database, token, fleet.session_expiry, now_ms)
+        # A browser sends this when nobody asked for the page: watching is not using.
+        who = watcher_of if _REFRESH_HEADER in request.headers else actor_of
+        actor = who(fleet.database, token, fleet.session_expiry, now_ms)
         authority.authorise_anywhere(actor, self.action)
         return Call(fleet, actor, self.action, ip_of(request), request_id_of(request), csrf_token(token))
 

@@ -1,0 +1,72 @@
+"""What is known of a box: where it stands, what it last reported, how much of its journal is here."""
+
+from dataclasses import dataclass
+
+from device.protocol.uplink import Report
+from fleet_server import boxes, venues
+from fleet_server.people import Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalFacts:
+    """`watermark` entries are verified and acknowledged here; the box says it has `behind` more."""
+
+    epoch: int
+    size: int
+    head: str
+    watermark: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxFacts:
+    box: str
+    status: str
+    region: str
+    venue: str | None
+    venue_name: str
+    is_online: bool
+    heard_at_ms: int | None
+    claimed_at_ms: int | None
+    certificate_until_ms: int | None
+    report: Report | None
+    journal: JournalFacts | None
+    incidents: None = None
+
+    @property
+    def refused(self) -> list[tuple[str, int]]:
+        """Codes and counts as the box reports them, the most frequent first."""
+        counts = self.report.refused if self.report else {}
+        return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def box_facts(act: Act, box: str) -> BoxFacts:
+    """Raises ProblemError NOT_FOUND."""
+    found = boxes.one(act, box)
+    reported = boxes.last_report(act.connection, box)
+    report = reported[0] if reported else None
+    venue = venues.find(act.connection, found.venue) if found.venue else None
+    return BoxFacts(
+        box=found.box,
+        status=found.status.value,
+        region=found.region,
+        venue=found.venue,
+        venue_name=venue.name if venue else "",
+        is_online=boxes.is_online(found.reported_at_ms, act.now_ms),
+        heard_at_ms=found.reported_at_ms,
+        claimed_at_ms=found.claimed_at_ms,
+        certificate_until_ms=found.certificate_until_ms,
+        report=report,
+        journal=None if report is None else _journal(report),
+    )
+
+
+def _journal(report: Report) -> JournalFacts:
+    journal = report.journal
+    return JournalFacts(
+        epoch=journal.epoch,
+        size=journal.size,
+        head=journal.head,
+        watermark=journal.watermark,
+        behind=max(0, journal.size - journal.watermark),
+    )

@@ -1,0 +1,61 @@
+"""Everything about one venue: its state, the orders that concern it, its box, notices, plays."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from fleet_server import boxes, venues
+from fleet_server.console import frame
+from fleet_server.console.box_facts import BoxFacts, box_facts
+from fleet_server.console.reading import read, read_if_allowed
+from fleet_server.console.refusal import PageRoute
+from fleet_server.people import Act, Action, Call, needs
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueView:
+    """Parts are None where no role of the reader's permits them."""
+
+    venue: str
+    name: str
+    region: str
+    address: str
+    licence: str
+    rooms: int
+    state: str
+    box: BoxFacts | None
+    ways: None = None
+    notices: None = None
+    incidents: None = None
+    plays: None = None
+    in_force: bool = False
+
+
+@router.get("/venues/{venue}")
+def show_venue(venue: str, request: Request, call: Annotated[Call, needs(Action.VENUE_READ)]) -> HTMLResponse:
+    view = read(call, Action.VENUE_READ, lambda act: _venue(act, venue, call))
+    return frame.page(request, call, "venue.html", view=view)
+
+
+def _venue(act: Act, code: str, call: Call) -> VenueView:
+    venue = venues.one(act, code)
+    standing = boxes.standing_of(act, code)
+    assert standing is not None
+    return VenueView(
+        venue=venue.venue,
+        name=venue.name,
+        region=venue.region,
+        address=venue.address,
+        licence=venue.licence,
+        rooms=venue.rooms,
+        state=standing.state,
+        box=read_if_allowed(call, Action.BOX_READ, lambda reader: _box(reader, standing.box)),
+    )
+
+
+def _box(act: Act, box: str | None) -> BoxFacts | None:
+    return None if box is None else box_facts(act, box)

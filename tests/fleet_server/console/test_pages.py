@@ -1,0 +1,130 @@
+"""Every page in both languages: whole, in the reader's language, within the reader's regions."""
+
+import re
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from fleet_server.console import frame
+from fleet_server.console.pages import ROUTERS
+from tests.fleet_server.console.conftest import post, sign_in
+from tests.fleet_server.console.seed import AUDITOR, Seed
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+OPEN_TO_ALL = {"/sign-in", "/sign-out", "/language", "/theme", "/static/{digest}/{name}", "/favicon.ico"}
+PATHS = sorted(
+    {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)} - OPEN_TO_ALL
+)
+
+
+class _Words(HTMLParser):
+    """The text of a page that is not marked as being in another language."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreign = 0
+        self.texts: list[str] = []
+        self._open: list[tuple[str, bool]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"meta", "link", "input", "br"}:
+            return
+        # A title may be a name; the heading that repeats it is marked.
+        is_foreign = tag == "title" or (tag != "html" and "lang" in dict(attrs))
+        self._open.append((tag, is_foreign))
+        self.foreign += is_foreign
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Shapes have no words."""
+
+    def handle_endtag(self, tag: str) -> None:
+        opened, is_foreign = self._open.pop()
+        assert opened == tag, f"</{tag}> closes <{opened}>"
+        self.foreign -= is_foreign
+
+    def handle_data(self, data: str) -> None:
+        if not self.foreign and data.strip():
+            self.texts.append(data.strip())
+
+
+def words(page: str) -> list[str]:
+    parser = _Words()
+    parser.feed(page)
+    parser.close()
+    return parser.texts
+
+
+@pytest.mark.parametrize("name", list(Seed.PAGES))
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_page_is_whole_and_in_one_language(officer: httpx.Client, seeded: Seed, name: str, lang: str) -> None:
+    post(officer, "/language", lang=lang)
+    answer = officer.get(seeded.pages[name])
+    assert answer.status_code == (404 if name == "not-found" else 200)
+    shown = words(answer.text)
+    assert not [text for text in shown if "{" in text or "}" in text], "raw JSON or an unfilled word"
+    names = {"张伟"}  # what people and places are called is not translated
+    if lang == "en":
+        assert not [text for text in shown if _CHINESE.search(text) and text not in names]
+    assert len(re.findall(r"<h1\b", answer.text)) == 1
+    assert answer.text.count("<main") == 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_stranger_sees_no_page(stranger: httpx.Client, path: str) -> None:
+    answer = stranger.get(re.sub(r"\{[^}]*\}", "x", path))
+    assert (answer.status_code, answer.headers.get("location", "")[:8]) in {(303, "/sign-in"), (401, "")}
+
+
+def test_what_lies_elsewhere_does_not_exist(stranger: httpx.Client, seeded: Seed) -> None:
+    sign_in(stranger, "wang")  # of Shanghai; the seed's venues but the last are in Guangzhou
+    for venue in seeded.venues[:-1]:
+        assert stranger.get(f"/venues/{venue}").status_code == 404
+        assert venue not in stranger.get("/venues").text
+    for box in list(seeded.boxes.values())[:-1]:
+        assert stranger.get(f"/boxes/{box.box}").status_code == 404
+    assert stranger.get(f"/venues/{seeded.venues[-1]}").status_code == 200
+
+
+def test_a_county_sees_its_county(stranger: httpx.Client, seeded: Seed) -> None:
+    shown = sign_in(stranger, "chen").get("/venues").text
+    assert "天河区" in shown
+    assert "越秀区" not in shown
+
+
+def test_the_menu_shows_what_one_may_open(stranger: httpx.Client) -> None:
+    assert 'href="/audit"' not in sign_in(stranger, "zhang").get("/").text
+    assert stranger.get("/audit").status_code == 403
+    post(stranger, "/sign-out")
+    assert 'href="/audit"' in sign_in(stranger, AUDITOR).get("/").text
+    assert stranger.get("/audit").status_code == 200
+
+
+def test_every_entry_of_the_menu_leads_to_a_page(officer: httpx.Client) -> None:
+    entries = re.findall(r'<li><a href="([^"]+)"', officer.get("/").text)
+    assert len(entries) >= len(frame.MENU) - 1  # all but audit
+    assert {officer.get(path).status_code for path in entries} == {200}
+
+
+def test_filters_stand_in_the_address(officer: httpx.Client, seeded: Seed) -> None:
+    shown = officer.get("/venues?state=locked").text
+    assert seeded.venues[1] in shown
+    assert seeded.venues[0] not in shown
+    shown = officer.get("/venues", params={"text": "好声音"}).text
+    assert seeded.venues[3] in shown
+    assert seeded.venues[0] not in shown
+
+
+def test_what_people_typed_is_text(officer: httpx.Client) -> None:
+    shown = officer.get("/venues", params={"text": '"><script>alert(1)</script>'}).text
+    assert "<script>alert" not in shown
+
+
+def test_nothing_comes_from_outside_or_inline(officer: httpx.Client) -> None:
+    answer = officer.get("/")
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', answer.text)
+    assert not re.findall(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", answer.text)
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text):
+        assert officer.get(path).headers["cache-control"].endswith("immutable")

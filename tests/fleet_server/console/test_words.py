@@ -1,0 +1,62 @@
+"""Every word a page can ask for is there, in both languages, with the same blanks."""
+
+import re
+import string
+from importlib import resources
+
+import pytest
+
+from fleet_server.boxes import STATES
+from fleet_server.console import frame, language
+from fleet_server.console.language import choose
+from fleet_server.console.words import WORDS, details, lists, states
+from fleet_server.console.words import frame as frame_words
+from fleet_server.people import Role
+
+TEMPLATES = sorted(file.name for file in resources.files("fleet_server.console").joinpath("templates").iterdir())
+
+
+def blanks(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def test_both_languages_have_the_same_blanks() -> None:
+    assert not [key for key, (zh, en) in WORDS.items() if blanks(zh) != blanks(en)]
+    assert not [key for key, pair in WORDS.items() if not all(text.strip() for text in pair)]
+
+
+def test_no_key_is_given_twice() -> None:
+    parts = (frame_words.WORDS, states.WORDS, lists.WORDS, details.WORDS)
+    assert sum(len(part) for part in parts) == len(WORDS)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_word_of_a_template_is_there(name: str) -> None:
+    source = resources.files("fleet_server.console").joinpath("templates", name).read_text(encoding="utf-8")
+    asked = set(re.findall(r'\bt\("([\w.-]+)"[,)]', source))
+    asked |= {f"{key}.{part}" for key in re.findall(r'parts\.empty\("([\w.-]+)"\)', source) for part in ("what", "do")}
+    assert asked <= set(WORDS)
+
+
+def test_every_value_has_its_word() -> None:
+    asked = {f"venue.state.{state}" for state in STATES} | {f"role.{role.value}" for role in Role}
+    asked |= {word for _, word, _ in frame.MENU} | {f"theme.{theme}" for theme in frame.THEMES}
+    assert asked <= set(WORDS)
+    assert set(states.KINDS) <= set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "header", "lang"),
+    [
+        ("", "", "zh"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "en-GB,en;q=0.9", "en"),
+        ("", "fr, en;q=0.4, zh;q=0.6", "zh"),
+        ("", "de", "zh"),
+        ("", "en;q=nonsense, zh;q=0.1", "zh"),
+        ("en", "zh-CN", "en"),
+        ("xx", "en", "en"),
+    ],
+)
+def test_the_language_is_the_persons_choice(cookie: str, header: str, lang: language.Lang) -> None:
+    assert choose(cookie, header) == lang
