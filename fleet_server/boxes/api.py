@@ -1,7 +1,6 @@
 """HTTP: the register of boxes, and vouchers."""
 
 import base64
-import binascii
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -75,7 +74,7 @@ def register_box(body: NewBox, call: Annotated[Call, needs(Action.BOX_REGISTER)]
     """Register a box by its factory certificate; again, the same."""
     try:
         raw = base64.b64decode(body.certificate, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ProblemError("CERTIFICATE_MALFORMED", "not base64") from error
     box, key = read_idevid(raw, _factory_authorities(call.fleet))
     with call.writing() as act:

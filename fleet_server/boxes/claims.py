@@ -145,5 +145,5 @@ def _issue(
 def _from_base64(text: str, code: str) -> bytes:
     try:
         return binascii.a2b_base64(text)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ProblemError(code, "not base64") from error
