@@ -23,6 +23,7 @@ import fleet_server.messages
 import fleet_server.notices.api
 import fleet_server.orders.api
 import fleet_server.people.api
+import fleet_server.plays.api
 import fleet_server.regions.api
 import fleet_server.repository.worker
 import fleet_server.venues.api
@@ -39,6 +40,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.boxes.api.router,
     fleet_server.orders.api.router,
     fleet_server.notices.api.router,
+    fleet_server.plays.api.router,
     fleet_server.audit.api.router,
     fleet_server.console.router,
 )

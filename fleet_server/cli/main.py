@@ -21,6 +21,10 @@ MODULES = {
     "region": "regions",
     "venue": "venues",
     "box": "boxes",
+    "order": "orders",
+    "notice": "notices",
+    "plays": "plays",
+    "incident": "plays",
     "audit": "audit",
 }
 

@@ -28,6 +28,7 @@ NOUNS = {
     "order": ("停止、恢复、禁播指令", "stop, resume, ban and lift orders"),
     "notice": ("通知、公告、警示", "notices"),
     "plays": ("点播记录", "plays"),
+    "incident": ("日志异常", "incidents of journals"),
     "rollout": ("升级", "rollouts"),
     "audit": ("审计记录", "the audit record"),
 }

@@ -1,5 +1,35 @@
 """plays: the boxes' journals as received and verified, the ledger of plays, incidents."""
 
+from fleet_server.plays.incidents import Incident, list_incidents
 from fleet_server.plays.ingest import Ingest, Observer
+from fleet_server.plays.queries import (
+    Count,
+    Meter,
+    Play,
+    Wanted,
+    count_plays,
+    counts,
+    journal_size,
+    latest_plays,
+    list_meters,
+    list_plays,
+    running_plays,
+)
 
-__all__ = ["Ingest", "Observer"]
+__all__ = [
+    "Count",
+    "Incident",
+    "Ingest",
+    "Meter",
+    "Observer",
+    "Play",
+    "Wanted",
+    "count_plays",
+    "counts",
+    "journal_size",
+    "latest_plays",
+    "list_incidents",
+    "list_meters",
+    "list_plays",
+    "running_plays",
+]

@@ -81,8 +81,12 @@ def close_gaps(connection: Connection, box: str, epoch: int, size: int, now_ms: 
     connection.execute(update(incidents).where(*filled, table.closed_at_ms.is_(None)).values(closed_at_ms=now_ms))
 
 
-def list_incidents(connection: Connection, visible: ColumnElement[bool], limit: int) -> list[Incident]:
+def list_incidents(
+    connection: Connection, visible: ColumnElement[bool], limit: int, box: str | None = None
+) -> list[Incident]:
     """The newest first."""
     shown = [incidents.c[name] for name in Incident.__dataclass_fields__]
     found = select(*shown).where(visible).order_by(incidents.c.id.desc()).limit(limit)
+    if box is not None:
+        found = found.where(incidents.c.box == box)
     return [Incident(**row._mapping) for row in connection.execute(found)]

@@ -83,7 +83,7 @@ class Offices:
 
     def draft(self, officer: Officer, kind: str, *arguments: str | Path) -> str:
         """The number of the order, which now waits for a second person."""
-        asked = ("order", "draft", kind, "--authority", officer.region, "--key", self.key(officer))
+        asked = ("order", "draft", kind, "--authority", officer.region, "--key", self.key(officer), "--yes")
         drafted = self.fleet.ask(officer.person, *asked, *arguments, "--output", "json").require(0, 5)
         return str(Outcome(drafted.command, 0, drafted.out, drafted.err).data()["order"])
 
