@@ -7,13 +7,13 @@ and only the signature goes back.
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, OK, USAGE, CommandError
 from fleet_server.cli.signing import load_key, sealed, signature_of
 from fleet_server.cli.verbs import Context, Verbs
+from fleet_server.clock import Clock
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -195,7 +195,7 @@ def _withdraw(context: Context) -> int:
 
 
 def _wish(given: argparse.Namespace) -> dict[str, Any]:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = Clock().now_ms()
     wish = {
         name: getattr(given, name)
         for name in ("kind", "authority", "document", "basis", "text_zh", "text_en", "grace_s", "ends")
