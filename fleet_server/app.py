@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 import fleet_server.audit.api
 import fleet_server.boxes.api
 import fleet_server.boxes.enrolment_api
+import fleet_server.catalog.api
 import fleet_server.console
 import fleet_server.messages
 import fleet_server.notices.api
@@ -28,6 +29,7 @@ import fleet_server.regions.api
 import fleet_server.repository.worker
 import fleet_server.venues.api
 from fleet_server import http_errors, tuf_files
+from fleet_server.catalog.csv_file import FILE_BYTES_MAX
 from fleet_server.fleet import Fleet
 from fleet_server.http_guard import Guard
 
@@ -41,6 +43,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.orders.api.router,
     fleet_server.notices.api.router,
     fleet_server.plays.api.router,
+    fleet_server.catalog.api.router,
     fleet_server.audit.api.router,
     fleet_server.console.router,
 )
@@ -48,7 +51,7 @@ BOX_ROUTERS: tuple[APIRouter, ...] = (fleet_server.boxes.enrolment_api.router, t
 WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker, fleet_server.messages.worker)
 
 # Paths that take more than the usual body, in bytes.
-BODIES_MAX: dict[str, int] = {}
+BODIES_MAX: dict[str, int] = {"/api/v1/catalog/imports": FILE_BYTES_MAX}
 
 
 def console_app(fleet: Fleet) -> ASGIApp:

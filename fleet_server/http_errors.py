@@ -68,6 +68,7 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "VENUE_EXISTS": (409, "该许可证已登记为另一场所。", "This licence is registered for a venue with other facts."),
     "VENUE_SEQUENCE_USED_UP": (409, "本区县场所编码已用完。", "This county has used up its venue codes."),
     # signed content
+    "CATALOG_EMPTY": (409, "在编曲库是空的，请先导入。", "There are no songs to release; import a list first."),
     "METADATA_VERSION": (
         409,
         "签名元数据的版本不对，请重新准备。",

@@ -25,6 +25,7 @@ MODULES = {
     "notice": "notices",
     "plays": "plays",
     "incident": "plays",
+    "catalog": "catalog",
     "audit": "audit",
 }
 

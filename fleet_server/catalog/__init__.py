@@ -1,0 +1,25 @@
+"""catalog: song lists as imported, the list in work, releases that two custodians signed."""
+
+from fleet_server.catalog.store import (
+    Import,
+    ListedSong,
+    Release,
+    current,
+    find_songs,
+    list_imports,
+    list_releases,
+    songs_count,
+    titles,
+)
+
+__all__ = [
+    "Import",
+    "ListedSong",
+    "Release",
+    "current",
+    "find_songs",
+    "list_imports",
+    "list_releases",
+    "songs_count",
+    "titles",
+]

@@ -1,0 +1,105 @@
+"""Reading the catalog: releases, imports, songs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, or_, select
+
+from fleet_server.catalog.model import imports, releases, songs
+
+SONGS_AT_ONCE_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release, or a candidate while `released_at_ms` is None; `bytes` and `sha256` of the catalog file."""
+
+    epoch: int
+    entries: int
+    bytes: int
+    sha256: str
+    prepared_by: str
+    prepared_at_ms: int
+    released_by: str | None
+    released_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One file that was given; `applied` rows became the list in work."""
+
+    id: int
+    name: str
+    sha256: str
+    bytes: int
+    encoding: str
+    delimiter: str
+    mapping: str
+    rows: int
+    sound: int
+    bad: int
+    applied: int
+    by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSong:
+    """A song of the list in work."""
+
+    song: str
+    title: str
+    artist: str
+    language: str
+    work: str
+    sha256: str
+    duration_s: int
+    flags: int
+
+
+def highest_epoch(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(releases.c.epoch), 0))).scalar_one())
+
+
+def current(connection: Connection) -> Release | None:
+    """The release in force, or None."""
+    in_force = releases.c.released_at_ms.is_not(None)
+    query = select(releases).where(in_force).order_by(releases.c.epoch.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Release(**row._asdict())
+
+
+def list_releases(connection: Connection, limit: int = 100) -> list[Release]:
+    """Releases and candidates, newest first."""
+    query = select(releases).order_by(releases.c.epoch.desc()).limit(limit)
+    return [Release(**row._asdict()) for row in connection.execute(query)]
+
+
+def list_imports(connection: Connection, limit: int = 100) -> list[Import]:
+    """Newest first."""
+    query = select(imports).order_by(imports.c.id.desc()).limit(limit)
+    return [Import(**row._asdict()) for row in connection.execute(query)]
+
+
+def songs_count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(songs)).scalar_one())
+
+
+def find_songs(connection: Connection, text: str, after: str, limit: int) -> list[ListedSong]:
+    """Songs whose id, title or artist contains the text, by id."""
+    query = select(songs).where(songs.c.song > after).order_by(songs.c.song).limit(limit)
+    if text:
+        columns = (songs.c.song, songs.c.title, songs.c.artist)
+        query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns)))
+    return [ListedSong(**row._asdict()) for row in connection.execute(query)]
+
+
+def titles(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Title and artist of these songs, as far as the list in work has them."""
+    wanted: Sequence[str] = sorted(set(ids))
+    found: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(wanted), SONGS_AT_ONCE_MAX):
+        part = wanted[start : start + SONGS_AT_ONCE_MAX]
+        query = select(songs.c.song, songs.c.title, songs.c.artist).where(songs.c.song.in_(part))
+        found |= {song: (title, artist) for song, title, artist in connection.execute(query)}
+    return found

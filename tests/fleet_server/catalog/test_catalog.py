@@ -1,0 +1,201 @@
+"""Import, release and publication over HTTP, as the operator and two custodians do it."""
+
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from device.crypto.p256 import SigningKey
+from device.protocol.catalog import CatalogManifest, find, pages_of
+from fleet_server.fleet import Fleet
+from fleet_server.repository.worker import bring_up_to_date
+from provisioning import ceremony
+from provisioning.people import read_people
+from tests.fleet_server.people.clients import People
+from tests.fleet_server.repository.test_worker import Bell
+from tests.provisioning.fleet_folder import a_people_file
+
+SOUND = "song,title,artist\n100001,月亮代表我的心,邓丽君\n100002,Yesterday,The Beatles\n"
+
+
+@pytest.fixture
+def keys(fleet: Fleet, tmp_path: Path) -> Path:
+    """The ceremony's folder; the fleet has taken in what it made."""
+    folder = tmp_path / "ceremony"
+    ceremony.hold(folder, fleet.data, read_people(a_people_file(tmp_path)), fleet.clock.now_ms())
+    bring_up_to_date(fleet)
+    return folder
+
+
+@pytest.fixture
+def operator(people: People) -> httpx.AsyncClient:
+    return people.client("op", ("operator", "000000"))
+
+
+async def imported(client: httpx.AsyncClient, text: str, **query: str) -> dict[str, Any]:
+    headers = {"content-type": "text/csv"}
+    params = {"name": "songs.csv", **query}
+    answer = await client.post("/api/v1/catalog/imports", params=params, content=text.encode(), headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def prepared(client: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await client.post("/api/v1/catalog/releases", json={})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def signature(candidate: dict[str, Any], key: Path) -> dict[str, str]:
+    signing = SigningKey.load(key)
+    return {"keyid": signing.key.keyid, "sig": signing.sign(b64decode(candidate["payload"])).hex()}
+
+
+async def signed(client: httpx.AsyncClient, candidate: dict[str, Any], *keys: Path) -> httpx.Response:
+    body = {"signatures": [signature(candidate, key) for key in keys]}
+    return await client.post(f"/api/v1/catalog/releases/{candidate['epoch']}/signatures", json=body)
+
+
+async def test_a_list_is_imported_signed_by_two_and_published(
+    operator: httpx.AsyncClient, fleet: Fleet, keys: Path
+) -> None:
+    bell = Bell()
+    fleet.downlink.connect(bell)
+    report = await imported(operator, SOUND)
+    assert (report["applied"], report["new"], report["gone"]) == (2, 2, 0)
+    candidate = await prepared(operator)
+    assert (candidate["epoch"], candidate["state"], candidate["threshold"]) == (1, "candidate", 2)
+    answer = await signed(operator, candidate, keys / "catalog-1.pem", keys / "catalog-3.pem")
+    assert answer.json()["state"] == "released"
+    assert bell.sent == [("v1/dn/all/look", b'{"v":1}')]
+    path = fleet.publisher.folder.target("catalog/manifest.json")
+    assert path is not None
+    manifest = CatalogManifest.decode(path.read_bytes())
+    data = _target(fleet, manifest.catalog.path)
+    assert (manifest.epoch, manifest.entries) == (1, 2)
+    assert find(data, 2, "100001") is not None
+    assert pages_of(data) == _target(fleet, manifest.pages.path)
+    shown = (await operator.get("/api/v1/catalog")).json()
+    assert (shown["epoch"], shown["entries"], shown["listed"]) == (1, 2, 2)
+
+
+async def test_two_custodians_may_sign_one_after_the_other(
+    operator: httpx.AsyncClient, fleet: Fleet, keys: Path
+) -> None:
+    await imported(operator, SOUND)
+    candidate = await prepared(operator)
+    first = await signed(operator, candidate, keys / "catalog-1.pem")
+    assert (first.json()["state"], first.json()["signatures"]) == ("candidate", 1)
+    again = await signed(operator, candidate, keys / "catalog-1.pem")
+    assert again.json()["signatures"] == 1, "the same key twice is one custodian"
+    assert fleet.publisher.folder.target("catalog/manifest.json") is None
+    shown = (await operator.get("/api/v1/catalog/releases/1/candidate")).json()
+    assert shown["payload"] == candidate["payload"]
+    second = await signed(operator, candidate, keys / "catalog-2.pem")
+    assert second.json()["state"] == "released"
+    third = await signed(operator, candidate, keys / "catalog-2.pem")
+    assert third.json()["state"] == "released", "and again changes nothing"
+
+
+async def test_signatures_that_do_not_count(operator: httpx.AsyncClient, fleet: Fleet, keys: Path) -> None:
+    await imported(operator, SOUND)
+    candidate = await prepared(operator)
+    stranger = await signed(operator, candidate, keys / "firmware-1.pem", keys / "catalog-2.pem")
+    assert (stranger.status_code, stranger.json()["code"]) == (422, "SIGNER_UNKNOWN")
+    other = dict(candidate, payload="AAAA")
+    wrong = await signed(operator, other, keys / "catalog-1.pem", keys / "catalog-2.pem")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "SIGNATURE_INVALID")
+    unknown = await signed(operator, dict(candidate, epoch=9), keys / "catalog-1.pem")
+    assert unknown.status_code == 404
+    assert fleet.publisher.folder.target("catalog/manifest.json") is None
+
+
+async def test_epochs_only_rise_and_an_overtaken_candidate_is_refused(
+    operator: httpx.AsyncClient, fleet: Fleet, keys: Path
+) -> None:
+    await imported(operator, SOUND)
+    old = await prepared(operator)
+    new = await prepared(operator)
+    assert (old["epoch"], new["epoch"]) == (1, 2)
+    two = (keys / "catalog-1.pem", keys / "catalog-2.pem")
+    assert (await signed(operator, new, *two)).json()["state"] == "released"
+    answer = await signed(operator, old, *two)
+    assert (answer.status_code, answer.json()["code"]) == (409, "METADATA_VERSION")
+    assert (await operator.get("/api/v1/catalog")).json()["epoch"] == 2
+
+
+async def test_nothing_is_applied_unless_the_file_is_sound(operator: httpx.AsyncClient) -> None:
+    await imported(operator, SOUND)
+    bad = SOUND + ",without a number,x\n100003,sound,y\n"
+    report = await imported(operator, bad)
+    assert (report["sound"], report["bad"], report["applied"]) == (3, 1, 0)
+    found = report["findings"][0]
+    assert (found["row"], found["column"], found["code"]) == (4, "song", "CELL_MISSING")
+    assert found["message_zh"]
+    assert (await operator.get("/api/v1/catalog")).json()["listed"] == 2
+    accepted = await imported(operator, bad, accept_sound="true")
+    assert (accepted["applied"], accepted["new"], accepted["changed"], accepted["gone"]) == (3, 1, 0, 0)
+
+
+async def test_the_file_is_the_list(operator: httpx.AsyncClient) -> None:
+    await imported(operator, SOUND)
+    report = await imported(operator, "song,title\n100002,Yesterday (live)\n100009,New\n")
+    assert (report["new"], report["changed"], report["gone"]) == (1, 1, 1)
+    songs = (await operator.get("/api/v1/catalog/songs")).json()
+    assert [song["song"] for song in songs] == ["100002", "100009"]
+    assert (await operator.get("/api/v1/catalog/songs", params={"text": "live"})).json()[0]["song"] == "100002"
+
+
+async def test_a_file_that_breaks_off_is_not_applied_even_if_sound_rows_are_accepted(
+    operator: httpx.AsyncClient,
+) -> None:
+    report = await imported(operator, SOUND + '100003,"never closed\n', accept_sound="true")
+    assert (report["applied"], report["findings"][0]["code"]) == (0, "QUOTES_WRONG")
+
+
+async def test_the_original_is_kept_under_its_hash(operator: httpx.AsyncClient, fleet: Fleet) -> None:
+    report = await imported(operator, SOUND)
+    kept = fleet.data / "catalog" / "imports" / f"{report['sha256']}.csv"
+    assert kept.read_text(encoding="utf-8") == SOUND
+
+
+@pytest.mark.usefixtures("keys")
+async def test_an_empty_list_is_not_released(operator: httpx.AsyncClient) -> None:
+    answer = await operator.post("/api/v1/catalog/releases", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "CATALOG_EMPTY")
+
+
+async def test_without_a_ceremony_there_is_no_release(operator: httpx.AsyncClient) -> None:
+    await imported(operator, SOUND)
+    answer = await operator.post("/api/v1/catalog/releases", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "REPOSITORY_EMPTY")
+
+
+async def test_only_the_national_operator_changes_the_catalog(people: People) -> None:
+    county = people.client("county", ("operator", "440106"))
+    officer = people.client("officer", ("officer", "000000"))
+    for client, status in ((county, {403, 404}), (officer, {403}), (people.stranger(), {401})):
+        headers = {"content-type": "text/csv"}
+        answer = await client.post("/api/v1/catalog/imports?name=x", content=SOUND.encode(), headers=headers)
+        assert answer.status_code in status
+    assert (await officer.get("/api/v1/catalog")).status_code == 200
+
+
+@pytest.mark.parametrize("query", [{"map": "song"}, {"map": "song="}, {"delimiter": "x"}, {"name": ""}])
+async def test_bad_parameters_are_named(operator: httpx.AsyncClient, query: dict[str, str]) -> None:
+    params = {"name": "x", **query}
+    answer = await operator.post(
+        "/api/v1/catalog/imports", params=params, content=b"x", headers={"content-type": "text/csv"}
+    )
+    assert answer.status_code in (400, 422)
+    assert answer.json()["code"] in ("REQUEST_MALFORMED", "FIELDS_INVALID")
+
+
+def _target(fleet: Fleet, path: str) -> bytes:
+    found = fleet.publisher.folder.target(path)
+    assert found is not None
+    return found.read_bytes()
