@@ -3,20 +3,26 @@
 One reader for both interpreters, because CPython's `json` cannot count depth and MicroPython's silently accepts
 duplicate names; what one side of the wire accepts the other must not refuse.
 
-Rules: SPEC 2.1-2.3. The reader works on the text once, from left to right, and never looks back.
+Rules: SPEC 2.1-2.3. The reader works on the text once, from left to right, and never looks back. What is canonical
+already does without it: the interpreter's `json` reads it many times faster, and since our writer gives back every
+byte, it held nothing that the rules forbid.
 """
+
+import json
 
 from device.protocol.errors import MalformedError
 from device.protocol.limits import DEPTH_MAX, INTEGER_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _WORDS = (("true", True), ("false", False), ("null", None))
 _NAMES_OF_WORDS = {True: "true", False: "false", None: "null"}
+_CONTROLS = [bytes([code]) for code in range(0x20)]
 _DIGITS = "0123456789"
 _HEX = "0123456789abcdefABCDEF"
 _SPACE = " \t\r\n"
@@ -42,13 +48,12 @@ def loads(raw: bytes, bytes_max: int) -> "dict[str, Any]":
     """
     if len(raw) > bytes_max:
         raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {bytes_max}")
-    reader = _Reader(_text(raw))
-    value = reader.value(0)
-    reader.skip_space()
-    if reader.at != len(reader.text):
-        raise reader.error("nothing may follow the document")
+    text = _text(raw)
+    value = _canonical_value(text, bytes(raw))
+    if value is None:
+        value = _Reader(text).whole()
     if not isinstance(value, dict):
-        raise reader.error("a document is an object")
+        raise MalformedError("DOCUMENT_MALFORMED", "a document is an object")
     return value
 
 
@@ -57,9 +62,11 @@ def dumps(value: "Any") -> bytes:
 
     Raises MalformedError (`DOCUMENT_MALFORMED`) for what a document cannot hold.
     """
-    parts: list[str] = []
-    _write(value, parts)
-    return "".join(parts).encode()
+    raw = _encoded(value, _quoted)
+    # Asked once of the whole and not of every string: entries are written on the hot path and hold none.
+    if any([control in raw for control in _CONTROLS]):
+        raw = _encoded(value, _quoted_by_character)
+    return raw
 
 
 def _text(raw: bytes) -> str:
@@ -83,6 +90,16 @@ def _require_shortest_utf8(raw: bytes) -> None:
             at = raw.find(lead, at + 1)
 
 
+def _canonical_value(text: str, raw: bytes) -> "Any":
+    """The value of a text in canonical form; None for every other text, sound or not."""
+    try:
+        value = json.loads(text)
+        return value if dumps(value) == raw else None
+    except (ValueError, RuntimeError, MalformedError):
+        # No JSON; nested so deep that the interpreter gives up; nothing that a document can hold.
+        return None
+
+
 class _Reader:
     """The text and how far it has been read."""
 
@@ -102,13 +119,20 @@ class _Reader:
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]
 
+    def whole(self) -> "Any":
+        value = self.value(0)
+        self.skip_space()
+        if self.at != len(self.text):
+            raise self.error("nothing may follow the document")
+        return value
+
     def value(self, depth: int) -> "Any":
-        if depth > DEPTH_MAX:
-            raise self.error(f"nested deeper than {DEPTH_MAX}")
         self.skip_space()
         first = self.peek()
         if first == '"':
             return self.string()
+        if depth >= DEPTH_MAX and first in ("{", "["):
+            raise self.error(f"nested deeper than {DEPTH_MAX}")
         if first == "{":
             return self.object(depth)
         if first == "[":
@@ -242,61 +266,69 @@ class _Reader:
             raise self.error("control character in a string")
 
 
-def _write(value: "Any", parts: "list[str]") -> None:
-    if value is None or isinstance(value, bool):
+def _encoded(value: "Any", quoted: "Callable[[str], str]") -> bytes:
+    parts: list[str] = []
+    _write(value, parts, quoted, 0)
+    try:
+        raw = "".join(parts).encode()
+    except UnicodeError:
+        raise MalformedError("DOCUMENT_MALFORMED", "lone surrogate")
+    _require_shortest_utf8(raw)
+    return raw
+
+
+def _write(value: "Any", parts: "list[str]", quoted: "Callable[[str], str]", depth: int) -> None:
+    if isinstance(value, str):
+        parts.append(quoted(value))
+    elif value is None or isinstance(value, bool):
         parts.append(_NAMES_OF_WORDS[value])
     elif isinstance(value, int):
-        _write_integer(value, parts)
-    elif isinstance(value, str):
-        _write_string(value, parts)
+        if value > INTEGER_MAX or value < -INTEGER_MAX:
+            raise MalformedError("DOCUMENT_MALFORMED", f"{value} is beyond 2^53")
+        parts.append(str(value))
+    elif depth >= DEPTH_MAX:
+        raise MalformedError("DOCUMENT_MALFORMED", f"nested deeper than {DEPTH_MAX}")
     elif isinstance(value, dict):
-        _write_object(value, parts)
+        _write_object(value, parts, quoted, depth)
     elif isinstance(value, (list, tuple)):
-        _write_array(value, parts)
+        _write_array(value, parts, quoted, depth)
     else:
         raise MalformedError("DOCUMENT_MALFORMED", f"a document cannot hold {type(value).__name__}")
 
 
-def _write_integer(value: int, parts: "list[str]") -> None:
-    if value > INTEGER_MAX or value < -INTEGER_MAX:
-        raise MalformedError("DOCUMENT_MALFORMED", f"{value} is beyond 2^53")
-    parts.append(str(value))
-
-
-def _write_array(value: "list[Any] | tuple[Any, ...]", parts: "list[str]") -> None:
+def _write_array(
+    value: "list[Any] | tuple[Any, ...]", parts: "list[str]", quoted: "Callable[[str], str]", depth: int
+) -> None:
     mark = "["
     for item in value:
         parts.append(mark)
-        _write(item, parts)
+        _write(item, parts, quoted, depth + 1)
         mark = ","
     parts.append("[]" if mark == "[" else "]")
 
 
-def _write_object(value: "dict[str, Any]", parts: "list[str]") -> None:
+def _write_object(value: "dict[str, Any]", parts: "list[str]", quoted: "Callable[[str], str]", depth: int) -> None:
     mark = "{"
+    # MicroPython's reader lets numbers pass for names.
+    if not all([isinstance(name, str) for name in value]):
+        raise MalformedError("DOCUMENT_MALFORMED", "a name is a string")
     # All names are ASCII (SPEC 2.3), so this order is also that of RFC 8785, by UTF-16 units.
     for name in sorted(value):
-        parts.append(mark)
-        _write_string(name, parts)
-        parts.append(":")
-        _write(value[name], parts)
+        parts.append(f"{mark}{quoted(name)}:")
+        _write(value[name], parts, quoted, depth + 1)
         mark = ","
     parts.append("{}" if mark == "{" else "}")
 
 
-def _write_string(value: str, parts: "list[str]") -> None:
-    # Nearly every string needs no escape, and entries are written on the hot path.
-    if not value or (min(value) >= " " and ord(max(value)) < 0xD800 and '"' not in value and "\\" not in value):
-        parts.append(f'"{value}"')
-        return
-    parts.append('"')
-    for char in value:
-        if char in _SHORT:
-            parts.append(_SHORT[char])
-        elif char < " ":
-            parts.append(f"\\u{ord(char):04x}")
-        elif 0xD800 <= ord(char) < 0xE000:
-            raise MalformedError("DOCUMENT_MALFORMED", "lone surrogate")
-        else:
-            parts.append(char)
-    parts.append('"')
+def _quoted(text: str) -> str:
+    """A string without control characters."""
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if '"' in text:
+        text = text.replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _quoted_by_character(text: str) -> str:
+    parts = [_SHORT.get(char) or (char if char >= " " else f"\\u{ord(char):04x}") for char in text]
+    return f'"{"".join(parts)}"'

@@ -113,6 +113,8 @@ def test_2_1_a_document_is_nested_so_deep_and_no_deeper() -> None:
     assert loads(nested(DEPTH_MAX - 1), BYTES_MAX)
     assert code_of(nested(DEPTH_MAX)) == "DOCUMENT_MALFORMED"
     assert code_of(b'{"a":' + b"[" * BYTES_MAX, 2 * BYTES_MAX) == "DOCUMENT_MALFORMED"
+    for space in (b"", b" "):
+        assert code_of(b'{"a":' + space + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}") == "DOCUMENT_MALFORMED"
 
 
 def test_2_2_a_document_is_so_large_and_no_larger() -> None:
@@ -139,7 +141,8 @@ def test_2_2_what_is_not_utf8_is_malformed_and_nothing_else_is(raw: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    "value", [{"a": 1.0}, {"a": b""}, {"a": {1}}, {"a": "\ud800"}, {"a": 1 << 53}, {"a": -(1 << 53)}]
+    "value",
+    [{1: 1}, {"a": 1, 1: 1}, {"a": 1.0}, {"a": b""}, {"a": {1}}, {"a": "\ud800"}, {"a": 1 << 53}, {"a": -(1 << 53)}],
 )
 def test_2_2_what_no_document_can_hold_is_not_written(value: object) -> None:
     with pytest.raises(MalformedError):

@@ -30,7 +30,7 @@ from tests.device.protocol.builders import (
     voucher,
 )
 from tests.device.protocol.malformed_json import MALFORMED
-from tests.vectors.sources.vector import Vector, code, input_of, vector
+from tests.vectors.sources.vector import Vector, code, input_of, runs_of, vector
 
 _DAY_MS = 86_400_000
 
@@ -141,8 +141,22 @@ def json_vectors() -> list[Vector]:
         for name, raw in _SPELLINGS.items()
     ]
     bad = [vector(name, "2.2", code("DOCUMENT_MALFORMED"), **input_of(raw)) for name, raw in MALFORMED.items()]
-    deep = b'{"a":' + b"[" * 16 + b"1" + b"]" * 16 + b"}"
-    return [*good, *bad, vector("seventeen levels", "2.1", code("DOCUMENT_MALFORMED"), **input_of(deep))]
+    deep = {
+        "seventeen levels": b'{"a":' + b"[" * 16 + b"1" + b"]" * 16 + b"}",
+        "seventeen levels, the last empty": b'{"a":' + b"[" * 16 + b"]" * 16 + b"}",
+        "seventeen levels and a space": b'{"a": ' + b"[" * 15 + b"{}" + b"]" * 15 + b"}",
+        "thirty thousand levels": b'{"a":' + b"[" * 30_000,
+    }
+    return [
+        *good,
+        *bad,
+        *[
+            vector(
+                name, "2.1", code("DOCUMENT_MALFORMED"), **({"runs": runs_of(raw)} if len(raw) > 99 else input_of(raw))
+            )
+            for name, raw in deep.items()
+        ],
+    ]
 
 
 def document_vectors() -> list[Vector]:
