@@ -1,11 +1,12 @@
 """The promises of the box, stated once, and asked of what left it: answers, pushes, receipts, the disk.
 
 1. No unlisted song starts. No banned song starts once its ban was confirmed by a receipt and not lifted.
-2. A venue for which a receipt said `in force` starts nothing until a receipt said otherwise, over any restart.
+2. A venue for which a receipt said `in force` starts nothing until a receipt said otherwise, and no restart ends
+   what was said.
 3. The journal chains without a gap, and every play begins once and ends at most once.
 4. No play that was allowed is missing from the disk, and one that was refused is not on it.
 5. A restarted twin on the same disk decides as the running box does.
-6. The watermark never falls and never passes the journal.
+6. The watermark never passes the journal, and an honest restart never restricts the box.
 """
 
 import json
@@ -17,6 +18,7 @@ from device.core.recovery import recovered
 from device.protocol.journal import Entry, first_chain, next_chain
 from tests import builders
 from tests.box_rig import SONGS, Rig
+from tests.builders import NOON_MS
 
 
 class Checkers:
@@ -26,8 +28,12 @@ class Checkers:
         self.rig = rig
         self.allowed: set[str] = set()
         self.kinds: dict[str, str] = {}  # kind of every order of this world, by its number
+        self.songs: dict[str, str] = {}  # the song that a ban of this world names, by its number
+        self.bans: set[str] = set()  # songs banned by the last receipt or report
         self.stops: set[str] = set()  # stop orders in force by the last receipt or report
         self.lasted_ms = 0
+        self.ends_at_ms: dict[str, int] = {}  # of holds that end by themselves
+        self._said: tuple[set[str], int] = (set(), 0)  # holds last said to be in force, journal size then
         self._seen = 0
         self._last_done: list[object] = []
         self._rtc_ms = rig.rtc_ms
@@ -35,31 +41,54 @@ class Checkers:
         self._chain = first_chain(rig.disk.box, 1)
         self._begun: set[str] = set()
         self._ended: set[str] = set()
-        self._watermark = 0
 
     def look(self, where: str) -> None:
         self.lasted_ms += max(0, self.rig.rtc_ms - self._rtc_ms)
         self._rtc_ms = self.rig.rtc_ms
+        has_restarted = self.rig.done is not self._last_done
         self._read_what_was_said(where)
-        self._read_the_disk(where)
+        self._read_the_disk(where, has_restarted)
+        self._compare_with_what_was_said(where)
         self._ask_a_twin(where)
-        watermark = self.rig.box.watermark
-        assert watermark <= self.rig.disk.size, where
+        assert self.rig.state != "failed", where
+        assert self.rig.box.watermark <= self.rig.disk.size, where
 
     def _read_what_was_said(self, where: str) -> None:
         if self.rig.done is not self._last_done:
-            # A new start forgets what was said before it; locks are not forgotten.
             self._last_done, self._seen = self.rig.done, 0
         for effect in self.rig.done[self._seen :]:
             if isinstance(effect, do.Send):
-                self.stops = {order for order in json.loads(effect.payload)["holds"] if self.kinds[order] == "stop"}
+                said = json.loads(effect.payload)
+                holds = set(said["holds"])
+                self._said = (holds, said["seq"] + 1 if effect.kind == "receipt" else said["journal"]["size"])
+                self._take(holds)
             elif isinstance(effect, do.Reply) and effect.status == 201:
-                assert not self.stops, f"{where}: {effect.body} while {self.stops} in force"
+                stops = {order for order in self.stops if not self._is_over(order)}
+                assert not stops, f"{where}: {effect.body} while {stops} in force"
                 assert effect.body["song"] in SONGS, f"{where}: unlisted {effect.body}"
+                assert effect.body["song"] not in self.bans, f"{where}: banned {effect.body}"
                 self.allowed.add(effect.body["play"])
         self._seen = len(self.rig.done)
 
-    def _read_the_disk(self, where: str) -> None:
+    def _compare_with_what_was_said(self, where: str) -> None:
+        """Rule 2: only an order that is on the disk, or time, may have ended what was said to be in force."""
+        holds, size = self._said
+        entries = [json.loads(raw) for raw in self.rig.disk.entries[1][size:]]
+        may_have_ended = any(entry["kind"] == "ORDER" and entry["body"]["ends"] for entry in entries)
+        found = {hold["order"] for hold in self.rig.box.state_body(self.rig.now)["holds"]}
+        stand = {order for order in holds if not self._is_over(order)}
+        assert may_have_ended or found >= stand, f"{where}: {stand - found} was in force"
+        self._take(found)
+
+    def _take(self, holds: set[str]) -> None:
+        self.stops = {order for order in holds if self.kinds[order] == "stop"}
+        self.bans = {self.songs[order] for order in holds if self.kinds[order] == "ban"}
+
+    def _is_over(self, order: str) -> bool:
+        now_ms = NOON_MS + self.lasted_ms
+        return self.ends_at_ms.get(order, now_ms + 1) <= now_ms
+
+    def _read_the_disk(self, where: str, has_restarted: bool) -> None:
         entries = self.rig.disk.entries[1]
         for raw, chain in zip(entries[self._checked :], self.rig.disk.chains[1][self._checked :], strict=True):
             entry = Entry.decode(raw)
@@ -69,6 +98,8 @@ class Checkers:
             self._checked += 1
             if entry.kind == "PLAY_START":
                 self._begun.add(f"1-{entry.seq}")
+                # With the power the answer may have gone, so that nobody knows of this play.
+                assert has_restarted or f"1-{entry.seq}" in self.allowed, f"{where}: written and refused"
             elif entry.kind == "PLAY_END":
                 play = entry.body["play"]
                 assert play in self._begun, f"{where}: {play} ends and never began"
@@ -81,8 +112,6 @@ class Checkers:
     def _ask_a_twin(self, where: str) -> None:
         """Rule 5: nothing that matters lives in memory alone."""
         rig = self.rig
-        if rig.state == "failed":
-            return
         twin = Rig(in_service=False)
         twin.disk.state, twin.disk.counter = rig.disk.state, rig.disk.counter
         twin.mono_ms, twin.rtc_ms = 1_000, rig.rtc_ms

@@ -55,7 +55,7 @@ class World:
         for step in range(steps):
             (_, happening) = self.chance.choices(self._happenings, weights)[0]
             # The power may go in the middle of any list of effects.
-            self.rig.power_left = self.chance.randrange(6) if self.chance.random() < 0.03 else None
+            self.rig.power_left = self.chance.randrange(6) if self.chance.random() < 0.1 else None
             try:
                 happening()
             except PowerLostError:
@@ -92,21 +92,23 @@ class World:
         number = len(self._papers)
         kind = self.chance.choice(("stop", "ban", "resume", "resume", "resume", "lift"))
         by_province = self.chance.random() < 0.5
+        order = f"{PROVINCE if by_province else REGION}-2026-{number:06d}"
+        self.checkers.kinds[order] = kind
         changes: dict[str, Any] = {"number": number, "expires_at_ms": NOON_MS + 80 * DAY_MS}
         if by_province:
             changes.update(signers=(builders.CHEN, builders.ZHOU), authority=PROVINCE, drafted_by="chen")
         if kind == "stop":
-            changes.update(
-                grace_s=self.chance.choice((0, 30)), ends_at_ms=NOON_MS + self.chance.choice((1, 10)) * DAY_MS
-            )
+            self.checkers.ends_at_ms[order] = NOON_MS + self.chance.choice((1, 10)) * DAY_MS
+            changes.update(grace_s=self.chance.choice((0, 30)), ends_at_ms=self.checkers.ends_at_ms[order])
         elif kind == "ban":
-            by, name = self.chance.choice((("version", SONGS[0]), ("work", f"w-{SONGS[1]}")))
+            song = self.chance.choice(SONGS)
+            by, name = self.chance.choice((("version", song), ("work", f"w-{song}")))
             changes["targets"] = (Target(by=by, id=name),)
+            self.checkers.songs[order] = song
         else:
             # What it ends may be of either authority, and may come later than this.
             numbers = self.chance.sample(range(number + 3), k=min(3, number + 3))
             changes["ends"] = tuple([f"{place}-2026-{n:06d}" for n in numbers for place in (REGION, PROVINCE)])
-        self.checkers.kinds[f"{PROVINCE if by_province else REGION}-2026-{number:06d}"] = kind
         return order_envelope(kind, **changes)
 
     def _let_time_pass(self) -> None:
