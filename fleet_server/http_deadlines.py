@@ -46,12 +46,12 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Counted after parsing: one portion may hold a short head and the beginning of a long body.
         if self._deadline is not None:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self.transport.abort()
-                return
-        super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
         """The parser gave up: a problem like every other error, and the end of the connection."""

@@ -85,6 +85,13 @@ async def test_a_head_without_end_is_cut(port: int) -> None:
     assert await talk(port, b"GET /x HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 200_000) == b""
 
 
+async def test_a_long_body_that_comes_with_its_head_is_no_long_head(port: int) -> None:
+    body = b'{"account":"' + b"a" * 200_000 + b'"}'
+    head = b"POST /api/v1/session HTTP/1.1\r\n" + HOST + b"Connection: close\r\n"
+    raw = head + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    assert (await talk(port, raw)).startswith(b"HTTP/1.1 422")
+
+
 async def test_one_address_cannot_take_all_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_deadlines, "CONNECTIONS_PER_ADDRESS_MAX", 1)
     _, held = await asyncio.open_connection("127.0.0.1", port)
