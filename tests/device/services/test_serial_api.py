@@ -1,0 +1,119 @@
+"""An older VOD server on the serial line: the same plays, frame by frame, through noise."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from device.core import events as on
+from device.ports import DriverError
+from device.protocol.serial_frame import FrameReader, frame
+from device.services.serial_api import SerialApi
+from tests import builders
+from tests.device.services.lan_rig import LanRig, lan_rig
+
+
+class FarEnd:
+    """The VOD server's end of a line in memory; `pull` ends the line."""
+
+    def __init__(self) -> None:
+        self.to_box: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._reader = FrameReader()
+        self.opened = 0
+
+    def open(self) -> "FarEnd":
+        self.opened += 1
+        if self.opened == 1:
+            raise DriverError("SERIAL_DOWN", "no such port yet")
+        return self
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while (chunk := await self.to_box.get()) is not None:
+            yield chunk
+        raise DriverError("SERIAL_DOWN", "pulled out")
+
+    async def write(self, data: bytes) -> None:
+        for payload in self._reader.feed(data, 0):
+            self.frames.put_nowait(json.loads(payload))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    async def ask(self, **fields: Any) -> dict[str, Any]:
+        self.to_box.put_nowait(frame(json.dumps(fields).encode()))
+        async with asyncio.timeout(30):
+            while True:
+                answer = await self.frames.get()
+                if answer["id"] == fields.get("id", 0) and "status" in answer:
+                    return answer
+
+
+async def on_the_line(rig: LanRig) -> tuple[FarEnd, "asyncio.Task[None]"]:
+    far = FarEnd()
+    api = SerialApi(far.open, rig.desk, rig.clock.mono_ms)
+    return far, asyncio.create_task(api.run())
+
+
+async def test_play_end_and_state_have_the_fields_of_http(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        far, task = await on_the_line(rig)
+        play = await far.ask(id=1, op="play", room="K1", song="000482", kind="guest")
+        rig.clock.passed_ms += 100_000
+        end = await far.ask(id=2, op="end", play=play["play"], played_s=100, reason="end")
+        state = await far.ask(id=3, op="state")
+        refused = await far.ask(id=4, op="play", room="K1", song="unheard-of", kind="guest")
+        task.cancel()
+    assert (play["status"], play["room"]) == (201, "K1")
+    assert (end["status"], end["counted"]) == (200, True)
+    assert (state["status"], state["state"], state["venue"]) == (200, "in-service", builders.VENUE)
+    assert (refused["status"], refused["code"]) == (403, "SONG_UNKNOWN")
+
+
+async def test_nonsense_in_a_sound_frame_gets_its_refusal(tmp_path: Path) -> None:
+    asked: list[dict[str, Any]] = [
+        {"id": 7, "op": "dance"},
+        {"id": 7},
+        {"id": 7, "op": "state", "more": 1},
+        {"id": 7, "op": "play", "room": "K1"},
+        {"id": 7, "op": "end", "play": 5, "played_s": 1, "reason": "end"},
+    ]
+    async with lan_rig(tmp_path) as rig:
+        far, task = await on_the_line(rig)
+        answers = [await far.ask(**fields) for fields in asked]
+        without_number = await far.ask(op="state")
+        task.cancel()
+    assert {(answer["status"], answer["code"]) for answer in answers} == {(422, "REQUEST_MALFORMED")}
+    assert without_number["status"] == 422
+
+
+async def test_noise_and_a_pulled_cable_cost_nothing_but_time(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        far, task = await on_the_line(rig)
+        sound = frame(b'{"id":1,"op":"state"}')
+        for noise in (b"\xfb\x01\xff\xff", b"\x00" * 50, sound[:10], sound[:-1] + b"\0", b"\xfb" * 9):
+            far.to_box.put_nowait(noise)
+        rig.clock.passed_ms += 1_000
+        assert (await far.ask(id=5, op="state"))["status"] == 200
+        opened = far.opened
+        far.to_box.put_nowait(None)
+        assert (await far.ask(id=6, op="state"))["status"] == 200
+        assert far.opened > opened
+        task.cancel()
+
+
+async def test_a_lock_is_pushed_and_a_box_without_core_says_so(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        far, task = await on_the_line(rig)
+        assert (await far.ask(id=1, op="state"))["status"] == 200
+        await rig.runtime.post(on.OrderReceived(request="", raw=builders.order_envelope("stop")))
+        async with asyncio.timeout(30):
+            told = await far.frames.get()
+        task.cancel()
+    assert (told["id"], told["event"]["state"]) == (0, "locked")
+    bare = LanRig(tmp_path / "bare")
+    far, task = await on_the_line(bare)
+    assert (await far.ask(id=1, op="play", room="K1", song="1", kind="guest"))["code"] == "BOX_UNCLAIMED"
+    assert (await far.ask(id=2, op="state"))["state"] == "unclaimed"
+    task.cancel()
