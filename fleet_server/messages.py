@@ -43,12 +43,17 @@ async def worker(fleet: Fleet) -> AsyncIterator[None]:
     async def may_connect(box: str) -> bool:
         return await asyncio.to_thread(_is_active, fleet, box)
 
-    async with Broker(_plan(fleet), find_binary(os.environ), may_connect, deliver) as broker:
+    async with (
+        Broker(_plan(fleet), find_binary(os.environ), may_connect, deliver) as broker,
+        asyncio.TaskGroup() as tasks,
+    ):
+        watch = tasks.create_task(broker.ended())
         fleet.downlink.connect(broker)
         try:
             yield
         finally:
             fleet.downlink.connect(None)
+            watch.cancel()
 
 
 def _plan(fleet: Fleet) -> BrokerPlan:

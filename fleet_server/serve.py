@@ -24,6 +24,7 @@ from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp
 
 from fleet_server import app, fleet, key_files, migrations, ports
+from fleet_server.broker import BrokerError
 from fleet_server.fleet import Fleet
 from fleet_server.http_deadlines import DeadlineProtocol
 from fleet_server.settings import Settings
@@ -71,7 +72,23 @@ def _serve_built(built: Fleet) -> None:
     except ports.PortError as error:
         raise StartError(str(error)) from error
     with console, boxes:
-        asyncio.run(_run(built, console, boxes))
+        try:
+            asyncio.run(_run(built, console, boxes))
+        except (BrokerError, ports.PortError) as error:
+            raise StartError(str(error)) from error
+        except BaseExceptionGroup as group:
+            # Workers run in task groups, which wrap whatever goes through them.
+            known, rest = group.split((BrokerError, ports.PortError))
+            if known is None or rest is not None:
+                raise
+            raise StartError(_first(known)) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
 
 
 async def _run(built: Fleet, console: socket, boxes: socket) -> None:

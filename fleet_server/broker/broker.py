@@ -91,6 +91,11 @@ class Broker:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
 
+    async def ended(self) -> None:
+        """Wait for ever; a defect of ours that ends the watching comes out here."""
+        assert self._watch
+        await asyncio.shield(self._watch)
+
     def send(self, topic: str, payload: bytes) -> None:
         """Publish to boxes at once; from any thread. Dropped while the broker is away."""
         self._loop.call_soon_threadsafe(self._run_errand, self._publish, topic, payload)
