@@ -80,8 +80,7 @@ class Box:
     def handle(self, event: "Event", now: "Now") -> "list[Effect]":
         """Decide; the effects are to be performed in their order."""
         turn = Turn(self._memory, now)
-        if not self._memory.is_started and not isinstance(event, events.Started):
-            # Nothing is known yet, so nothing is decided; the LAN may be up before the journal.
+        if not _is_heard(self._memory, event):
             turn.refuse(getattr(event, "request", ""), 503, "JOURNAL_UNAVAILABLE")
             return turn.effects
         HANDLERS[type(event)](turn, event)
@@ -122,3 +121,13 @@ class Box:
     def policy(self) -> "AuthorityPolicy | None":
         """The authority policy in use."""
         return self._memory.content.policy
+
+
+def _is_heard(memory: Memory, event: "Event") -> bool:
+    """Before the start nothing is known, so nothing is decided; at the end nothing is begun any more.
+
+    A failure at the end is heard: what was to end the process stood behind it and was not performed.
+    """
+    if not memory.is_started:
+        return isinstance(event, events.Started)
+    return not memory.is_ending or isinstance(event, events.JournalFailed)

@@ -89,5 +89,5 @@ def find_song(turn: "Turn", song: str) -> "SongRecord | None":
 def _reject(turn: "Turn", kind: str, epoch: int, code: str) -> None:
     refusals = turn.memory.refusals
     refusals.count(code)
-    if refusals.of_documents.take(turn.now.mono_ms):
+    if refusals.of_fleet.take(turn.now.mono_ms):
         turn.append(kind, {"epoch": epoch, "result": REJECTED, "code": code})

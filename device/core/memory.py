@@ -56,8 +56,11 @@ class Memory:
         self.slot = "a"
         self.counter = 0
         self.is_started = False
+        # The process is about to end: nothing is begun any more.
+        self.is_ending = False
         self.is_connected = False
         self.is_arming = False
+        self.install_at_ms: int | None = None  # monotonic instant at which an image is asked for again
         # Monotonic instant at which running plays are cut, by stop order (SPEC 6.4 grace).
         self.cut_at_ms: dict[str, int] = {}
         # Something that may wait is not in the saved record; when the record was saved last.

@@ -71,7 +71,8 @@ def rejected(turn: "Turn", request: str, subject: Subject, code: str, entry: "tu
     refusals = turn.memory.refusals
     refusals.rejected(Rejection(subject=subject.subject, id=subject.id, code=code, at_ms=turn.trusted_ms))
     turn.reply(request, 422, refusal(code, request))
-    if not refusals.of_documents.take(turn.now.mono_ms):
+    allowance = refusals.of_venue if request else refusals.of_fleet
+    if not allowance.take(turn.now.mono_ms):
         return
     turn.append(entry[0], entry[1])
     turn.do(Send(kind="receipt", payload=_receipt(turn, subject, REJECTED, code)))

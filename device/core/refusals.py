@@ -30,7 +30,9 @@ class Refusals:
         self.counts: dict[str, int] = {}
         self.last: list[Rejection] = []
         self.of_plays = Allowance(REFUSED_BURST, REFUSED_REFILL_MS)
-        self.of_documents = Allowance(REJECTED_BURST, REJECTED_REFILL_MS)
+        # Apart, so that noise from the venue's network leaves the fleet its receipts.
+        self.of_fleet = Allowance(REJECTED_BURST, REJECTED_REFILL_MS)
+        self.of_venue = Allowance(REJECTED_BURST, REJECTED_REFILL_MS)
 
     def count(self, code: str) -> None:
         if code in self.counts or len(self.counts) < COUNTS_MAX:

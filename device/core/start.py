@@ -69,7 +69,7 @@ def journal_failed(turn: "Turn", event: "JournalFailed") -> None:
     """Refuse plays until a tick has recovered the journal; whatever was to be shown or sent is said again."""
     memory = turn.memory
     memory.journal.fail(turn.now.mono_ms)
-    memory.is_arming = False
+    memory.is_arming = memory.is_ending = False
     memory.shown = memory.pushed = memory.reported = None
     for request in event.requests:
         turn.refuse(request, 503, "JOURNAL_UNAVAILABLE")

@@ -38,6 +38,7 @@ class Turn:
     def do_last(self, effect: "Effect") -> None:
         """What ends the process: behind everything else of this turn."""
         self.last = effect
+        self.memory.is_ending = True
 
     def append(self, kind: str, body: "dict[str, Any]") -> None:
         """One journal entry, stamped now."""

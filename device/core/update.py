@@ -5,6 +5,7 @@
 3. *Confirmed* is a new boot of the armed slot with the right version that passed its health test; only then is
    the slot marked good. Any other boot while armed or on trial is *rolled back*.
 4. An older leg than the last one taken is a replay and changes nothing.
+5. An image that cannot be fetched now is asked for again after AGAIN_MS: that is no fault of the version.
 """
 
 from device.core.effects import Arm, CheckHealth, ConfirmSlot, Install, Reboot
@@ -24,6 +25,9 @@ TRIAL, CONFIRMED, ROLLED_BACK, REJECTED = "trial", "confirmed", "rolled-back", "
 
 # Steps that are no states: a leg came; the box booted the slot that was armed, or the other one.
 LEG, BOOTED_NEW, BOOTED_OLD = "leg", "booted-new", "booted-old"
+
+UNREACHABLE = "CONTENT_UNREACHABLE"
+AGAIN_MS = 60_000
 
 # state -> step -> next state. A pair that is absent is refused (rule 1).
 TRANSITIONS = {
@@ -95,6 +99,9 @@ def update_advanced(turn: "Turn", event: "UpdateAdvanced") -> None:
         memory.refusals.count("UPDATE_BUSY")
         return
     memory.is_arming = False
+    if memory.update.state == DOWNLOADING and event.code == UNREACHABLE:
+        memory.install_at_ms = turn.now.mono_ms + AGAIN_MS
+        return
     memory.update.state, memory.update.code = state, event.code
     if state == CONFIRMED:
         turn.do(ConfirmSlot())
@@ -119,7 +126,7 @@ def booted(turn: "Turn") -> None:
 
 
 def resume(turn: "Turn") -> None:
-    """After a start: go on where the power went."""
+    """Go on where the power, the journal or the network went."""
     update = turn.memory.update
     if update.state == DOWNLOADING:
         turn.do(Install(rollout=update.rollout, version=update.version))
@@ -128,8 +135,11 @@ def resume(turn: "Turn") -> None:
 
 
 def go_on(turn: "Turn") -> None:
-    """Rule 2; also asked at every tick."""
+    """Rules 2 and 5; also asked at every tick."""
     memory = turn.memory
+    if memory.install_at_ms is not None and turn.now.mono_ms >= memory.install_at_ms:
+        memory.install_at_ms = None
+        resume(turn)
     if memory.plays.count or memory.is_arming or not memory.journal.is_available:
         return
     if memory.update.state == WRITTEN:
@@ -162,7 +172,7 @@ def _write_down(turn: "Turn") -> None:
 def _refuse(turn: "Turn", leg: RolloutLeg) -> None:
     refusals = turn.memory.refusals
     refusals.count("UPDATE_BUSY")
-    if refusals.of_documents.take(turn.now.mono_ms):
+    if refusals.of_fleet.take(turn.now.mono_ms):
         _entry(turn, REJECTED, leg.rollout, leg.version, _other(turn.memory.slot), "UPDATE_BUSY")
 
 

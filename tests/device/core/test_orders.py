@@ -311,6 +311,13 @@ def test_6_3_3_an_ending_issued_ahead_of_the_boxs_time_is_kept_from_its_issue_on
     assert rig.receipt_of(stop)["holds"] == []
 
 
+def test_9_10_noise_from_the_venue_leaves_the_fleet_its_receipts() -> None:
+    rig = Rig()
+    for _ in range(100):
+        rig.order(b"noise")
+    assert rig.receipt_of(order_envelope("stop", signers=(ZHANG,)))["code"] == "ORDER_THRESHOLD"
+
+
 PAPERS = (
     order_envelope("stop", number=1),
     order_envelope("stop", number=2, signers=(CHEN, ZHOU), authority=PROVINCE, drafted_by="chen"),

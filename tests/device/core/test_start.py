@@ -71,6 +71,29 @@ def test_a_stop_by_command_ends_plays_with_their_exact_length() -> None:
     assert rig.bodies("BOOT")[-1]["clean"] is True
 
 
+def test_what_comes_after_the_end_begins_nothing() -> None:
+    rig = Rig()
+    rig.give(on.Stopping())
+    assert rig.play("K1").status == 503
+    assert rig.bodies("PLAY_START") == []
+    assert rig.give(on.Tick()) == []
+
+
+def test_an_end_that_failed_with_the_disk_leaves_a_box_that_works() -> None:
+    rig = Rig()
+    rig.give(on.RolloutReceived(raw=builders.leg_envelope()))
+    rig.give(on.UpdateAdvanced(state="written", code=""))
+    rig.journal_works = False
+    effects = rig.give(on.UpdateAdvanced(state="armed", code=""))
+    assert do.Reboot() in effects
+    assert do.Reboot() not in rig.done
+    rig.journal_works = True
+    rig.wait(10)
+    rig.give(on.JournalRecovered(epoch=rig.disk.epoch, size=rig.disk.size, head=rig.disk.head))
+    assert rig.state == "in-service"
+    assert rig.give(on.Tick())[-1] == do.Reboot(), "asked again"
+
+
 def test_a_lock_outlives_the_power() -> None:
     rig = Rig()
     rig.receipt_of(order_envelope("stop"))

@@ -150,6 +150,29 @@ def test_13_2_what_may_not_be_installed_is_rejected(code: str) -> None:
     assert rig.report["update"] == {"rollout": "r-1", "version": "2.0.0", "state": "rejected", "code": code}
 
 
+def test_an_image_that_cannot_be_fetched_now_is_asked_for_again() -> None:
+    rig = Rig()
+    rig.give(on.RolloutReceived(raw=leg_envelope()))
+    for _ in range(3):
+        rig.give(on.UpdateAdvanced(state="rejected", code="CONTENT_UNREACHABLE"))
+        rig.done.clear()
+        rig.wait(59)
+        assert rig.done == [] or do.Install(rollout="r-1", version="2.0.0") not in rig.done
+        rig.wait(1)
+        assert rig.done.count(do.Install(rollout="r-1", version="2.0.0")) == 1
+    assert states(rig) == ["downloading"]
+
+
+def test_a_newer_leg_is_not_disturbed_by_the_second_try_of_an_older_one() -> None:
+    rig = Rig()
+    rig.give(on.RolloutReceived(raw=leg_envelope()))
+    rig.give(on.UpdateAdvanced(state="rejected", code="CONTENT_UNREACHABLE"))
+    rig.give(on.UpdateAdvanced(state="written", code=""))
+    rig.done.clear()
+    rig.wait(60)
+    assert do.Install(rollout="r-1", version="2.0.0") not in rig.done
+
+
 def test_13_3_a_loss_of_power_while_downloading_goes_on() -> None:
     rig = Rig()
     rig.give(on.RolloutReceived(raw=leg_envelope()))
