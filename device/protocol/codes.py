@@ -236,6 +236,18 @@ HARDWARE = {
         "The other slot cannot be written. The version that runs stays.",
     ),
     "BOARD_FAILED": ("主板接口故障，请联系运维。", "The board does not answer. Call support."),
+    "IDENTITY_UNAVAILABLE": (
+        "证书和密钥无法保存，请联系运维。",
+        "Key and certificates cannot be saved. Call support.",
+    ),
+    "IDENTITY_DAMAGED": (
+        "证书或密钥受损，或不属于本机，请联系运维。",
+        "Key or certificates are damaged, or of another board. Call support.",
+    ),
+    "LAN_UNAVAILABLE": (
+        "局域网接口无法启动，请检查地址和端口。",
+        "The LAN interface cannot start. Check address and port.",
+    ),
 }
 HTTP = {
     "TOKEN_MISSING": ("缺少访问令牌，请先配对。", "The access token is missing. Pair first."),
