@@ -51,13 +51,13 @@ def add_routes(router: web.UrlDispatcher, desk: Desk) -> None:
     router.add_post("/v1/plays/{play}/end", _answered(routes.end))
     router.add_post("/v1/orders", _answered(routes.order))
     router.add_post("/v1/notices/{notice}/{what:shown|acknowledged}", _answered(routes.notice))
-    router.add_get("/v1/state", _answered(routes.state))
-    router.add_get("/v1/events", routes.events)
+    router.add_get("/v1/state", _answered(routes.state), allow_head=False)
+    router.add_get("/v1/events", routes.events, allow_head=False)
     router.add_post("/v1/pair", _answered(routes.pair))
     router.add_post("/v1/claim", _answered(routes.claim))
     router.add_post("/v1/factory/csr", _answered(routes.factory_csr))
     router.add_put("/v1/factory/identity", _answered(routes.factory_identity))
-    router.add_get("/openapi.json", routes.description)
+    router.add_get("/openapi.json", routes.description, allow_head=False)
 
 
 def _answered(route: Callable[[web.Request], Awaitable[tuple[int, Any]]]) -> _Route:

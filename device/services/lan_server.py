@@ -51,6 +51,11 @@ class LanServer:
         self._bound = listening.getsockname()[:2]
         return self._bound
 
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of everything that is served."""
+        served = self._application.router.routes()
+        return {(route.method, route.resource.canonical) for route in served if route.resource is not None}
+
     async def check(self) -> None:
         """The box asks itself as anybody would. Raises OSError or DriverError LAN_UNAVAILABLE."""
         host, port = self._bound

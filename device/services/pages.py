@@ -27,8 +27,8 @@ PING_EVERY_S = 20.0
 
 def add_routes(router: web.UrlDispatcher, desk: Desk) -> None:
     pages = _Pages(desk)
-    router.add_get("/", pages.page)
-    router.add_get("/live", pages.live)
+    router.add_get("/", pages.page, allow_head=False)
+    router.add_get("/live", pages.live, allow_head=False)
 
 
 class _Pages:

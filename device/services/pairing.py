@@ -10,6 +10,7 @@ import hmac
 import secrets
 from collections import deque
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Protocol
 
 TRIES_PER_MINUTE_MAX = 5
@@ -19,10 +20,11 @@ _LABEL = "label-code"
 
 
 class PairingError(Exception):
-    """`code` says why there is no token."""
+    """`code` says why there is no token, `status` the same in HTTP."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
+        self.status = status
         self.code = code
 
 
@@ -50,13 +52,13 @@ class Pairing:
         """A new token. Raises PairingError, or DriverError if it cannot be kept."""
         now_ms = self._mono_ms()
         if len(self._tries_ms) == TRIES_PER_MINUTE_MAX and now_ms - self._tries_ms[0] < 60_000:
-            raise PairingError("TOO_MANY_REQUESTS")
+            raise PairingError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")
         self._tries_ms.append(now_ms)
         wanted = self._values.get(_LABEL)
         if wanted is None or not hmac.compare_digest(wanted, _hash(label_code)):
-            raise PairingError("PAIRING_CODE")
+            raise PairingError(HTTPStatus.FORBIDDEN, "PAIRING_CODE")
         if vod not in self._hashes and len(self._hashes) >= PAIRED_MAX:
-            raise PairingError("TOO_MANY_REQUESTS")
+            raise PairingError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")
         self._tries_ms.pop()
         token = secrets.token_urlsafe(24)
         self._values.put(_PAIRED + vod, _hash(token))

@@ -7,7 +7,8 @@ Rules, in this sequence:
 2. The nonce is ours and fresh: CLAIM_NONCE. The request is sound: CSR_MALFORMED.
 3. The box is not revoked; the voucher exists, is for this box and venue, and the proof holds: VOUCHER_UNKNOWN,
    VOUCHER_PROOF.
-4. A used voucher answers the same key again with the same certificate, any other with VOUCHER_USED.
+4. A used voucher answers the same key again with the same certificate, any other and any other box that knows its
+   secret with VOUCHER_USED.
 5. It has not expired nor been withdrawn: VOUCHER_EXPIRED; the venue has no other box: VENUE_TAKEN.
 
 Rules 3 to 5 and the change are one transaction that holds the write lock: of any number of racers one wins.
@@ -105,9 +106,10 @@ def _voucher(connection: Connection, fleet: Fleet, claim: Claim, csr: bytes) -> 
         raise ProblemError("VOUCHER_UNKNOWN")
     secret = open_secret(fleet.keys, voucher.voucher, voucher.sealed_secret)
     proof = claim_proof(secret, claim.nonce, csr, claim.box, claim.venue)
-    is_for = (voucher.box, voucher.venue) == (claim.box, claim.venue)
-    if not hmac.compare_digest(proof, claim.proof) or not is_for:
+    if not hmac.compare_digest(proof, claim.proof):
         raise ProblemError("VOUCHER_PROOF")
+    if (voucher.box, voucher.venue) != (claim.box, claim.venue):
+        raise ProblemError("VOUCHER_PROOF" if voucher.used_at_ms is None else "VOUCHER_USED")
     return voucher
 
 

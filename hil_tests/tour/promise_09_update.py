@@ -47,8 +47,9 @@ def _roll_out(stage: Stage, venue: Venue, version: str, *, broken: bool, until: 
     """Build, sign, hand over, roll out; the leg once the box has said how it ended."""
     image = build_image(stage.folder / "bundles" / f"{version}.img", version, broken=broken)
     keys = [stage.offices.ceremony / f"firmware-{number}.pem" for number in (1, 2)]
-    given = ("--image", image, "--version", version, "--fleet", stage.fleet.data)
-    run(PROVISION, "bundle", *given, "--key", keys[0], "--key", keys[1]).require()
+    bundle = image.with_suffix(".tar")
+    run(PROVISION, "bundle", "build", "--image", image, "--version", version, "--out", bundle).require()
+    run(PROVISION, "bundle", "sign", bundle, "--fleet", stage.fleet.data, "--key", keys[0], "--key", keys[1]).require()
     created = wait_for(
         f"a rollout of {version}",
         lambda: _created(stage, version, venue.place.box),

@@ -18,7 +18,7 @@ def prove(stage: Stage) -> str:
     whole = stage.folder / "evidence" / f"{venue.place.box}.tar"
     whole.parent.mkdir(exist_ok=True)
     whole.unlink(missing_ok=True)
-    stage.offices.operate("plays", "export", "--venue", stage.code(venue), "--evidence", whole)
+    stage.offices.operate("evidence", "export", "--venue", stage.code(venue), "--out", whole)
     verified = _verify(stage, whole)
     assert verified.exit_code == 0, f"sound evidence was refused: {verified.err or verified.out}"
 
