@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from device.crypto.p256 import SigningKey
 from device.protocol.uplink import Report
-from fleet_server import boxes, leases, notices, orders, ports
+from fleet_server import boxes, catalog, leases, notices, orders, ports
 from fleet_server.broker import Broker, BrokerPlan, UplinkMessage, find_binary
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
@@ -73,7 +73,7 @@ def mailroom(fleet: Fleet) -> Mailroom:
     lease_key = SigningKey.load(fleet.keys / "lease.pem")
 
     def lease(connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:
-        return [*leases.answer(connection, sender, report, lease_key, _epochs(fleet), now_ms)]
+        return [*leases.answer(connection, sender, report, lease_key, _epochs(fleet, connection), now_ms)]
 
     ingest = Ingest(SigningKey.load(fleet.keys / "ack.pem"), ENTRY_OBSERVERS)
     reports = Reports((lease, *REPORT_ANSWERS))
@@ -96,9 +96,10 @@ def _is_active(fleet: Fleet, box: str) -> bool:
     return found is not None and found.status is boxes.Status.ACTIVE
 
 
-def _epochs(fleet: Fleet) -> leases.Epochs:
+def _epochs(fleet: Fleet, connection: Connection) -> leases.Epochs:
     try:
         policy = fleet.policy.current().epoch
     except ProblemError:
         policy = 0
-    return leases.Epochs(policy, 0)
+    release = catalog.current(connection)
+    return leases.Epochs(policy, release.epoch if release else 0)
