@@ -5,13 +5,14 @@ since each page asks the gate itself.
 """
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fleet_server.console import assets, instants, language, words
 from fleet_server.console.language import Lang
@@ -23,11 +24,14 @@ from fleet_server.regions import Regions
 THEME_COOKIE = "frontbox-theme"
 THEMES = ("auto", "light", "dark")
 COUNTRY = "000000"
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 # Path, word, and what one must be allowed to do somewhere to see the entry.
 MENU: tuple[tuple[str, str, Action], ...] = (
     ("/", "menu.overview", Action.SESSION_READ),
     ("/venues", "menu.venues", Action.VENUE_READ),
+    ("/orders", "menu.orders", Action.ORDER_READ),
+    ("/notices", "menu.notices", Action.NOTICE_READ),
     ("/boxes", "menu.boxes", Action.BOX_READ),
     ("/audit", "menu.audit", Action.AUDIT_READ),
     ("/about", "menu.about", Action.SESSION_READ),
@@ -98,6 +102,12 @@ class Frame:
         named = [self.region_name(one) for one in path or [code]]
         return " ".join(named) if self.lang == "zh" else ", ".join(reversed(named))
 
+    def own(self, text: str) -> Markup:
+        """What somebody wrote or is called: never translated, and marked where its language is not the page's."""
+        if self.lang != "zh" and _CHINESE.search(text):
+            return Markup('<span lang="zh-CN">{}</span>').format(text)
+        return escape(text)
+
     def ago(self, at_ms: int) -> Markup:
         return instants.ago(at_ms, self.now_ms, self.lang)
 
@@ -131,6 +141,7 @@ def render(frame: Frame, template: str, view: Mapping[str, object]) -> str:
         "code": frame.say_code,
         "ago": frame.ago,
         "span": frame.span,
+        "own": frame.own,
         "region_name": frame.region_name,
         "region_path": frame.region_path,
     }

@@ -6,7 +6,19 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from fleet_server.console import about, audit, boxes, news, overview, session_pages, static_files, venue, venues
+from fleet_server.console import (
+    about,
+    audit,
+    boxes,
+    news,
+    notices,
+    orders,
+    overview,
+    session_pages,
+    static_files,
+    venue,
+    venues,
+)
 from fleet_server.console.frame import MENU
 from fleet_server.console.refusal import PageRoute
 from fleet_server.http_errors import ProblemError
@@ -15,7 +27,8 @@ from fleet_server.people import Action, Call, needs
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 ROUTERS = tuple(
-    part.router for part in (session_pages, overview, venues, venue, boxes, audit, about, news, static_files)
+    part.router
+    for part in (session_pages, overview, venues, venue, orders, notices, boxes, audit, about, news, static_files)
 )
 
 for part in ROUTERS:

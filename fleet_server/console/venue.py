@@ -11,7 +11,10 @@ from fleet_server.console import frame
 from fleet_server.console.box_facts import BoxFacts, box_facts
 from fleet_server.console.reading import read, read_if_allowed
 from fleet_server.console.refusal import PageRoute
+from fleet_server.console.ways import Way, ways_at_venue
 from fleet_server.people import Act, Action, Call, needs
+
+WAYS_MAX = 12
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -28,20 +31,24 @@ class VenueView:
     rooms: int
     state: str
     box: BoxFacts | None
-    ways: None = None
+    ways: list[Way] | None
     notices: None = None
     incidents: None = None
     plays: None = None
-    in_force: bool = False
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether an order is in force, by what the box has signed."""
+        return any(way.is_in_force for way in self.ways or [])
 
 
 @router.get("/venues/{venue}")
 def show_venue(venue: str, request: Request, call: Annotated[Call, needs(Action.VENUE_READ)]) -> HTMLResponse:
-    view = read(call, Action.VENUE_READ, lambda act: _venue(act, venue, call))
+    view = read(call, Action.VENUE_READ, lambda act: _venue(act, venue, call, frame.of(request, call.actor)))
     return frame.page(request, call, "venue.html", view=view)
 
 
-def _venue(act: Act, code: str, call: Call) -> VenueView:
+def _venue(act: Act, code: str, call: Call, shown: frame.Frame) -> VenueView:
     venue = venues.one(act, code)
     standing = boxes.standing_of(act, code)
     assert standing is not None
@@ -53,6 +60,7 @@ def _venue(act: Act, code: str, call: Call) -> VenueView:
         licence=venue.licence,
         rooms=venue.rooms,
         state=standing.state,
+        ways=read_if_allowed(call, Action.ORDER_READ, lambda reader: ways_at_venue(reader, shown, code, WAYS_MAX)),
         box=read_if_allowed(call, Action.BOX_READ, lambda reader: _box(reader, standing.box)),
     )
 

@@ -80,6 +80,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "核对下面的内容后，在保存有您密钥的电脑上执行：",
         "Read what the order says below, then run this where your key file is:",
     ),
+    "order.sign_text_other": (
+        "请另一名执法人员核对内容后，在自己的电脑上执行：",
+        "Another officer, having read what the order says, runs this where the own key file is:",
+    ),
     "order.sign_note": (
         "命令会先显示指令全文再签名。密钥不离开您的电脑；前置机自己核验两个签名。",
         "The command shows the order before it signs. Your key stays with you; each box verifies both signatures.",
@@ -122,6 +126,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "order.queued": (
         "前置机失联，指令已排队，上线后自动送达。也可导出后当面送达。",
         "The box is out of touch; the order is queued and delivered when it is back, or served by hand.",
+    ),
+    "order.drafted_text": (
+        "起草人还没有签名。签名后，另一名执法人员才能复签。",
+        "The drafter has not signed yet. Only then can another officer add the second signature.",
     ),
     "order.venues_n": ("场所 {n} 家", "Venues: {n}"),
     "notice.ways": ("各场所送达情况", "Venue by venue"),

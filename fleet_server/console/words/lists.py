@@ -67,7 +67,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "停止营业、恢复营业、禁播与解除。每份指令须两名执法人员签名。",
         "Stop, resume, ban and lift. Every order needs the signatures of two officers.",
     ),
-    "orders.accepted_of": ("{accepted}/{boxes} 台已回执", "{accepted} of {boxes} boxes have answered"),
+    "orders.answered_of": ("{answered}/{boxes} 家已回执", "{answered} of {boxes} venues answered"),
     "orders.none.what": ("还没有指令。", "There are no orders yet."),
     "orders.none.do": (
         "用 frontbox-fleet order draft 起草，两名执法人员签名后生效。",
@@ -82,7 +82,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "order.waits": ("起草于", "Drafted"),
     "order.valid_until": ("有效至", "valid until"),
     "order.signers": ("签名人", "Signers"),
-    "order.issued": ("签发时间", "Issued"),
+    "order.issued": ("时间", "Time"),
     "notices.under": (
         "送达、显示、确认是三件事，各有前置机签名的记录。",
         "Delivered, shown and acknowledged are three facts, each recorded and signed by the box.",

@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fleet_server.console.api_client import PASSWORD
 from tests.fleet_server.console.running import Running, running
-from tests.fleet_server.console.seed import PASSWORD, Seed, seed
+from tests.fleet_server.console.seed import Seed, seed
 
 
 @pytest.fixture(scope="module")

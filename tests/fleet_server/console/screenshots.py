@@ -14,8 +14,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.fleet_server.console.api_client import PASSWORD
 from tests.fleet_server.console.running import running
-from tests.fleet_server.console.seed import ACCOUNT, AUDITOR, PASSWORD, Seed, seed
+from tests.fleet_server.console.seed import ACCOUNT, AUDITOR, Seed, seed
 
 LANGS = {"zh": "zh-CN", "en": "en-GB"}
 THEMES = ("light", "dark")

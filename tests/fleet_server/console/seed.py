@@ -10,17 +10,18 @@ from typing import ClassVar
 
 import httpx
 
-from device.crypto.p256 import SigningKey
 from device.protocol.uplink import JournalState, Report
 from fleet_server import boxes
-from fleet_server.app import box_app, console_app
+from fleet_server.app import box_app
 from fleet_server.fleet import Fleet
 from tests.fleet_server.boxes.builders import FactoryBox, a_factory
+from tests.fleet_server.console.api_client import PASSWORD, client, ok, signed_in
+from tests.fleet_server.console.papers import Papers, standing_box, write_papers
+from tests.fleet_server.country import StandingBox
 from tests.fleet_server.venues.builders import a_venue
 
 ACCOUNT = "zhang"
 AUDITOR = "he"
-PASSWORD = "a long enough password"
 
 PEOPLE = (
     ("zhang", "张伟", (("officer", "440100"), ("operator", "440100"))),
@@ -44,19 +45,12 @@ VENUES = (
 
 
 @dataclass(frozen=True)
-class SeededBox:
-    box: str
-    venue: str
-    region: str
-    key: SigningKey
-
-
-@dataclass(frozen=True)
 class Seed:
     """`venues` by code in the order of VENUES."""
 
     venues: list[str]
-    boxes: dict[str, SeededBox]  # by venue
+    boxes: dict[str, StandingBox]  # by venue
+    papers: Papers
 
     PAGES: ClassVar = (
         "overview",
@@ -65,6 +59,12 @@ class Seed:
         "venue",
         "venue-offline",
         "venue-no-box",
+        "orders",
+        "order",
+        "order-waiting",
+        "order-ban",
+        "notices",
+        "notice",
         "boxes",
         "box",
         "about",
@@ -75,18 +75,25 @@ class Seed:
     def pages(self) -> dict[str, str]:
         """Pages that `zhang` may open, by a short name."""
         box = self.boxes[self.venues[1]]
-        return {
-            "overview": "/",
-            "venues": "/venues",
-            "venues-empty": "/venues?state=unclaimed",
-            "venue": f"/venues/{box.venue}",
-            "venue-offline": f"/venues/{self.venues[4]}",
-            "venue-no-box": f"/venues/{self.venues[6]}",
-            "boxes": "/boxes",
-            "box": f"/boxes/{box.box}",
-            "about": "/about",
-            "not-found": "/venues/J0131010100001Y",
-        }
+        paths = (
+            "/",
+            "/venues",
+            "/venues?state=unclaimed",
+            f"/venues/{box.venue}",
+            f"/venues/{self.venues[4]}",
+            f"/venues/{self.venues[6]}",
+            "/orders",
+            f"/orders/{self.papers.stop}",
+            f"/orders/{self.papers.waiting}",
+            f"/orders/{self.papers.ban}",
+            "/notices",
+            f"/notices/{self.papers.notice}",
+            "/boxes",
+            f"/boxes/{box.box}",
+            "/about",
+            "/venues/J0131010100001Y",
+        )
+        return dict(zip(self.PAGES, paths, strict=True))
 
 
 def seed(fleet: Fleet) -> Seed:
@@ -94,97 +101,69 @@ def seed(fleet: Fleet) -> Seed:
 
 
 async def _seed(fleet: Fleet) -> Seed:
-    async with _signed_in(fleet, "admin") as admin:
+    async with signed_in(fleet, "admin") as admin:
         await _enter_people(admin)
-    async with _signed_in(fleet, "root") as operator:
+    async with signed_in(fleet, "root") as operator:
         made = [await _enter_venue(fleet, operator, number) for number in range(len(VENUES))]
-    return Seed([venue for venue, _ in made], {box.venue: box for _, box in made if box is not None})
+    standing = {box.venue: box for _, box in made if box is not None}
+    venues = [venue for venue, _ in made]
+    for number, venue in enumerate(venues):
+        if venue in standing:
+            _report(fleet, standing[venue], number)
+    async with signed_in(fleet, "zhang") as first, signed_in(fleet, "li") as second:
+        return Seed(venues, standing, await write_papers(fleet, first, second, venues, standing))
 
 
 async def _enter_people(admin: httpx.AsyncClient) -> None:
     for person, name, grants in (*PEOPLE, ("root", "总运维", (("operator", "000000"),))):
-        await _ok(admin.post("/api/v1/persons", json={"person": person, "name": name, "region": grants[0][1]}))
-        await _ok(admin.post("/api/v1/accounts", json={"account": person, "person": person, "password": PASSWORD}))
+        await ok(admin.post("/api/v1/persons", json={"person": person, "name": name, "region": grants[0][1]}))
+        await ok(admin.post("/api/v1/accounts", json={"account": person, "person": person, "password": PASSWORD}))
         for role, region in grants:
-            await _ok(admin.put(f"/api/v1/persons/{person}/grants", json={"role": role, "region": region}))
+            await ok(admin.put(f"/api/v1/persons/{person}/grants", json={"role": role, "region": region}))
 
 
-async def _enter_venue(fleet: Fleet, operator: httpx.AsyncClient, number: int) -> tuple[str, SeededBox | None]:
-    region, name, address, rooms, state, age_s = VENUES[number]
+async def _enter_venue(fleet: Fleet, operator: httpx.AsyncClient, number: int) -> tuple[str, StandingBox | None]:
+    region, name, address, rooms, state, _ = VENUES[number]
     facts = a_venue(region=region, name=name, address=address, rooms=rooms, licence=f"{region}16000{number}")
-    venue = str((await _ok(operator.post("/api/v1/venues", json=facts))).json()["venue"])
+    venue = str((await ok(operator.post("/api/v1/venues", json=facts))).json()["venue"])
     if state is None:
         return venue, None
     box = FactoryBox(f"KTV-3F91{number:04d}", a_factory())
-    await _ok(operator.post("/api/v1/boxes", json=box.registration))
-    voucher = (await _ok(operator.post("/api/v1/vouchers", json={"box": box.box, "venue": venue}))).json()
-    async with _client(box_app(fleet), "https://localhost:8443") as line:
-        nonce = (await _ok(line.post("/enrol/v1/nonce", json={"box": box.box}))).json()["nonce"]
+    await ok(operator.post("/api/v1/boxes", json=box.registration))
+    voucher = (await ok(operator.post("/api/v1/vouchers", json={"box": box.box, "venue": venue}))).json()
+    async with client(box_app(fleet), "https://localhost:8443") as line:
+        nonce = (await ok(line.post("/enrol/v1/nonce", json={"box": box.box}))).json()["nonce"]
         headers = {"content-type": "application/json"}
-        await _ok(line.post("/enrol/v1/claims", content=box.claim(voucher, nonce), headers=headers))
+        await ok(line.post("/enrol/v1/claims", content=box.claim(voucher, nonce), headers=headers))
+    return venue, standing_box(fleet, box.box, venue, region, box.venue_key)
+
+
+def _report(fleet: Fleet, box: StandingBox, number: int) -> None:
+    *_, state, age_s = VENUES[number]
     at_ms = fleet.clock.now_ms() - age_s * 1000
-    with fleet.database.writing() as connection:
-        boxes.record_report(connection, _report(box.box, venue, state, number, at_ms), at_ms)
-    return venue, SeededBox(box.box, venue, region, box.venue_key)
-
-
-def _report(box: str, venue: str, state: str, number: int, at_ms: int) -> Report:
+    journal = box.journal
     report = Report(
-        box=box,
-        venue=venue,
+        box=box.box,
+        venue=box.venue,
         at_ms=at_ms,
         tq="signed",
-        boot=7 + number,
+        boot=1,
         version="1.4.2",
         slot="a" if number % 2 else "b",
-        state=state,
+        state=state or "failed",
         holds=(),
         catalog_epoch=12,
         policy_epoch=3,
         lease=104 + number,
         nonce="",
-        journal=JournalState(epoch=1, size=18_432 + 977 * number, head=f"{number + 5:x}a" * 32, watermark=18_432),
+        journal=JournalState(
+            epoch=1, size=journal.size, head=journal.chains[-1].hex(), watermark=max(0, journal.size - number % 3 * 40)
+        ),
         notices=(),
         update=None,
         seal="open" if state == "failed" else "intact",
         rooms_busy=3 * number + 2 if state == "in-service" else 0,
         refused={"SONG_UNKNOWN": 17, "SONG_BANNED": 4, "HOURS_CLOSED": 2},
     )
-    return replace_watermark(report) if number % 3 else report
-
-
-def replace_watermark(report: Report) -> Report:
-    """A box whose journal is here whole."""
-    return report.replace(journal=report.journal.replace(watermark=report.journal.size))
-
-
-async def _ok(answer: "asyncio.Future[httpx.Response] | object") -> httpx.Response:
-    response = await answer  # type: ignore[misc]  # httpx declares its calls as coroutines
-    assert isinstance(response, httpx.Response)
-    assert response.is_success, response.text
-    return response
-
-
-def _signed_in(fleet: Fleet, account: str) -> "_Session":
-    return _Session(fleet, account)
-
-
-class _Session:
-    """An API client signed in with the password."""
-
-    def __init__(self, fleet: Fleet, account: str) -> None:
-        self._client = _client(console_app(fleet), "http://localhost:8080")
-        self._account = account
-
-    async def __aenter__(self) -> httpx.AsyncClient:
-        body = {"account": self._account, "password": PASSWORD}
-        token = (await _ok(self._client.post("/api/v1/session", json=body))).json()["token"]
-        self._client.headers["authorization"] = f"Bearer {token}"
-        return self._client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
-
-
-def _client(app: object, url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=url)  # type: ignore[arg-type]  # any ASGI
+    with fleet.database.writing() as connection:
+        boxes.record_report(connection, report, at_ms)

@@ -4,8 +4,9 @@ import httpx
 import pytest
 
 from fleet_server.console.session_pages import own_path
+from tests.fleet_server.console.api_client import PASSWORD
 from tests.fleet_server.console.conftest import post, sign_in
-from tests.fleet_server.console.seed import PASSWORD, Seed
+from tests.fleet_server.console.seed import Seed
 
 
 def test_a_stranger_is_led_to_sign_in_and_back(stranger: httpx.Client, seeded: Seed) -> None:
