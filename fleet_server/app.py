@@ -27,11 +27,14 @@ import fleet_server.people.api
 import fleet_server.plays.api
 import fleet_server.regions.api
 import fleet_server.repository.worker
+import fleet_server.rollouts.api
+import fleet_server.rollouts.worker
 import fleet_server.venues.api
 from fleet_server import http_errors, tuf_files
 from fleet_server.catalog.csv_file import FILE_BYTES_MAX
 from fleet_server.fleet import Fleet
 from fleet_server.http_guard import Guard
+from fleet_server.rollouts.bundle_file import BUNDLE_BYTES_MAX
 
 Worker = Callable[[Fleet], AbstractAsyncContextManager[None]]
 
@@ -44,14 +47,19 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.notices.api.router,
     fleet_server.plays.api.router,
     fleet_server.catalog.api.router,
+    fleet_server.rollouts.api.router,
     fleet_server.audit.api.router,
     fleet_server.console.router,
 )
 BOX_ROUTERS: tuple[APIRouter, ...] = (fleet_server.boxes.enrolment_api.router, tuf_files.router)
-WORKERS: tuple[Worker, ...] = (fleet_server.repository.worker.worker, fleet_server.messages.worker)
+WORKERS: tuple[Worker, ...] = (
+    fleet_server.repository.worker.worker,
+    fleet_server.messages.worker,
+    fleet_server.rollouts.worker.worker,
+)
 
 # Paths that take more than the usual body, in bytes.
-BODIES_MAX: dict[str, int] = {"/api/v1/catalog/imports": FILE_BYTES_MAX}
+BODIES_MAX: dict[str, int] = {"/api/v1/catalog/imports": FILE_BYTES_MAX, "/api/v1/bundles": BUNDLE_BYTES_MAX}
 
 
 def console_app(fleet: Fleet) -> ASGIApp:

@@ -67,6 +67,10 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     ),
     "VENUE_EXISTS": (409, "该许可证已登记为另一场所。", "This licence is registered for a venue with other facts."),
     "VENUE_SEQUENCE_USED_UP": (409, "本区县场所编码已用完。", "This county has used up its venue codes."),
+    # updates
+    "VERSION_UNKNOWN": (404, "没有发布过这个版本。", "This version is not published."),
+    "ROLLOUT_BOXES": (422, "请指定前置机或地区，且至少一台。", "Name boxes or a region, with one box at least."),
+    "BUNDLE_FILE": (422, "升级包文件损坏或未签署。", "The bundle is damaged or not signed."),
     # signed content
     "CATALOG_EMPTY": (409, "在编曲库是空的，请先导入。", "There are no songs to release; import a list first."),
     "METADATA_VERSION": (

@@ -11,15 +11,17 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Connection
 
 from device.crypto.p256 import SigningKey
+from device.protocol import topics
 from device.protocol.uplink import Report
-from fleet_server import boxes, catalog, leases, notices, orders, ports
+from fleet_server import boxes, catalog, leases, notices, orders, ports, rollouts
 from fleet_server.broker import Broker, BrokerPlan, UplinkMessage, find_binary
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
 from fleet_server.live import Event
-from fleet_server.mailroom import Mailroom, Outcome, Sender
+from fleet_server.mailroom import Mailroom, Outcome, Outgoing, Sender
 from fleet_server.plays import Ingest, Observer
 from fleet_server.reports import Answer, Reports, read_receipt
+from fleet_server.repository.worker import DOORBELL
 
 # Who looks at new journal entries, and who answers reports after leases, orders and notices.
 ENTRY_OBSERVERS: tuple[Observer, ...] = (notices.record_shown,)
@@ -75,8 +77,15 @@ def mailroom(fleet: Fleet) -> Mailroom:
     def lease(connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:
         return [*leases.answer(connection, sender, report, lease_key, _epochs(fleet, connection), now_ms)]
 
+    def look(connection: Connection, sender: Sender, report: Report, _now_ms: int) -> list[Outcome]:
+        epochs = _epochs(fleet, connection)
+        if report.policy_epoch >= epochs.policy and report.catalog_epoch >= epochs.catalog:
+            return []
+        return [Outgoing(topics.down(sender.box, "look"), DOORBELL)]
+
+    legs = rollouts.Legs(SigningKey.load(fleet.keys / "rollout.pem"))
     ingest = Ingest(SigningKey.load(fleet.keys / "ack.pem"), ENTRY_OBSERVERS)
-    reports = Reports((lease, *REPORT_ANSWERS))
+    reports = Reports((lease, *REPORT_ANSWERS, legs.answer, look))
     readers = {"journal": ingest.read, "report": reports.read, "receipt": read_receipt}
     return Mailroom(fleet.database, fleet.clock, find_sender, readers)
 
@@ -101,5 +110,5 @@ def _epochs(fleet: Fleet, connection: Connection) -> leases.Epochs:
         policy = fleet.policy.current().epoch
     except ProblemError:
         policy = 0
-    release = catalog.current(connection)
-    return leases.Epochs(policy, release.epoch if release else 0)
+    released = catalog.current(connection)
+    return leases.Epochs(policy, released.epoch if released else 0)

@@ -26,6 +26,8 @@ MODULES = {
     "plays": "plays",
     "incident": "plays",
     "catalog": "catalog",
+    "bundle": "rollouts",
+    "rollout": "rollouts",
     "audit": "audit",
 }
 

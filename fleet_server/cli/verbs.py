@@ -29,6 +29,7 @@ NOUNS = {
     "notice": ("通知、公告、警示", "notices"),
     "plays": ("点播记录", "plays"),
     "incident": ("日志异常", "incidents of journals"),
+    "bundle": ("升级包", "update bundles"),
     "rollout": ("升级", "rollouts"),
     "audit": ("审计记录", "the audit record"),
 }
