@@ -7,7 +7,7 @@
 
 import hashlib
 
-from device.core.effects import ReplySigned, Send
+from device.core.effects import LookForTargets, ReplySigned, Send
 from device.core.facts import Fact
 from device.core.refusals import Rejection
 from device.protocol.codes import refusal
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from device.core.turn import Turn
+
+# An officer may be newer than the policy the box has; the fleet sends again what the report misses (SPEC 10.5).
+NEWER_POLICY_MAY_ACCEPT = ("SIGNER_UNKNOWN", "ORDER_THRESHOLD", "ORDER_NOT_ENTITLED", "NOTICE_NOT_ENTITLED")
 
 ACCEPTED, KNOWN, REJECTED = "accepted", "known", "rejected"
 
@@ -76,6 +79,8 @@ def rejected(turn: "Turn", request: str, subject: Subject, code: str, entry: "tu
         return
     turn.append(entry[0], entry[1])
     turn.do(Send(kind="receipt", payload=_receipt(turn, subject, REJECTED, code)))
+    if not request and code in NEWER_POLICY_MAY_ACCEPT:
+        turn.do(LookForTargets())
 
 
 def _receipt(turn: "Turn", subject: Subject, result: str, code: str) -> bytes:

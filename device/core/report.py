@@ -2,7 +2,7 @@
 
 1. A report goes out at every connect, at every change of what it says, and every REPORT_EVERY_S (SPEC 10.4).
    What changes with every song - journal, rooms, counts - waits for the next one.
-2. The VOD server is told of every change of state or holds at once (SPEC 15.4).
+2. The VOD server is told of every change of state, holds or lease standing at once (SPEC 15.4).
 3. The relay is open, which is silence, unless songs may start or still run (grace, hours).
 4. The state answer lets the venue read why it is stopped: authority, document and text of every hold.
 """
@@ -31,7 +31,8 @@ def follow(turn: "Turn") -> None:
     state = verdict.state(turn)
     holds = [hold.order for hold in memory.holds.in_force(turn.signed_ms)]
     _show(turn, state)
-    pushed = {"state": state, "holds": holds}
+    lease = memory.lease.standing(turn.trusted_ms)
+    pushed = {"state": state, "holds": holds, "lease": lease}
     if pushed != memory.pushed:
         memory.pushed = pushed
         turn.push(
@@ -41,6 +42,7 @@ def follow(turn: "Turn") -> None:
                 "holds": holds[:HOLDS_IN_PUSH_MAX],
                 "holds_count": len(holds),
                 "cut_in_s": orders.grace_left_s(turn),
+                "lease": lease,
             }
         )
     if memory.is_connected:

@@ -54,7 +54,9 @@ def started(turn: "Turn", event: "Started") -> None:
     memory.is_started = True
     turn.save()
     turn.do(TickCounter())
-    turn.do(MoveWatermark(epoch=journal.position.epoch, size=max(journal.watermark, event.journal_first)))
+    # What is no longer on disk was acknowledged, even if the record is older than that.
+    first = event.journal_first if journal.position.epoch == event.journal_epoch else 0
+    turn.do(MoveWatermark(epoch=journal.position.epoch, size=max(journal.watermark, first)))
     update.resume(turn)
 
 

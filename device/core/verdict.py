@@ -58,7 +58,9 @@ BOX_CHECKS = (
 
 
 def state(turn: "Turn") -> str:
-    """The state that the box reports and shows."""
+    """The state that the box reports and shows; before its start a box is not able to do anything."""
+    if not turn.memory.is_started:
+        return FAILED
     for passes, _, word in BOX_CHECKS:
         if not passes(turn):
             return word

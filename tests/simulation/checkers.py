@@ -34,6 +34,7 @@ class Checkers:
         self.lasted_ms = 0
         self.ends_at_ms: dict[str, int] = {}  # of holds that end by themselves
         self._said: tuple[set[str], int] = (set(), 0)  # holds last said to be in force, journal size then
+        self._looks = 0
         self._seen = 0
         self._last_done: list[object] = []
         self._rtc_ms = rig.rtc_ms
@@ -49,7 +50,9 @@ class Checkers:
         self._read_what_was_said(where)
         self._read_the_disk(where, has_restarted)
         self._compare_with_what_was_said(where)
-        self._ask_a_twin(where)
+        self._looks += 1
+        if has_restarted or self._looks % 5 == 0:
+            self._ask_a_twin(where)
         assert self.rig.state != "failed", where
         assert self.rig.box.watermark <= self.rig.disk.size, where
 

@@ -311,6 +311,16 @@ def test_6_3_3_an_ending_issued_ahead_of_the_boxs_time_is_kept_from_its_issue_on
     assert rig.receipt_of(stop)["holds"] == []
 
 
+@pytest.mark.parametrize(("signers", "looks"), [((STRANGER,), True), ((ZHANG, STRANGER), True), ((LI, CHEN), False)])
+def test_an_officer_whom_the_policy_does_not_know_makes_the_box_look_for_a_newer_one(
+    signers: tuple[builders.FakeSigner, ...], looks: bool
+) -> None:
+    rig = Rig()
+    raw = order_envelope("stop", signers=signers)
+    assert (do.LookForTargets() in rig.give(on.OrderReceived(request="", raw=raw))) is looks
+    assert do.LookForTargets() not in rig.give(on.OrderReceived(request="r", raw=raw)), "not at a stranger's bidding"
+
+
 def test_9_10_noise_from_the_venue_leaves_the_fleet_its_receipts() -> None:
     rig = Rig()
     for _ in range(100):

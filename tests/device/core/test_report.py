@@ -6,7 +6,7 @@ import pytest
 
 from device.core import effects as do
 from device.core import events as on
-from device.protocol.limits import REPORT_EVERY_S
+from device.protocol.limits import DAY_MS, REPORT_EVERY_S
 from device.protocol.uplink import Report
 from tests import builders
 from tests.box_rig import Rig
@@ -106,8 +106,17 @@ def test_15_4_the_vod_is_told_of_every_change_of_state_once() -> None:
             "holds": [f"{REGION}-2026-000001"],
             "holds_count": 1,
             "cut_in_s": 60,
+            "lease": "full",
         }
     ]
+
+
+def test_7_2_the_vod_is_told_when_the_warning_begins() -> None:
+    rig = Rig()
+    rig.give(on.Disconnected())
+    rig.mono_ms += 3 * DAY_MS
+    rig.give(on.Tick())
+    assert (rig.pushed("state")[-1]["lease"], rig.pushed("state")[-1]["state"]) == ("warning", "in-service")
 
 
 def test_the_lamp_says_off_line_only_of_a_box_in_service() -> None:

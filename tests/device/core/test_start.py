@@ -25,6 +25,7 @@ def test_before_the_start_nothing_is_decided() -> None:
     effects = box.handle(on.PlayRequested(request="r", room="K1", song="000482", kind="guest"), rig.now)
     assert [(type(effect), effect.status) for effect in effects] == [(do.Reply, 503)]
     assert box.handle(on.Tick(), rig.now) == []
+    assert box.state_body(rig.now)["state"] == "failed"
 
 
 def test_9_9_plays_that_ran_end_with_power_before_the_boot_entry() -> None:
@@ -193,6 +194,15 @@ def test_time_is_saved_every_ten_minutes_so_that_it_falls_back_little() -> None:
     rig.wait(1199, tick_s=60)
     rig.restart()
     assert rig.box.trusted_ms(rig.now) == NOON_MS + 600_000
+
+
+def test_the_first_entry_on_disk_says_nothing_about_a_new_epoch() -> None:
+    rig = Rig()
+    rig.give(on.SealChanged(is_open=True))
+    rig.disk.entries[1] = rig.disk.entries[1][:3]
+    rig.disk.chains[1] = rig.disk.chains[1][:3]
+    rig.lose_power()
+    assert do.MoveWatermark(epoch=2, size=0) in rig.start(journal_first=2)
 
 
 def test_the_watermark_of_the_disk_counts_where_the_record_is_older() -> None:
