@@ -76,7 +76,14 @@ def box_app(fleet: Fleet) -> ASGIApp:
 
 def _app(fleet: Fleet, title: str, routers: tuple[APIRouter, ...]) -> FastAPI:
     # FastAPI's HTML pages load their scripts from outside; the console has its own page for the API.
-    app = FastAPI(title=title, version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title=title,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={"default": http_errors.DESCRIPTION},
+    )
     app.state.fleet = fleet
     http_errors.install(app)
     for router in routers:

@@ -11,6 +11,7 @@ Rules (SPEC 14.3, security.md 3.8):
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def issue_box_certificate(
 
 
 def issue_server_certificate(
-    authority: Authority, hosts: tuple[str, ...], key: ec.EllipticCurvePublicKey, now_ms: int
+    authority: Authority, hosts: Sequence[str], key: ec.EllipticCurvePublicKey, now_ms: int
 ) -> x509.Certificate:
     """A certificate for these names and addresses."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])

@@ -1,5 +1,6 @@
 """Making a data directory: folders, keys, database, first administrator. Again, it adds what is missing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -13,8 +14,11 @@ from fleet_server.settings import Settings
 COUNTRY = "000000"
 
 
-def found(settings: Settings, admin: str, password: str) -> list[str]:
+def found(settings: Settings, admin: str, password: str, hosts: Sequence[str] = ()) -> list[str]:
     """Returns what was made, for people: empty if everything was there.
+
+    Args:
+        hosts: names and addresses under which boxes reach this server, besides the settings' `public_host`.
 
     Raises OSError, ProblemError PASSWORD_WEAK.
     """
@@ -23,7 +27,9 @@ def found(settings: Settings, admin: str, password: str) -> list[str]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     built = fleet.build(settings)
     try:
-        key_files.make_keys(built.keys, built.clock.now_ms())
+        now_ms = built.clock.now_ms()
+        key_files.make_keys(built.keys, now_ms)
+        key_files.make_server_certificate(built.keys, (settings.public_host, *hosts), now_ms)
         migrations.upgrade(built.database)
         made = sorted(str(path) for path in _files(settings.data) - before)
         return made + ([f"account {admin}"] if _add_administrator(built, admin, password) else [])

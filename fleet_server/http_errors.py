@@ -154,6 +154,29 @@ def problem(code: str, request_id: str, detail: str = "", fields: Iterable[Field
     return {**body, "fields": listed} if listed else body
 
 
+_TEXT = {"type": "string"}
+_FIELD = {"type": "object", "properties": {name: _TEXT for name in ("field", "message_zh", "message_en")}}
+
+# Every error of every operation, for the OpenAPI document.
+DESCRIPTION: dict[str, Any] = {
+    "description": "Problem (RFC 9457): a stable code and a sentence in Chinese and English.",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "code", "message_zh", "message_en", "request_id"],
+                "properties": {
+                    **{name: _TEXT for name in ("type", "title", "detail", "code")},
+                    **{name: _TEXT for name in ("message_zh", "message_en", "request_id")},
+                    "status": {"type": "integer"},
+                    "fields": {"type": "array", "items": _FIELD},
+                },
+            }
+        }
+    },
+}
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 

@@ -6,6 +6,7 @@ vouchers.key (32 bytes that seal voucher secrets). Never root, policy, catalog, 
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fleet_server import certificates
 
+LOCAL_HOSTS = ("localhost", "127.0.0.1")
 SERVICES = ("lease", "ack", "rollout")
 _RENEW_BEFORE_MS = 30 * 24 * 3600 * 1000
 
@@ -38,24 +40,38 @@ def make_keys(keys: Path, now_ms: int) -> None:
         _write(keys / "fleet-ca.pem", certificates.pem(authority.certificate))
 
 
-def make_server_certificate(keys: Path, hosts: tuple[str, ...], now_ms: int) -> bool:
-    """Issue the server's certificate if there is none, its names differ or it ends soon."""
+def make_server_certificate(keys: Path, hosts: Sequence[str], now_ms: int) -> bool:
+    """Issue the server's certificate if there is none, a name is missing or it ends soon.
+
+    It names `hosts`, what the one before named, and this machine to itself.
+    """
     path = keys / "server.pem"
-    if path.exists() and _is_good(x509.load_pem_x509_certificate(path.read_bytes()), hosts, now_ms):
-        return False
+    wanted = {*hosts, *LOCAL_HOSTS}
+    if path.exists():
+        old = x509.load_pem_x509_certificate(path.read_bytes())
+        named = _names(old)
+        ends_at_ms = int(old.not_valid_after_utc.timestamp()) * 1000
+        is_fresh = ends_at_ms - now_ms > _RENEW_BEFORE_MS
+        if is_fresh and wanted <= named and _is_key_of(old, keys / "server.key"):
+            return False
+        wanted |= named
     key = ec.generate_private_key(ec.SECP256R1())
     authority = certificates.load_authority(keys / "fleet-ca.pem", keys / "fleet-ca.key")
-    certificate = certificates.issue_server_certificate(authority, hosts, key.public_key(), now_ms)
+    certificate = certificates.issue_server_certificate(authority, sorted(wanted), key.public_key(), now_ms)
     _write(keys / "server.key", _private_pem(key))
     _write(path, certificates.pem(certificate) + certificates.pem(authority.certificate))
     return True
 
 
-def _is_good(certificate: x509.Certificate, hosts: tuple[str, ...], now_ms: int) -> bool:
+def _names(certificate: x509.Certificate) -> set[str]:
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    named = {str(name.value) for name in names}
-    ends_at_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
-    return set(hosts) <= named and ends_at_ms - now_ms > _RENEW_BEFORE_MS
+    return {str(name.value) for name in names}
+
+
+def _is_key_of(certificate: x509.Certificate, path: Path) -> bool:
+    """Whether a cut between the two files left them unlike."""
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    return key.public_key() == certificate.public_key()
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -47,8 +47,7 @@ def serve(settings: Settings) -> None:
         level=settings.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    for chatty in ("uvicorn", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     if not (settings.data / "fleet.db").exists():
         raise StartError(f"{settings.data}: no fleet here; frontbox-fleet init --data {settings.data} makes one")
     with _lock(settings.data):
@@ -64,8 +63,7 @@ def serve(settings: Settings) -> None:
 
 def _serve_built(built: Fleet) -> None:
     settings = built.settings
-    hosts = (settings.public_host, *{"localhost", "127.0.0.1"} - {settings.public_host})
-    key_files.make_server_certificate(built.keys, tuple(sorted(hosts)), built.clock.now_ms())
+    key_files.make_server_certificate(built.keys, (settings.public_host,), built.clock.now_ms())
     try:
         console = ports.listen(settings.data, "console", settings.console_host, settings.console_port)
         boxes = ports.listen(settings.data, "box", settings.box_host, settings.box_port)
@@ -140,7 +138,7 @@ def http_config(application: ASGIApp, built: Fleet, tls: Callable[..., ssl.SSLCo
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=CONNECTIONS_MAX,
-        log_level=built.settings.log_level,
+        log_level="warning",
     )
 
 

@@ -51,7 +51,15 @@ def give_nonce(body: NonceWanted, request: Request) -> Nonce:
     return Nonce(nonce=new_nonce(fleet.keys, body.box, fleet.clock.now_ms()), lasts_s=NONCE_FOR_S)
 
 
-@router.post("/claims")
+_ENVELOPE = {
+    "type": "object",
+    "required": ["payload", "payloadType", "signatures"],
+    "properties": {"payload": {"type": "string"}, "payloadType": {"type": "string"}, "signatures": {"type": "array"}},
+}
+_CLAIM_BODY = {"required": True, "content": {"application/json": {"schema": _ENVELOPE}}}
+
+
+@router.post("/claims", openapi_extra={"requestBody": _CLAIM_BODY})
 async def accept_claim(request: Request) -> Claimed:
     """The body is a `claim` envelope; the same claim by the same key gets the same answer."""
     fleet: Fleet = request.app.state.fleet

@@ -22,6 +22,8 @@ def register(verbs: Verbs) -> None:
     )
     init.add_argument("--admin", required=True, help=verbs.text("管理员账号", "account of the administrator"))
     init.add_argument("--password-file", metavar="FILE", help=verbs.text("密码文件", "file with the password"))
+    hosts = verbs.text("前置机访问本服务器的名称或地址，可多次", "name or address for boxes; may be repeated")
+    init.add_argument("--host", action="append", default=[], metavar="NAME", help=hosts)
     start = verbs.add(
         "serve",
         "",
@@ -44,7 +46,7 @@ def _init(context: Context) -> int:
     settings = _settings(given.data, given.config)
     password = secrets_in.password(given.password_file, context.text("密码：", "Password: "))
     try:
-        made = found(settings, given.admin, password)
+        made = found(settings, given.admin, password, given.host)
     except OSError as error:
         raise CommandError(FAILED, "DATA_UNUSABLE", f"数据目录不能用：{error}", f"Data directory: {error}") from error
     except ProblemError as error:

@@ -60,13 +60,15 @@ def test_killed_and_started_again_it_is_found_where_it_was(free_ports: Path) -> 
         assert httpx.get(url).status_code == 401
 
 
-def test_a_taken_port_is_the_reason_in_one_line(data: Path) -> None:
+@pytest.mark.parametrize("name", ["console", "box", "mqtt"])
+def test_a_taken_port_is_the_reason_in_one_line(data: Path, name: str) -> None:
     with taken_port() as taken:
-        port = taken.getsockname()[1]
-        (data / "fleet.toml").write_text(f"console_port = {port}\nbox_port = 0\nmqtt_port = 0\n")
+        chosen = dict.fromkeys(("console", "box", "mqtt"), 0) | {name: taken.getsockname()[1]}
+        (data / "fleet.toml").write_text("".join(f"{one}_port = {port}\n" for one, port in chosen.items()))
         with FleetProgram(data) as program:
             assert program.wait() == 1
-            assert f"console: cannot listen on 127.0.0.1 port {port}" in program.lines[-1]
+            (line,) = program.lines
+            assert f"{name}: cannot listen on 127.0.0.1 port {chosen[name]}" in line
 
 
 def test_settings_that_are_not_right_are_named_in_one_line(data: Path) -> None:

@@ -2,8 +2,11 @@
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
-from fleet_server.people import sessions
+from fleet_server.clock import Clock
+from fleet_server.people import passwords, sessions
+from fleet_server.people.passwords import Passwords
 from tests.fleet_server.conftest import PASSWORD
 from tests.fleet_server.people.clients import People
 
@@ -41,6 +44,35 @@ async def test_signing_out_ends_the_session(people: People) -> None:
     client = people.client("zhang", ("officer", "440106"))
     assert (await client.delete("/api/v1/session")).status_code == 204
     assert (await client.get("/api/v1/session")).json()["code"] == "SIGN_IN_NEEDED"
+
+
+@pytest.mark.parametrize(("later_s", "status"), [(899, 200), (901, 401)])
+async def test_an_idle_session_ends(people: People, later_s: int, status: int) -> None:
+    client = people.client("zhang", ("officer", "440106"))
+    object.__setattr__(people.fleet, "clock", Clock(later_s * 1000))
+    assert (await client.get("/api/v1/session")).status_code == status
+
+
+async def test_a_session_in_use_ends_after_eight_hours(people: People) -> None:
+    client = people.client("zhang", ("officer", "440106"))
+    seen = []
+    for minute in range(0, 8 * 60 + 11, 10):
+        object.__setattr__(people.fleet, "clock", Clock(minute * 60_000))
+        seen.append((await client.get("/api/v1/session")).status_code)
+    assert seen == [200] * 48 + [401] * 2
+
+
+async def test_a_weak_password_is_refused(people: People) -> None:
+    admin = people.client("root", ("administrator", "000000"))
+    for password in ("short", "aaaaaaaaaaaaaaa", "administrator"):
+        body = {"account": "li", "person": "root", "password": password}
+        answer = await admin.post("/api/v1/accounts", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "PASSWORD_WEAK")
+
+
+def test_the_dummy_hash_costs_as_much_as_a_real_one() -> None:
+    assert not PasswordHasher().check_needs_rehash(passwords._NOBODYS)
+    assert not Passwords().verify("", None)
 
 
 async def test_closing_an_account_ends_its_sessions(people: People) -> None:
