@@ -121,6 +121,12 @@ class LanRig:
         async with self.http.get(path) as response:
             return response.status, await response.json()
 
+    async def until(self, field: str, value: object) -> None:
+        """Wait for a field of the state."""
+        async with asyncio.timeout(30):
+            while (await self.get("/v1/state"))[1][field] != value:
+                pass
+
     async def close(self) -> None:
         await self.http.close()
         self._running.cancel()

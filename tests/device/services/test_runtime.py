@@ -1,0 +1,115 @@
+"""The loop when the disk fails, and when it comes back; and that nobody is told of what is not durable."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.core import events as on
+from device.drivers.folder import Folder
+from device.drivers.journal_file import JournalFile
+from device.services import runtime as runtime_module
+from device.services.runtime import BusyError
+from tests import builders
+from tests.device.drivers.crash_folder import CrashFolder
+from tests.device.services.lan_rig import LanRig, lan_rig
+
+
+async def heal(rig: LanRig, disk: CrashFolder) -> None:
+    """The disk works again; the core asks for recovery at a tick."""
+    disk.fail_at = None
+    rig.clock.passed_ms += 60_000
+    async with asyncio.timeout(30):
+        while (await rig.get("/v1/state"))[1]["state"] != "in-service":
+            await rig.runtime.post(on.Tick())
+
+
+def entries_on(disk: CrashFolder) -> list[dict[str, Any]]:
+    found = JournalFile(CrashFolder(disk.files)).recover()
+    return [json.loads(entry) for entry in found.since_boot]
+
+
+@pytest.mark.parametrize("failing", ["write", "sync"])
+async def test_9_7_a_journal_that_fails_refuses_plays_and_heals_without_restart(tmp_path: Path, failing: str) -> None:
+    disk = CrashFolder()
+    async with lan_rig(tmp_path, disk) as rig:
+        before = await rig.play("K1")
+        disk.fail_at = failing
+        failed = await rig.play("K2")
+        still = await rig.play("K3")
+        state = (await rig.get("/v1/state"))[1]["state"]
+        await heal(rig, disk)
+        after = await rig.play("K4")
+    assert [answer[0] for answer in (before, after)] == [201, 201]
+    assert {(answer[0], answer[1]["code"]) for answer in (failed, still)} <= {
+        (403, "JOURNAL_UNAVAILABLE"),
+        (503, "JOURNAL_UNAVAILABLE"),
+    }
+    assert state == "failed"
+    rooms = [entry["body"]["room"] for entry in entries_on(disk) if entry["kind"] == "PLAY_START"]
+    assert rooms == ["K1", "K4"]
+
+
+async def test_a_failed_group_answers_nobody_with_yes(tmp_path: Path) -> None:
+    disk = CrashFolder()
+    async with lan_rig(tmp_path, disk) as rig:
+        disk.fail_at = "sync"
+        answers = await asyncio.gather(*(rig.play(f"K{room}") for room in range(20)))
+        await heal(rig, disk)
+    assert {body["code"] for _, body in answers} == {"JOURNAL_UNAVAILABLE"}
+    assert not [entry for entry in entries_on(disk) if entry["kind"] == "PLAY_START"]
+
+
+async def test_a_stop_order_during_a_failure_is_said_at_the_venue_and_kept_after_it(tmp_path: Path) -> None:
+    disk = CrashFolder()
+    async with lan_rig(tmp_path, disk) as rig:
+        disk.fail_at = "sync"
+        await rig.play("K1")
+        disk.fail_at = None
+        headers = {"Content-Type": "application/json"}
+        async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
+            assert response.status == 503
+        rig.clock.passed_ms += 60_000
+        async with asyncio.timeout(30):
+            while (await rig.get("/v1/state"))[1]["state"] == "failed":
+                await rig.runtime.post(on.Tick())
+        async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
+            assert response.status == 200
+        assert (await rig.play("K2"))[1]["code"] == "VENUE_LOCKED"
+
+
+async def test_a_play_that_was_allowed_is_found_after_kill_9(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        _, play = await rig.play("K9")
+    again = LanRig(tmp_path)
+    await again.start()
+    try:
+        await again.open()
+        ended = await again.post(f"/v1/plays/{play['play']}/end", {"played_s": 1, "reason": "end"})
+        assert ended == (200, {"counted": False})
+    finally:
+        await again.close()
+    entries = [json.loads(entry) for entry in JournalFile(Folder(tmp_path / "journal")).recover().since_boot]
+    assert entries[0]["kind"] == "BOOT"
+    found = JournalFile(Folder(tmp_path / "journal"))
+    size = found.recover().size
+    ends = [json.loads(frame.entry) for frame in found.read(0, size, 1 << 20)]
+    assert [(entry["body"]["reason"]) for entry in ends if entry["kind"] == "PLAY_END"] == ["power"]
+
+
+async def test_more_requests_than_the_queue_holds_are_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_module, "QUEUE_MAX", 3)
+    rig = LanRig(tmp_path)
+    requests = [
+        asyncio.create_task(rig.runtime.ask(f"r{number}", on.PlayEnded(request="", play="", played_s=0, reason="end")))
+        for number in range(5)
+    ]
+    done, waiting = await asyncio.wait(requests, timeout=1, return_when=asyncio.FIRST_EXCEPTION)
+    assert {type(task.exception()) for task in done} == {BusyError}
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,0 +1,186 @@
+"""The session with the fleet: batches from the journal, acks that stay away, and what comes down."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from device.core import effects
+from device.core import events as on
+from device.drivers.folder import Folder
+from device.drivers.journal_file import JournalFile
+from device.ports import DriverError, Frame
+from device.protocol import topics
+from device.protocol.envelope import Envelope, seal
+from device.protocol.journal import Checkpoint, first_chain, next_chain
+from device.protocol.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
+from device.protocol.uplink import Batch
+from device.services.journal_feed import ACK_FOR_S_MAX, BATCHES_OPEN_MAX, JournalFeed
+from device.services.uplink import FleetSession
+from tests import builders
+from tests.device.services.lan_rig import BOX_KEY, lan_rig
+
+BOX = builders.BOX
+
+
+def checkpoint(epoch: int, size: int, head: bytes) -> Envelope:
+    made = Checkpoint(box=BOX, epoch=epoch, size=size, head=head.hex(), at_ms=None, boot=1, counter=0)
+    return seal("checkpoint", made.encode(), [BOX_KEY])
+
+
+def a_journal(path: Path, count: int, text: str) -> tuple[JournalFile, JournalFeed]:
+    """`count` entries of that text, all durable."""
+    journal = JournalFile(Folder(path))
+    journal.recover()
+    chain, frames = first_chain(BOX, 1), []
+    for seq in range(count):
+        entry = json.dumps({"kind": "BOOT", "seq": seq, "text": text}).encode()
+        chain = next_chain(chain, seq, entry)
+        frames.append(Frame(1, seq, entry, chain))
+    journal.append(frames)
+    feed = JournalFeed(BOX, journal, checkpoint)
+    feed.grown(effects.Append(epoch=1, seq=count - 1, entry=b"", chain=chain))
+    return journal, feed
+
+
+def take(feed: JournalFeed, now_s: float) -> Batch | None:
+    seq = feed.wanted(now_s)
+    if seq is None:
+        return None
+    batch, raw = feed.batch_from(seq)
+    assert len(raw) <= BATCH_BYTES_MAX
+    assert len(batch.entries) <= BATCH_ENTRIES_MAX
+    feed.sent(batch, now_s)
+    return batch
+
+
+def test_10_1_batches_follow_each_other_and_end_at_their_checkpoint(tmp_path: Path) -> None:
+    journal, feed = a_journal(tmp_path, 450, "x" * 200)
+    batches = [take(feed, 0.0) for _ in range(3)]
+    assert [(batch.first, batch.size) for batch in batches if batch] == [(0, 200), (200, 400), (400, 450)]
+    assert take(feed, 0.0) is None
+    for batch in batches:
+        assert batch is not None
+        signed = Checkpoint.decode(batch.checkpoint.payload)
+        assert (signed.size, bytes.fromhex(signed.head)) == (batch.size, journal.head_at(batch.size))
+
+
+def test_10_1_entries_of_the_largest_kind_fit_in_fewer(tmp_path: Path) -> None:
+    _, feed = a_journal(tmp_path, 300, '"' * 490)
+    sizes = []
+    while (batch := take(feed, 0.0)) is not None:
+        sizes.append(len(batch.entries))
+        feed.moved(effects.MoveWatermark(epoch=1, size=batch.size), 0.0)
+    assert sum(sizes) == 300
+    assert max(sizes) < BATCH_ENTRIES_MAX
+
+
+def test_without_acks_sending_stops_and_then_begins_again_at_the_watermark(tmp_path: Path) -> None:
+    _, feed = a_journal(tmp_path, 200 * (BATCHES_OPEN_MAX + 2), "x")
+    for _ in range(BATCHES_OPEN_MAX):
+        assert take(feed, 0.0) is not None
+    assert feed.wanted(1.0) is None
+    feed.moved(effects.MoveWatermark(epoch=1, size=200), 1.0)
+    assert feed.wanted(1.0) == 200 * BATCHES_OPEN_MAX
+    assert feed.wanted(2.0 + ACK_FOR_S_MAX) == 200
+
+
+def test_10_3_a_nack_says_from_where(tmp_path: Path) -> None:
+    _, feed = a_journal(tmp_path, 300, "x")
+    take(feed, 0.0)
+    feed.send_from(effects.SendFrom(size=30))
+    batch = take(feed, 0.0)
+    assert batch is not None
+    assert batch.first == 30
+
+
+class Pipe:
+    """A broker that loses nothing until `break_off`; each session is a new pipe of one wall."""
+
+    def __init__(self, wall: "Wall") -> None:
+        self.wall = wall
+
+    async def connect(self, client_id: str, downlink: Sequence[str]) -> None:
+        if self.wall.refusals:
+            self.wall.refusals -= 1
+            raise DriverError("UPLINK_DOWN", "not yet")
+        assert (client_id, list(downlink)) == (BOX, topics.subscriptions(BOX))
+        self.wall.sessions += 1
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        await self.wall.up.put((topic, payload))
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        while (message := await self.wall.down.get()) is not None:
+            yield message
+        raise DriverError("UPLINK_DOWN", "broken off")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Wall:
+    def __init__(self) -> None:
+        self.up: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self.down: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
+        self.refusals = 1
+        self.sessions = 0
+
+    async def heard(self, kind: str) -> bytes:
+        async with asyncio.timeout(30):
+            while True:
+                topic, payload = await self.up.get()
+                if topic == topics.up(BOX, kind):
+                    return payload
+
+
+async def test_a_session_sends_documents_and_entries_and_hears_orders(tmp_path: Path) -> None:
+    wall = Wall()
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 5, "x")
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed)
+        task = asyncio.create_task(session.run())
+        batch = Batch.decode(await wall.heard("journal"))
+        session.send("receipt", b"receipt")
+        session.send("report", b"report")
+        assert await wall.heard("receipt") == b"receipt"
+        assert await wall.heard("report") == b"report"
+        for topic in ("v1/dn/KTV-OTHER/order", topics.down(BOX, "nonsense"), topics.down_all("lease")):
+            wall.down.put_nowait((topic, b"not for this box"))
+        wall.down.put_nowait((topics.down(BOX, "order"), builders.order_envelope("stop")))
+        await rig.until("state", "locked")
+        wall.down.put_nowait(None)
+        await wall.heard("journal")  # from the watermark again, over the next session
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert (batch.first, len(batch.entries)) == (0, 5)
+    assert wall.sessions == 2
+
+
+async def test_receipts_wait_for_a_session_and_reports_do_not(tmp_path: Path) -> None:
+    wall = Wall()
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 1, "x")
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed)
+        session.send("receipt", b"early receipt")
+        session.send("report", b"stale report")
+        task = asyncio.create_task(session.run())
+        assert await wall.heard("receipt") == b"early receipt"
+        await wall.heard("journal")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert wall.up.empty()
+
+
+async def test_connected_and_disconnected_are_told_to_the_core(tmp_path: Path) -> None:
+    wall = Wall()
+    wall.refusals = 0
+    async with lan_rig(tmp_path / "box") as rig:
+        await rig.runtime.post(on.Disconnected())
+        _, feed = a_journal(tmp_path / "journal", 1, "x")
+        task = asyncio.create_task(FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed).run())
+        await wall.heard("journal")
+        await rig.until("online", True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await rig.until("online", False)
