@@ -99,7 +99,8 @@ class Shell:
             factory_csr=enrolment.factory_csr,
             factory_identity=enrolment.factory_identity,
             claim=enrolment.claim,
-            bare_state=self._bare_state,
+            box=lambda: self.identity.box,
+            is_enrolled=lambda: self.identity.is_enrolled,
         )
         self.supervisor = Supervisor()
         self._settings = settings
@@ -134,9 +135,6 @@ class Shell:
         """The core hears of it at once, or when it has started (`Inside`)."""
         if self.claimed is not None:
             await self.claimed(event)
-
-    def _bare_state(self) -> dict[str, Any]:
-        return {"box": self.identity.box, "venue": "", "state": "unclaimed", "enrolled": self.identity.is_enrolled}
 
 
 class Inside:
@@ -178,7 +176,6 @@ class Inside:
         shell = self._shell
         keep = shell.supervisor.keep
         running = asyncio.create_task(self._runtime.run())
-        shell.desk.open_with(self._runtime, self._state, self._brief)
         starting = asyncio.create_task(self._start())
         keep("watchdog", lambda: health.feed(shell.board.watchdog, self._runtime))
         keep("content", self._looking)
@@ -186,6 +183,9 @@ class Inside:
         keep("health", self._health.give_attempt_back)
         told = asyncio.create_task(self._stop(stopping))
         try:
+            await asyncio.wait((running, starting), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()  # what it raised ends the process; the board starts it again
             ending = await running
         finally:
             for task in (starting, told, self._trial):
@@ -216,11 +216,15 @@ class Inside:
         seal_switch.subscribe(self._seal_changed)
         for event in await asyncio.to_thread(self._content.load):
             await self._runtime.post(event)
+        await self._runtime.settled()
         self._shell.claimed = self._claimed
         if self._identity.is_claimed:
             facts = self._identity.facts(FLEET)
             if self._box.state_body(self._runtime.now())["venue"] != facts["venue"]:
                 await self._runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
+        await self._runtime.settled()
+        self._shell.desk.open_with(self._runtime, self._state, self._brief)
+        if self._identity.is_claimed:
             self._is_claimed.set()
         self._look.set()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from device.services.listeners import Listeners
@@ -10,18 +11,27 @@ from device.services.runtime import Runtime
 
 
 class NotReadyError(Exception):
-    """The box is not enrolled, so it has no core yet."""
+    """There is no core to ask yet; status and code say why, and whether to ask again."""
+
+    def __init__(self, is_enrolled: bool) -> None:
+        self.status = HTTPStatus.SERVICE_UNAVAILABLE if is_enrolled else HTTPStatus.FORBIDDEN
+        self.code = "JOURNAL_UNAVAILABLE" if is_enrolled else "BOX_UNCLAIMED"
+        super().__init__(self.code)
 
 
 @dataclass
 class Desk:
-    """Filled by the composition root; `open_with` when the core stands."""
+    """Filled by the composition root; `open_with` when the core stands and knows what the disk knows.
+
+    Until then an enrolled box says nothing of its state: it may be locked, and must not be taken for free.
+    """
 
     pairing: Pairing
     factory_csr: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
     factory_identity: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
     claim: Callable[[Any], Awaitable[dict[str, Any]]]
-    bare_state: Callable[[], dict[str, Any]]
+    box: Callable[[], str]
+    is_enrolled: Callable[[], bool]
     listeners: Listeners = field(default_factory=Listeners)
     _runtime: Runtime | None = None
     _state: Callable[[], dict[str, Any]] | None = None
@@ -31,7 +41,7 @@ class Desk:
     def runtime(self) -> Runtime:
         """Raises NotReadyError."""
         if self._runtime is None:
-            raise NotReadyError
+            raise NotReadyError(self.is_enrolled())
         return self._runtime
 
     def open_with(
@@ -42,9 +52,21 @@ class Desk:
         self._brief = brief
 
     def state(self) -> dict[str, Any]:
-        """The body of GET /v1/state."""
-        return self._state() if self._state is not None else self.bare_state()
+        """The body of GET /v1/state. Raises NotReadyError while an enrolled box starts."""
+        return self._state() if self._state is not None else self._bare_state()
 
     def brief(self) -> dict[str, Any]:
-        """The state that fits a frame of the serial line."""
-        return self._brief() if self._brief is not None else self.bare_state()
+        """The state that fits a frame of the serial line. Raises NotReadyError likewise."""
+        return self._brief() if self._brief is not None else self._bare_state()
+
+    def page_state(self) -> dict[str, Any]:
+        """For the status page, which has words for a box that starts."""
+        try:
+            return self.state()
+        except NotReadyError:
+            return {"box": self.box(), "venue": "", "state": "starting"}
+
+    def _bare_state(self) -> dict[str, Any]:
+        if self.is_enrolled():
+            raise NotReadyError(is_enrolled=True)
+        return {"box": self.box(), "venue": "", "state": "unclaimed", "enrolled": False}

@@ -78,7 +78,7 @@ def _answered(route: Callable[[web.Request], Awaitable[tuple[int, Any]]]) -> _Ro
 # What a route may meet, with its status and, where the error has none of its own, its code.
 _STATUS: dict[type[Exception], tuple[int, str]] = {
     ProtocolError: (HTTPStatus.UNPROCESSABLE_ENTITY, ""),
-    NotReadyError: (HTTPStatus.FORBIDDEN, "BOX_UNCLAIMED"),
+    NotReadyError: (HTTPStatus.FORBIDDEN, ""),
     PairingError: (HTTPStatus.FORBIDDEN, ""),
     EnrolmentError: (HTTPStatus.CONFLICT, ""),
     BusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS"),
@@ -153,8 +153,9 @@ async def serve_events(
         raise RefusalError(HTTPStatus.UPGRADE_REQUIRED, "REQUEST_MALFORMED")
     try:
         with desk.listeners.mailbox() as mailbox:
+            first = written({"type": "state", **desk.state()})
             await socket.prepare(request)
-            await socket.send_str(written({"type": "state", **desk.state()}))
+            await socket.send_str(first)
             sender = asyncio.create_task(_send_all(socket, mailbox, written))
             try:
                 async for message in socket:  # nothing is expected; reading notices the end
@@ -164,6 +165,8 @@ async def serve_events(
                 sender.cancel()
     except TooManyListenersError as error:
         raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_CONNECTIONS") from error
+    except NotReadyError as error:
+        raise RefusalError(error.status, error.code) from error
     except ConnectionError:
         pass  # the other side went away; its next connection gets the whole state
     return socket

@@ -43,7 +43,7 @@ class _Pages:
     async def page(self, request: web.Request) -> web.Response:
         language = _language(request)
         index = words.LANGUAGES.index(language)
-        state = self._desk.state()
+        state = self._desk.page_state()
         page = self._template.substitute(
             lang=language,
             title=words.TITLE[index],
@@ -94,7 +94,7 @@ class _Pages:
                 return
 
     def _now(self, language: str) -> str:
-        return "".join(StatusView(self._desk.state(), language).page_parts())
+        return "".join(StatusView(self._desk.page_state(), language).page_parts())
 
 
 def _language(request: web.Request) -> str:

@@ -50,6 +50,13 @@ class Answer:
     body: Mapping[str, Any]
 
 
+class _Mark:
+    """Stands in the queue; reached when all before it is performed."""
+
+    def __init__(self) -> None:
+        self.reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
 class Core(Protocol):
     """What the runtime needs of `device.core.box.Box`."""
 
@@ -89,6 +96,12 @@ class Runtime:
     async def post(self, event: Any) -> None:
         """Hand an event of the box itself over; waits while the queue is full."""
         await self._queue.put(event)
+
+    async def settled(self) -> None:
+        """Wait until everything posted so far is performed."""
+        mark = _Mark()
+        await self._queue.put(mark)
+        await mark.reached
 
     def post_soon(self, event: Any) -> bool:
         """Hand an event over without waiting; False if the queue is full."""
@@ -141,6 +154,9 @@ class Runtime:
     def _decided(self, events: Sequence[Any]) -> list[Any]:
         effects: list[Any] = []
         for event in events:
+            if isinstance(event, _Mark):
+                effects.append(event)
+                continue
             if isinstance(event, Tick):
                 self.ticked_at_s = asyncio.get_running_loop().time()
             effects += self._core.handle(event, self.now())
@@ -167,7 +183,7 @@ class Runtime:
     async def _fail(self, effects: Sequence[Any], error: DriverError) -> None:
         """Rule 3. What is only said at the venue is said all the same."""
         for effect in effects:
-            if isinstance(effect, Push | Show):
+            if isinstance(effect, Push | Show | _Mark):
                 self._act(effect)
         requests = [effect.request for effect in effects if isinstance(effect, Reply | ReplySigned)]
         await self._perform(self._decided([JournalFailed(reason=str(error), requests=requests)]))
@@ -188,7 +204,9 @@ class Runtime:
         await self._perform(self._decided([recovered]))
 
     def _act(self, effect: Any) -> None:
-        if isinstance(effect, Reply):
+        if isinstance(effect, _Mark):
+            effect.reached.set_result(None)
+        elif isinstance(effect, Reply):
             self._answer(effect.request, Answer(effect.status, effect.body))
         elif isinstance(effect, ReplySigned):
             self._answer(effect.request, Answer(effect.status, self._sign(effect.kind, effect.payload)))

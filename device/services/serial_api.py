@@ -91,8 +91,8 @@ class SerialApi:
             answer = await self._asked(asked)
         except ProtocolError:
             answer = _refused(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED")
-        except NotReadyError:
-            answer = _refused(HTTPStatus.FORBIDDEN, "BOX_UNCLAIMED")
+        except NotReadyError as error:
+            answer = _refused(error.status, error.code)
         except BusyError:
             answer = _refused(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS")
         try:

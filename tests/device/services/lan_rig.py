@@ -52,6 +52,7 @@ class LanRig:
 
     def __init__(self, path: Path, folder: Folder | None = None) -> None:
         self.clock = StillClock()
+        self.is_enrolled = False
         self.journal = JournalFile(folder or Folder(path / "journal"))
         self.store = StateStore(Folder(path / "state"))
         songs = {name: builders.song(name) for name in SONGS}
@@ -68,7 +69,8 @@ class LanRig:
             factory_csr=_never,
             factory_identity=_never,
             claim=_never,
-            bare_state=lambda: {"box": builders.BOX, "venue": "", "state": "unclaimed"},
+            box=lambda: builders.BOX,
+            is_enrolled=lambda: self.is_enrolled,
         )
         self.lan = LanServer(self.desk, "127.0.0.1", 0, ())
         self.address = ("", 0)

@@ -93,12 +93,19 @@ async def test_pairing_needs_the_label_and_gives_up_guessers(tmp_path: Path) -> 
         assert (await rig.post("/v1/pair", {"label_code": LABEL, "vod": "x"}))[1]["code"] == "TOO_MANY_REQUESTS"
 
 
-async def test_a_box_before_its_core_refuses_plays_and_shows_what_it_is(tmp_path: Path) -> None:
+async def test_a_box_before_its_core_refuses_plays_and_says_nothing_it_does_not_know(tmp_path: Path) -> None:
     rig = LanRig(tmp_path)
     await rig.start()
     try:
         assert (await rig.play())[1]["code"] == "BOX_UNCLAIMED"
         assert (await rig.get("/v1/state"))[1]["state"] == "unclaimed"
+        rig.is_enrolled = True
+        for answer in (await rig.play(), await rig.get("/v1/state"), await rig.get("/v1/events")):
+            assert (answer[0], answer[1]["code"]) in ((503, "JOURNAL_UNAVAILABLE"), (426, "REQUEST_MALFORMED"))
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            await rig.http.ws_connect("/v1/events")
+        async with rig.http.get("/") as response:
+            assert "正在启动" in await response.text()
     finally:
         await rig.close()
 
