@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from device.protocol.uplink import Report
-from fleet_server import boxes, venues
+from fleet_server import boxes, plays, venues
 from fleet_server.people import Act
+from fleet_server.plays import Incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class BoxFacts:
     certificate_until_ms: int | None
     report: Report | None
     journal: JournalFacts | None
-    incidents: None = None
+    incidents: list[Incident]
 
     @property
     def refused(self) -> list[tuple[str, int]]:
@@ -57,16 +58,20 @@ def box_facts(act: Act, box: str) -> BoxFacts:
         claimed_at_ms=found.claimed_at_ms,
         certificate_until_ms=found.certificate_until_ms,
         report=report,
-        journal=None if report is None else _journal(report),
+        journal=None if report is None else _journal(act, report),
+        incidents=plays.incidents_of(act, box),
     )
 
 
-def _journal(report: Report) -> JournalFacts:
+def _journal(act: Act, report: Report) -> JournalFacts:
+    """What is here counts, not what the box believes to be here."""
     journal = report.journal
+    epoch, here = plays.journal_size(act, report.box)
+    watermark = here if epoch == journal.epoch else 0
     return JournalFacts(
         epoch=journal.epoch,
         size=journal.size,
         head=journal.head,
-        watermark=journal.watermark,
-        behind=max(0, journal.size - journal.watermark),
+        watermark=watermark,
+        behind=max(0, journal.size - watermark),
     )

@@ -32,7 +32,9 @@ MENU: tuple[tuple[str, str, Action], ...] = (
     ("/venues", "menu.venues", Action.VENUE_READ),
     ("/orders", "menu.orders", Action.ORDER_READ),
     ("/notices", "menu.notices", Action.NOTICE_READ),
+    ("/plays", "menu.plays", Action.PLAYS_READ),
     ("/boxes", "menu.boxes", Action.BOX_READ),
+    ("/catalog", "menu.catalog", Action.CATALOG_READ),
     ("/audit", "menu.audit", Action.AUDIT_READ),
     ("/about", "menu.about", Action.SESSION_READ),
 )

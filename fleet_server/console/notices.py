@@ -45,6 +45,12 @@ class NoticeView:
     ways: list[WayView]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeAtVenue:
+    text: Notice
+    state: str  # a word of `notice.state`
+
+
 @router.get("/notices")
 def list_notices(
     request: Request,
@@ -61,6 +67,25 @@ def show_notice(notice: str, request: Request, call: Annotated[Call, needs(Actio
     names = names_of(call.fleet)
     view = read(call, Action.NOTICE_READ, lambda act: _notice(act, shown, names, notice))
     return frame.page(request, call, "notice.html", view=view)
+
+
+def notices_at(act: Act, venue: str, limit: int) -> list[NoticeAtVenue]:
+    """What a venue was told, the newest first."""
+    found = []
+    for one in notices.list_notices(act, venue=venue, limit=limit):
+        (row,) = [row for row in notices.at_venues(act, one.notice.notice) if row.venue == venue]
+        found.append(NoticeAtVenue(text=one.notice, state=_state(row)))
+    return found
+
+
+def _state(row: AtVenue) -> str:
+    if row.acknowledged_at_ms is not None:
+        return "acknowledged"
+    if row.shown_at_ms is not None:
+        return "shown"
+    if row.delivered_at_ms is not None:
+        return "delivered"
+    return "rejected" if row.result == "rejected" else "sent"
 
 
 def _list(act: Act, names: dict[str, str], after: str) -> ListView:

@@ -10,12 +10,14 @@ from fleet_server import boxes, orders
 from fleet_server.boxes import STATES, Standing
 from fleet_server.console import frame
 from fleet_server.console.orders import RowView, names_of, row_of
+from fleet_server.console.plays import PlaysView, plays_view
 from fleet_server.console.reading import read_if_allowed
 from fleet_server.console.refusal import PageRoute
 from fleet_server.people import Act, Action, Call, needs
 
 QUIET_MAX = 8
 WAITING_MAX = 20
+PLAYS_MAX = 8
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -29,7 +31,7 @@ class OverviewView:
     quiet: list[Standing] | None
     online_within_s: int
     waiting: list[RowView] | None
-    plays: None = None
+    plays: PlaysView | None
 
 
 @router.get("/")
@@ -41,6 +43,7 @@ def show_overview(request: Request, call: Annotated[Call, needs(Action.SESSION_R
     waiting = read_if_allowed(call, Action.ORDER_READ, lambda act: _waiting(act, request, call))
     view = OverviewView(
         waiting=waiting,
+        plays=read_if_allowed(call, Action.PLAYS_READ, lambda act: plays_view(act, None, PLAYS_MAX)),
         venues=None if counts is None else [(state, counts[state]) for state in STATES if state in counts],
         venues_count=sum((counts or {}).values()),
         quiet=quiet,

@@ -10,10 +10,12 @@ from fleet_server.console import (
     about,
     audit,
     boxes,
+    catalog,
     news,
     notices,
     orders,
     overview,
+    plays,
     session_pages,
     static_files,
     venue,
@@ -26,10 +28,9 @@ from fleet_server.people import Action, Call, needs
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-ROUTERS = tuple(
-    part.router
-    for part in (session_pages, overview, venues, venue, orders, notices, boxes, audit, about, news, static_files)
-)
+_PAGES = (overview, venues, venue, orders, notices, plays, boxes, catalog, audit, about)
+
+ROUTERS = tuple(part.router for part in (session_pages, *_PAGES, news, static_files))
 
 for part in ROUTERS:
     router.include_router(part)

@@ -9,12 +9,16 @@ from fastapi.responses import HTMLResponse
 from fleet_server import boxes, venues
 from fleet_server.console import frame
 from fleet_server.console.box_facts import BoxFacts, box_facts
+from fleet_server.console.notices import NoticeAtVenue, notices_at
+from fleet_server.console.plays import PlaysView, plays_view
 from fleet_server.console.reading import read, read_if_allowed
 from fleet_server.console.refusal import PageRoute
 from fleet_server.console.ways import Way, ways_at_venue
 from fleet_server.people import Act, Action, Call, needs
 
 WAYS_MAX = 12
+PLAYS_MAX = 10
+NOTICES_MAX = 5
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -32,9 +36,8 @@ class VenueView:
     state: str
     box: BoxFacts | None
     ways: list[Way] | None
-    notices: None = None
-    incidents: None = None
-    plays: None = None
+    notices: list[NoticeAtVenue] | None
+    plays: PlaysView | None
 
     @property
     def is_stopped(self) -> bool:
@@ -61,6 +64,8 @@ def _venue(act: Act, code: str, call: Call, shown: frame.Frame) -> VenueView:
         rooms=venue.rooms,
         state=standing.state,
         ways=read_if_allowed(call, Action.ORDER_READ, lambda reader: ways_at_venue(reader, shown, code, WAYS_MAX)),
+        notices=read_if_allowed(call, Action.NOTICE_READ, lambda reader: notices_at(reader, code, NOTICES_MAX)),
+        plays=read_if_allowed(call, Action.PLAYS_READ, lambda reader: plays_view(reader, code, PLAYS_MAX)),
         box=read_if_allowed(call, Action.BOX_READ, lambda reader: _box(reader, standing.box)),
     )
 

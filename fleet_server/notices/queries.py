@@ -40,9 +40,12 @@ class AtVenue:
     code: str | None
 
 
-def list_notices(act: Act, *, after: str = "", limit: int = 100) -> list[NoticeFound]:
+def list_notices(act: Act, *, venue: str | None = None, after: str = "", limit: int = 100) -> list[NoticeFound]:
     """The newest first; `after` is the last number of the page before."""
     query = select(notices).where(_visible(act))
+    if venue:
+        told = and_(notice_venues.c.venue == venue, act.visible(notice_venues.c.region))
+        query = query.where(notices.c.notice.in_(select(notice_venues.c.notice).where(told)))
     if after:
         last = select(notices.c.sent_at_ms).where(notices.c.notice == after).scalar_subquery()
         same = and_(notices.c.sent_at_ms == last, notices.c.notice < after)

@@ -1,5 +1,6 @@
 """plays: the boxes' journals as received and verified, the ledger of plays, incidents."""
 
+from fleet_server.plays.business_day import business_day
 from fleet_server.plays.incidents import Incident, list_incidents
 from fleet_server.plays.ingest import Ingest, Observer
 from fleet_server.plays.queries import (
@@ -9,6 +10,7 @@ from fleet_server.plays.queries import (
     Wanted,
     count_plays,
     counts,
+    incidents_of,
     journal_size,
     latest_plays,
     list_meters,
@@ -24,8 +26,10 @@ __all__ = [
     "Observer",
     "Play",
     "Wanted",
+    "business_day",
     "count_plays",
     "counts",
+    "incidents_of",
     "journal_size",
     "latest_plays",
     "list_incidents",

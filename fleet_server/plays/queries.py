@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
 
 from fleet_server.people import Act, below
-from fleet_server.plays.model import journals, meters, plays
+from fleet_server.plays.incidents import Incident, list_incidents
+from fleet_server.plays.model import incidents, journals, meters, plays
 
 GROUPS = ("venue", "day", "room", "song", "kind")
 
@@ -81,10 +82,12 @@ def list_plays(act: Act, wanted: Wanted, *, after: int = 0, limit: int = 1000) -
     return [_play(row) for row in act.connection.execute(query)]
 
 
-def latest_plays(act: Act, wanted: Wanted, *, limit: int = 100) -> list[Play]:
-    """The latest starts first."""
+def latest_plays(act: Act, wanted: Wanted, *, before: tuple[int, int] | None = None, limit: int = 100) -> list[Play]:
+    """The latest starts first; `before` is start and id of the last play of the page before."""
     order = (plays.c.started_at_ms.desc(), plays.c.id.desc())
     query = select(plays).where(_condition(act, wanted)).order_by(*order).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(plays.c.started_at_ms, plays.c.id) < before)
     return [_play(row) for row in act.connection.execute(query)]
 
 
@@ -133,6 +136,11 @@ def list_meters(act: Act, wanted: Wanted) -> list[Meter]:
         where.append(meters.c.day <= wanted.last_day)
     query = select(meters).where(*where).order_by(meters.c.day, meters.c.venue)
     return [Meter(**row._asdict()) for row in act.connection.execute(query)]
+
+
+def incidents_of(act: Act, box: str, limit: int = 20) -> list[Incident]:
+    """Of one box, the newest first."""
+    return list_incidents(act.connection, act.visible(incidents.c.region), limit, box)
 
 
 def journal_size(act: Act, box: str) -> tuple[int, int]:

@@ -65,10 +65,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "update.rolled-back": ("已回退", "Rolled back"),
     "update.rejected": ("已拒收", "Rejected"),
     "update.silent": ("逾期未报告", "Silent"),
-    "catalog.state.imported": ("已导入", "Imported"),
-    "catalog.state.draft": ("草稿", "Draft"),
     "catalog.state.built": ("待签发", "To be signed"),
-    "catalog.state.released": ("已发布", "Released"),
     "catalog.state.current": ("当前", "Current"),
     "catalog.state.superseded": ("已被取代", "Superseded"),
     "target.work": ("作品", "Work"),
@@ -161,7 +158,7 @@ KINDS: dict[str, str] = {
     "update.rejected": "stop",
     "update.silent": "warn",
     "catalog.state.current": "good",
-    "catalog.state.released": "good",
+    "catalog.state.built": "wait",
 }
 
 

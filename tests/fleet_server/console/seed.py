@@ -16,7 +16,7 @@ from fleet_server.app import box_app
 from fleet_server.fleet import Fleet
 from tests.fleet_server.boxes.builders import FactoryBox, a_factory
 from tests.fleet_server.console.api_client import PASSWORD, client, ok, signed_in
-from tests.fleet_server.console.papers import Papers, standing_box, write_papers
+from tests.fleet_server.console.papers import Papers, mail, standing_box, write_papers
 from tests.fleet_server.country import StandingBox
 from tests.fleet_server.venues.builders import a_venue
 
@@ -42,6 +42,16 @@ VENUES = (
     ("440111", "歌友汇", "机场路88号", 20, "failed", 20),
     ("310101", "外滩之声KTV", "南京东路1号", 28, "in-service", 15),
 )
+SONGS = (
+    ("夜半星河", "林小满"),
+    ("南风过境", "周一鸣"),
+    ("珠江月", "阿May"),
+    ("老友记", "陈家兄弟"),
+    ("骑楼下的雨", "何以蓝"),
+    ("Summer in Guangzhou", "The Arcades"),
+    ("一碗云吞面的时间", "周一鸣"),
+    ("灯火阑珊", "林小满"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,11 @@ class Seed:
         "order-ban",
         "notices",
         "notice",
+        "plays",
+        "plays-none",
         "boxes",
         "box",
+        "catalog",
         "about",
         "not-found",
     )
@@ -88,8 +101,11 @@ class Seed:
             f"/orders/{self.papers.ban}",
             "/notices",
             f"/notices/{self.papers.notice}",
+            f"/plays?venue={box.venue}",
+            "/plays?first_day=2020-02-30",
             "/boxes",
             f"/boxes/{box.box}",
+            "/catalog",
             "/about",
             "/venues/J0131010100001Y",
         )
@@ -104,12 +120,14 @@ async def _seed(fleet: Fleet) -> Seed:
     async with signed_in(fleet, "admin") as admin:
         await _enter_people(admin)
     async with signed_in(fleet, "root") as operator:
+        await _import_songs(operator)
         made = [await _enter_venue(fleet, operator, number) for number in range(len(VENUES))]
     standing = {box.venue: box for _, box in made if box is not None}
     venues = [venue for venue, _ in made]
     for number, venue in enumerate(venues):
         if venue in standing:
             _report(fleet, standing[venue], number)
+    _sing(fleet, [standing[venue] for venue in venues[:4]])
     async with signed_in(fleet, "zhang") as first, signed_in(fleet, "li") as second:
         return Seed(venues, standing, await write_papers(fleet, first, second, venues, standing))
 
@@ -120,6 +138,29 @@ async def _enter_people(admin: httpx.AsyncClient) -> None:
         await ok(admin.post("/api/v1/accounts", json={"account": person, "person": person, "password": PASSWORD}))
         for role, region in grants:
             await ok(admin.put(f"/api/v1/persons/{person}/grants", json={"role": role, "region": region}))
+
+
+async def _import_songs(operator: httpx.AsyncClient) -> None:
+    rows = [f"S{number:06d},{title},{artist},国语" for number, (title, artist) in enumerate(SONGS)]
+    raw = "\n".join(["song,title,artist,language", *rows, ""]).encode()
+    answer = operator.post(
+        "/api/v1/catalog/imports",
+        params={"name": "2026年第四季度歌单.csv"},
+        content=raw,
+        headers={"content-type": "text/csv"},
+    )
+    await ok(answer)
+
+
+def _sing(fleet: Fleet, singing: list[StandingBox]) -> None:
+    """An hour of songs in several rooms; some are cut short, one still runs."""
+    for number, box in enumerate(singing):
+        for song in range(len(SONGS)):
+            play = box.journal.start(f"A{song % 3 + 1:02d}", f"S{song:06d}")
+            is_cut = (song + number) % 5 == 0
+            box.journal.end(play, played_s=21 if is_cut else 180 + 11 * song, reason="skip" if is_cut else "end")
+        box.journal.start("A08", "S000003")
+        mail(fleet, box, "journal", box.journal.batch())
 
 
 async def _enter_venue(fleet: Fleet, operator: httpx.AsyncClient, number: int) -> tuple[str, StandingBox | None]:
