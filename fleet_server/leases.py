@@ -42,8 +42,11 @@ class Epochs:
 def answer(
     connection: Connection, sender: Sender, report: Report, key: SigningKey, epochs: Epochs, now_ms: int
 ) -> list[Outgoing]:
-    """The lease that the report asks for; none if it asks for none or the box stands elsewhere than it says."""
-    if not report.nonce or not sender.venue or report.venue != sender.venue:
+    """The lease that the report asks for; none if it asks for none or the box stands elsewhere than it says.
+
+    A box that has lost its claim says no venue; it learns it from the lease (SPEC 6.6).
+    """
+    if not report.nonce or not sender.venue or report.venue not in ("", sender.venue):
         return []
     lease = Lease(
         box=sender.box,

@@ -37,8 +37,11 @@ class Reports:
         return lambda connection, now_ms: self._file(connection, sender, report, now_ms)
 
     def _file(self, connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:
+        before = boxes.last_report(connection, sender.box)
         if not boxes.record_report(connection, report, now_ms):
             return []  # of an earlier boot: old news
+        if before is not None and before[0].policy_epoch < report.policy_epoch:
+            orders.forget_rejections(connection, sender)
         journal = report.journal
         outcomes: list[Outcome] = [Event("box", sender.region or "000000", sender.box)]
         outcomes += orders.record_holds(connection, sender, report.holds, journal.epoch, journal.size, now_ms)

@@ -1,6 +1,6 @@
 """orders: drafts, two signatures, issue, and what the boxes say of them."""
 
-from fleet_server.orders.deliveries import missing, record_holds, record_receipt
+from fleet_server.orders.deliveries import forget_rejections, missing, record_holds, record_receipt
 from fleet_server.orders.queries import (
     AtVenue,
     OrderFound,
@@ -21,6 +21,7 @@ __all__ = [
     "at_venues",
     "count_orders",
     "envelope_of",
+    "forget_rejections",
     "holds_of",
     "list_orders",
     "missing",

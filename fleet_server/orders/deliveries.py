@@ -7,8 +7,10 @@ Rules (SPEC 6.5, 10.5):
    delivered. Lifted is a hold that was in force, is not among the holds any more and has an ending: an issued resume or
    lift that names it, or its own end. A hold that vanished without one is sent again.
 3. What a box said earlier in its journal than what it said last changes nothing.
-4. With each report, what is missing is sent again: at most RESENT_MAX orders, none within RESEND_AFTER_MS of the last
-   time, one that the box rejected only after RETRY_REJECTED_AFTER_MS.
+4. With each report, what is missing is sent again: orders without a receipt, stops and bans that are not among the
+   holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders, none within
+   RESEND_AFTER_MS of the last time; one that the box rejected after RETRY_REJECTED_AFTER_MS, or when it has a newer
+   authority policy than before.
 """
 
 from typing import Any
@@ -86,6 +88,7 @@ def missing(connection: Connection, sender: Sender, report: Report, now_ms: int)
         or_(
             order_venues.c.result.is_(None),
             order_venues.c.result != "rejected",
+            order_venues.c.sent_at_ms.is_(None),
             order_venues.c.sent_at_ms <= now_ms - RETRY_REJECTED_AFTER_MS,
         ),
     )
@@ -102,12 +105,20 @@ def missing(connection: Connection, sender: Sender, report: Report, now_ms: int)
     return [Outgoing(topics.down(sender.box, "order"), row.envelope) for row in rows]
 
 
+def forget_rejections(connection: Connection, sender: Sender) -> None:
+    """Rule 4: the box has a newer policy, which may name the officers whom it did not know."""
+    here = and_(order_venues.c.venue == sender.venue, order_venues.c.result == "rejected")
+    connection.execute(update(order_venues).where(here).values(sent_at_ms=None))
+
+
 def _is_wanted(report: Report, now_ms: int) -> ColumnElement[bool]:
     undelivered = order_venues.c.delivered_at_ms.is_(None)
     is_hold = orders.c.kind.in_((STOP, BAN))
     lasts = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms)
     lost = and_(is_hold, order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds), lasts)
-    return and_(orders.c.expires_at_ms > now_ms, or_(undelivered, and_(lost, ~_has_ending())))
+    ends = exists().where(order_ends.c.order == order_venues.c.order, order_ends.c.ended.in_(report.holds))
+    wanted = or_(undelivered, and_(lost, ~_has_ending()), ends.correlate(order_venues))
+    return and_(orders.c.expires_at_ms > now_ms, wanted)
 
 
 def _has_ending() -> ColumnElement[bool]:

@@ -101,6 +101,36 @@ async def test_a_rejected_order_is_not_sent_with_every_report(country: Country, 
     assert (row["result"], row["code"], row["delivered_at_ms"]) == ("rejected", "ORDER_EXPIRED", None)
 
 
+async def test_an_order_of_officers_whom_the_box_did_not_know_comes_again_with_its_policy(
+    country: Country, box: StandingBox
+) -> None:
+    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    document = parse_envelope(raw, "order").document
+    mail(country, box, "report", box.report(policy_epoch=2))
+    mail(country, box, "receipt", box.receipt("order", number, document, "rejected", "SIGNER_UNKNOWN"))
+    assert "order" not in kinds(mail(country, box, "report", box.report(policy_epoch=2)))
+    (again,) = mail(country, box, "report", box.report(policy_epoch=3))
+    assert again.payload == raw
+
+
+async def test_an_ended_hold_that_came_back_is_ended_again(country: Country, box: StandingBox) -> None:
+    zhang, li = country.officer("zhang"), country.officer("li")
+    number, raw = await issued(country, zhang, li, venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    _, lifting = await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
+    mail(country, box, "receipt", box.obey(lifting))
+    box.holds = [number]  # an old image of the disk was put back
+    (again,) = report(country, box)
+    assert again.payload == lifting
+    mail(country, box, "receipt", box.obey(lifting))
+    assert report(country, box) == []
+
+
+async def test_6_6_a_box_that_has_lost_its_claim_learns_it_from_the_lease(country: Country, box: StandingBox) -> None:
+    (out,) = mail(country, box, "report", box.report(NONCE, venue="", state="failed"))
+    assert Lease.decode(parse_envelope(out.payload, "lease").payload).venue == box.venue
+
+
 async def test_a_rejected_copy_takes_nothing_back(country: Country, box: StandingBox) -> None:
     number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
     mail(country, box, "receipt", box.obey(raw))
