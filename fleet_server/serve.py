@@ -134,7 +134,9 @@ def http_config(application: ASGIApp, built: Fleet, tls: Callable[..., ssl.SSLCo
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        # The address of who asks, for throttling and the audit record, is the proxy's word on this machine alone.
+        proxy_headers=tls is None,
+        forwarded_allow_ips="127.0.0.1",
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=CONNECTIONS_MAX,

@@ -52,10 +52,10 @@ class FactoryBox:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         return builder.sign(key.private, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
-    def claim(self, voucher: dict[str, object], nonce: str, /, **changes: str) -> bytes:
-        """A sealed claim; `changes` are fields that differ from the right ones."""
+    def claim(self, voucher: dict[str, object], nonce: str, request: bytes | None = None, /, **changes: str) -> bytes:
+        """A sealed claim for this certificate request; `changes` are fields that differ from the right ones."""
         venue, secret = str(voucher["venue"]), str(voucher["secret"])
-        csr = self.csr(self.venue_key)
+        csr = request or self.csr(self.venue_key)
         fields = {
             "box": self.box,
             "venue": venue,

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
 from device.crypto.p256 import SigningKey
@@ -119,6 +122,50 @@ async def test_14_3_one_changed_field_is_refused_by_its_code(
         found = boxes.find(connection, box.box)
     assert found is not None
     assert found.status == "registered"
+
+
+def a_request(key: CertificateIssuerPrivateKeyTypes, name: str = "KTV-0001") -> bytes:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def with_a_bit_changed_in_its_signature(request: bytes) -> bytes:
+    return request[:-1] + bytes([request[-1] ^ 1])
+
+
+P256 = SigningKey.generate().private
+REQUESTS = {
+    "RSA": a_request(rsa.generate_private_key(65537, 2048)),
+    "another curve": a_request(ec.generate_private_key(ec.SECP384R1())),
+    "trailing garbage": a_request(P256) + b"\x00",
+    "no proof of possession": with_a_bit_changed_in_its_signature(a_request(P256)),
+    "cut short": a_request(P256)[:-5],
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_14_3_a_request_that_is_not_sound_is_refused(people: People, box: FactoryBox, name: str) -> None:
+    voucher = await a_voucher(people, box)
+    answer = await claim(people, box.claim(voucher, await nonce(people, box), REQUESTS[name]))
+    assert (answer.status_code, answer.json()["code"]) == (422, "CSR_MALFORMED")
+
+
+@pytest.mark.parametrize("name", ["KTV-9999", "*.example", "KTV-0001\x00.example", "极"])
+async def test_14_3_a_foreign_name_in_the_request_is_ignored(people: People, box: FactoryBox, name: str) -> None:
+    voucher = await a_voucher(people, box)
+    request = a_request(box.venue_key.private, name)
+    answer = await claim(people, box.claim(voucher, await nonce(people, box), request))
+    certificate = x509.load_der_x509_certificate(base64.b64decode(answer.json()["certificate"]))
+    assert [attribute.value for attribute in certificate.subject] == [box.box]
+    assert not [one for one in certificate.extensions if isinstance(one.value, x509.SubjectAlternativeName)]
+
+
+async def test_14_3_a_key_is_certified_once(people: People, box: FactoryBox) -> None:
+    voucher = await a_voucher(people, box)
+    request = box.csr(box.factory_key)
+    answer = await claim(people, box.claim(voucher, await nonce(people, box), request))
+    assert answer.json()["code"] == "CSR_MALFORMED"
 
 
 async def test_14_3_a_stranger_who_stole_the_voucher_cannot_claim(people: People, box: FactoryBox) -> None:
