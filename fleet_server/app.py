@@ -25,6 +25,7 @@ import fleet_server.notices.api
 import fleet_server.orders.api
 import fleet_server.people.api
 import fleet_server.plays.api
+import fleet_server.plays.evidence_api
 import fleet_server.regions.api
 import fleet_server.repository.worker
 import fleet_server.rollouts.api
@@ -46,6 +47,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.orders.api.router,
     fleet_server.notices.api.router,
     fleet_server.plays.api.router,
+    fleet_server.plays.evidence_api.router,
     fleet_server.catalog.api.router,
     fleet_server.rollouts.api.router,
     fleet_server.audit.api.router,

@@ -67,6 +67,9 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     ),
     "VENUE_EXISTS": (409, "该许可证已登记为另一场所。", "This licence is registered for a venue with other facts."),
     "VENUE_SEQUENCE_USED_UP": (409, "本区县场所编码已用完。", "This county has used up its venue codes."),
+    # evidence
+    "EVIDENCE_NONE": (404, "此范围内没有经前置机签名的记录。", "There is nothing here that the box has signed."),
+    "EVIDENCE_TOO_LONG": (422, "记录过多，请缩小范围。", "Too many entries for one file; narrow the range."),
     # updates
     "VERSION_UNKNOWN": (404, "没有发布过这个版本。", "This version is not published."),
     "ROLLOUT_BOXES": (422, "请指定前置机或地区，且至少一台。", "Name boxes or a region, with one box at least."),

@@ -25,6 +25,7 @@ MODULES = {
     "notice": "notices",
     "plays": "plays",
     "incident": "plays",
+    "evidence": "evidence",
     "catalog": "catalog",
     "bundle": "rollouts",
     "rollout": "rollouts",

@@ -72,7 +72,7 @@ def _upload(context: Context) -> int:
     except OSError as error:
         reason = f"{path}: {error.strerror}"
         raise CommandError(NOT_FOUND, "FILE_UNREADABLE", reason, reason) from error
-    headers = {"content-type": "application/x-tar"}
+    headers = {"content-type": "application/octet-stream"}
     context.show(context.client.send("POST", "/api/v1/bundles", content=raw, headers=headers).json())
     return OK
 

@@ -30,6 +30,7 @@ NOUNS = {
     "plays": ("点播记录", "plays"),
     "incident": ("日志异常", "incidents of journals"),
     "bundle": ("升级包", "update bundles"),
+    "evidence": ("证据文件", "evidence files"),
     "rollout": ("升级", "rollouts"),
     "audit": ("审计记录", "the audit record"),
 }

@@ -85,7 +85,8 @@ def list_bundles(call: Annotated[Call, needs(Action.ROLLOUT_READ)]) -> list[Bund
 
 @router.post("/bundles", status_code=201)
 def upload_bundle(
-    raw: Annotated[bytes, Body(media_type="application/x-tar")], call: Annotated[Call, needs(Action.ROLLOUT_MANAGE)]
+    raw: Annotated[bytes, Body(media_type="application/octet-stream")],
+    call: Annotated[Call, needs(Action.ROLLOUT_MANAGE)],
 ) -> dict[str, str]:
     """Publish a bundle that is signed by two firmware custodians."""
     with call.writing() as act:

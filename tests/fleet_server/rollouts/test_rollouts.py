@@ -225,7 +225,7 @@ async def test_a_county_sees_and_moves_only_its_own(
 
 
 async def upload(client: httpx.AsyncClient, raw: bytes) -> httpx.Response:
-    return await client.post("/api/v1/bundles", content=raw, headers={"content-type": "application/x-tar"})
+    return await client.post("/api/v1/bundles", content=raw, headers={"content-type": "application/octet-stream"})
 
 
 async def test_a_signed_bundle_is_uploaded_and_published(
