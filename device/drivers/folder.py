@@ -8,7 +8,6 @@ stand in for the disk, keep unsynced writes apart and cut the power between any 
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,11 +17,13 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open: dict[str, int] = {}
-        with suppress(OSError):  # a disk that cannot be written is said by the first call that needs it
-            path.mkdir(parents=True, exist_ok=True)
 
     def names(self) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self._path) if entry.is_file(follow_symlinks=False))
+        try:
+            with os.scandir(self._path) as entries:
+                return sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+        except FileNotFoundError:
+            return []  # made by the first write
 
     def size(self, name: str) -> int:
         return os.stat(self._path / name, follow_symlinks=False).st_size
@@ -37,6 +38,7 @@ class Folder:
         """Write at `offset`, making the file if it is missing; not durable before `sync`."""
         descriptor = self._open.get(name)
         if descriptor is None:
+            self._path.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = self._open[name] = os.open(self._path / name, flags, 0o600)
         view = memoryview(data)

@@ -8,27 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from device.core.events import Claimed
-from device.crypto import p256
 from device.drivers.folder import Folder
 from device.ports import DriverError
-from device.protocol.codes import refusal
-from device.protocol.enrolment import Claim, Voucher, claim_proof
-from device.protocol.envelope import parse_envelope, require_signature
+from device.protocol.enrolment import Voucher
 from device.protocol.errors import ProtocolError
 from device.services.enrolment import Enrolment, EnrolmentError
 from device.services.identity import Identity
 from tests import builders
+from tests.device.services.enrolment_fleet import SECRET, EnrolmentFleet, base64_of, enrolment_fleet
 from tests.fleet_server.pki import FleetPki
-
-SECRET = "0123456789abcdef" * 2
-NONCE = "f" * 32
 
 
 class BoardSecret:
@@ -36,60 +27,10 @@ class BoardSecret:
         return b"s" * 32
 
 
-class Fleet:
-    """Answers nonce and claim as SPEC 14.3; `refuses` makes it refuse."""
-
-    def __init__(self, path: Path) -> None:
-        self.pki = FleetPki(path)
-        self.url = ""
-        self.refuses = ""
-        self.claims: list[Claim] = []
-
-    async def nonce(self, _request: web.Request) -> web.Response:
-        return web.json_response({"nonce": NONCE})
-
-    async def claim(self, request: web.Request) -> web.Response:
-        if self.refuses:
-            return web.json_response({**refusal(self.refuses, "r"), "status": 409}, status=409)
-        envelope = parse_envelope(await request.read(), "claim")
-        claim = Claim.decode(envelope.payload)
-        csr_der = base64.b64decode(claim.csr)
-        csr = x509.load_der_x509_csr(csr_der)
-        public = csr.public_key()
-        assert isinstance(public, ec.EllipticCurvePublicKey)
-        require_signature(envelope, [p256.key_of_public(public)], p256.verify)
-        assert claim.proof == claim_proof(SECRET, NONCE, csr_der, claim.box, claim.venue)
-        self.claims.append(claim)
-        answer = {
-            "certificate": self.certificate_of(csr),
-            "ca": _base64_of(self.pki.ca.certificate),
-            "broker": {"host": "127.0.0.1", "port": 8883},
-            "venue": claim.venue,
-            "region": builders.REGION,
-        }
-        return web.json_response(answer)
-
-    def certificate_of(self, csr: x509.CertificateSigningRequest) -> str:
-        """As an issuer does: its own subject and extensions, the applicant's key."""
-        ca = x509.load_pem_x509_certificate(self.pki.ca.certificate.read_bytes())
-        key = p256.SigningKey.load(self.pki.ca.key)
-        built = (
-            x509.CertificateBuilder()
-            .subject_name(csr.subject)
-            .issuer_name(ca.subject)
-            .public_key(csr.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(ca.not_valid_before_utc)
-            .not_valid_after(ca.not_valid_after_utc)
-            .sign(key.private, hashes.SHA256())
-        )
-        return base64.b64encode(built.public_bytes(Encoding.DER)).decode()
-
-
 class Applicant:
     """The box's side, on a disk that stays when it is started again."""
 
-    def __init__(self, path: Path, fleet: Fleet) -> None:
+    def __init__(self, path: Path, fleet: EnrolmentFleet) -> None:
         self.path = path
         self.fleet = fleet
         self.roots: list[bytes] = []
@@ -109,10 +50,10 @@ class Applicant:
         csr = x509.load_der_x509_csr(base64.b64decode(answer["csr"]))
         body = {
             "certificate": self.fleet.certificate_of(csr),
-            "factory_ca": _base64_of(self.fleet.pki.ca.certificate),
+            "factory_ca": base64_of(self.fleet.pki.ca.certificate),
             "root": base64.b64encode(b"root").decode(),
             "fleet_url": self.fleet.url,
-            "fleet_ca": _base64_of(self.fleet.pki.ca.certificate),
+            "fleet_ca": base64_of(self.fleet.pki.ca.certificate),
             "label_code": "LABEL-01",
         }
         await self.enrolment.factory_identity(body)
@@ -123,30 +64,14 @@ class Applicant:
         return await self.enrolment.claim(json.loads(voucher.encode()))
 
 
-def _base64_of(certificate: Path) -> str:
-    der = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
-    return base64.b64encode(der).decode()
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[EnrolmentFleet]:
+    async with enrolment_fleet(tmp_path) as fleet:
+        yield fleet
 
 
 @pytest.fixture
-async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
-    fleet = Fleet(tmp_path)
-    application = web.Application()
-    application.router.add_post("/enrol/v1/nonce", fleet.nonce)
-    application.router.add_post("/enrol/v1/claims", fleet.claim)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(fleet.pki.server.certificate, fleet.pki.server.key)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    fleet.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    yield fleet
-    await runner.cleanup()
-
-
-@pytest.fixture
-def box(tmp_path: Path, fleet: Fleet) -> Applicant:
+def box(tmp_path: Path, fleet: EnrolmentFleet) -> Applicant:
     return Applicant(tmp_path, fleet)
 
 
@@ -164,7 +89,7 @@ async def test_14_1_a_second_identity_is_refused_and_the_same_one_is_not(box: Ap
     body = await box.factory()
     assert (box.roots, box.labels) == ([b"root"], ["LABEL-01"])
     assert await box.enrolment.factory_identity(body) == {"box": builders.BOX}
-    other = dict(body, certificate=_base64_of(box.fleet.pki.server.certificate))
+    other = dict(body, certificate=base64_of(box.fleet.pki.server.certificate))
     for refused in (box.enrolment.factory_identity(other), box.enrolment.factory_csr({"box": builders.BOX})):
         with pytest.raises(EnrolmentError, match="ALREADY_ENROLLED"):
             await refused
@@ -172,8 +97,8 @@ async def test_14_1_a_second_identity_is_refused_and_the_same_one_is_not(box: Ap
 
 async def test_a_certificate_for_another_key_is_refused(box: Applicant) -> None:
     await box.enrolment.factory_csr({"box": builders.BOX})
-    certificate = _base64_of(box.fleet.pki.box(builders.BOX).certificate)
-    ca = _base64_of(box.fleet.pki.ca.certificate)
+    certificate = base64_of(box.fleet.pki.box(builders.BOX).certificate)
+    ca = base64_of(box.fleet.pki.ca.certificate)
     body = {
         "certificate": certificate,
         "factory_ca": ca,

@@ -1,0 +1,212 @@
+"""The whole program of the box in this process: a bare box becomes a claimed one, and falls and rises."""
+
+import asyncio
+import base64
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from cryptography import x509
+
+from device import app
+from device.drivers.folder import Folder
+from device.drivers.journal_file import JournalFile
+from device.ports import DriverError
+from device.protocol.enrolment import Voucher
+from device.services import health
+from device.settings import Lan, Serial, Settings
+from tests import builders
+from tests.device.services.enrolment_fleet import SECRET, EnrolmentFleet, base64_of, enrolment_fleet
+from tests.device.trivial_board import TrivialBoard
+from tests.fleet_server.fake_box import eventually
+from tests.fleet_server.repository.published import PublishedFleet
+
+LABEL = "LABEL-01"
+
+
+class World:
+    """A box on its disk and board, and the fleet it may reach."""
+
+    def __init__(self, path: Path, fleet: EnrolmentFleet, root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.data = path / "box"
+        self.fleet = fleet
+        self.root = root
+        self.hardware = TrivialBoard()
+        self.token = ""
+        monkeypatch.setattr(app, "_open_board", lambda _settings: self.hardware.board())
+
+    @asynccontextmanager
+    async def on(self) -> AsyncIterator["asyncio.Task[int]"]:
+        """Power on; told to stop at the end, as by the init system."""
+        settings = Settings(
+            data_dir=self.data, lan=Lan(port=0), serial=Serial(path=str(self.path / "no-such-port"), baud=9600)
+        )
+        (self.data / "lan-address").unlink(missing_ok=True)
+        task = asyncio.create_task(app.run(settings))
+        await eventually(lambda: (self.data / "lan-address").exists() or task.done(), "the LAN interface")
+        try:
+            yield task
+        finally:
+            if not task.done():
+                signal.raise_signal(signal.SIGTERM)
+                async with asyncio.timeout(30):
+                    assert await task == 0
+
+    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        url = f"http://{(self.data / 'lan-address').read_text()}{path}"
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, json=body, headers=headers) as response,
+        ):
+            return response.status, await response.json()
+
+    async def factory(self) -> None:
+        _, answer = await self.ask("POST", "/v1/factory/csr", {"box": builders.BOX})
+        csr = x509.load_der_x509_csr(base64.b64decode(answer["csr"]))
+        ca = base64_of(self.fleet.pki.ca.certificate)
+        body = {
+            "certificate": self.fleet.certificate_of(csr),
+            "factory_ca": ca,
+            "root": base64.b64encode(self.root).decode(),
+            "fleet_url": self.fleet.url,
+            "fleet_ca": ca,
+            "label_code": LABEL,
+        }
+        assert await self.ask("PUT", "/v1/factory/identity", body) == (200, {"box": builders.BOX})
+        await self.until_started()
+
+    async def pair(self) -> None:
+        status, body = await self.ask("POST", "/v1/pair", {"label_code": LABEL, "vod": "vod"})
+        assert status == 201
+        self.token = body["token"]
+
+    async def claim(self) -> tuple[int, Any]:
+        voucher = Voucher(
+            voucher="V-0001", box=builders.BOX, venue=builders.VENUE, secret=SECRET, not_after_ms=builders.NOON_MS
+        )
+        return await self.ask("POST", "/v1/claim", {"voucher": json.loads(voucher.encode())})
+
+    async def play(self) -> tuple[int, str]:
+        status, body = await self.ask("POST", "/v1/plays", {"room": "K1", "song": "1", "kind": "guest"})
+        return status, body["code"]
+
+    async def until_started(self) -> None:
+        if not self.token:
+            await self.pair()
+        async with asyncio.timeout(30):
+            while (await self.ask("GET", "/v1/state"))[0] != 200:
+                pass
+
+    def entries(self) -> list[dict[str, Any]]:
+        journal = JournalFile(Folder(self.data / "journal"))
+        size = journal.recover().size
+        return [json.loads(frame.entry) for frame in journal.read(0, size, 1 << 20)]
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(health, "SETTLE_S", 0.05)
+    (tmp_path / "pki").mkdir()
+    async with enrolment_fleet(tmp_path / "pki") as fleet:
+        yield World(tmp_path, fleet, PublishedFleet(tmp_path / "published").root, monkeypatch)
+
+
+async def test_a_bare_box_becomes_a_claimed_one_without_a_restart(world: World) -> None:
+    async with world.on():
+        assert world.hardware.lamps == ["unclaimed"]
+        await world.factory()
+        assert await world.play() == (403, "BOX_UNCLAIMED")
+        assert (await world.claim())[0] == 200
+        assert await world.play() == (403, "LEASE_EXPIRED")
+        _, state = await world.ask("GET", "/v1/state")
+    assert (state["venue"], state["state"], state["online"]) == (builders.VENUE, "expired", False)
+    kinds = [entry["kind"] for entry in world.entries()]
+    assert kinds[0] == "BOOT"
+    assert kinds.count("CLAIM") == 1
+
+
+async def test_a_start_says_how_the_last_one_ended_and_claims_only_once(world: World) -> None:
+    async with world.on():
+        await world.factory()
+        await world.claim()
+    async with world.on():
+        await world.until_started()
+    (world.data / "run" / "clean").unlink()
+    async with world.on():
+        await world.until_started()
+        assert (await world.ask("GET", "/v1/state"))[1]["boot"] == 3
+    entries = world.entries()
+    assert [entry["body"]["clean"] for entry in entries if entry["kind"] == "BOOT"] == [True, True, False]
+    assert [entry["kind"] for entry in entries].count("CLAIM") == 1
+
+
+async def test_a_disk_that_comes_back_needs_no_restart(world: World) -> None:
+    async with world.on():
+        await world.factory()
+    journal = world.data / "journal"
+    journal.rename(world.data / "elsewhere")
+    journal.write_bytes(b"not a folder")
+    async with world.on():
+        assert await world.play() == (503, "JOURNAL_UNAVAILABLE")
+        assert (await world.ask("GET", "/v1/state"))[0] == 503
+        journal.unlink()
+        (world.data / "elsewhere").rename(journal)
+        await world.until_started()
+        assert await world.play() == (403, "BOX_UNCLAIMED")
+
+
+async def test_the_watchdog_is_fed_and_the_attempt_given_back(world: World) -> None:
+    async with world.on():
+        await world.factory()
+        await eventually(lambda: world.hardware.fed and not world.hardware.trial, "a fed watchdog, a good slot")
+    assert world.hardware.confirmed == 1
+
+
+async def test_the_seal_is_written_down_when_it_opens(world: World) -> None:
+    async with world.on():
+        await world.factory()
+        world.hardware.told[0](True)
+        async with asyncio.timeout(30):
+            while (await world.ask("GET", "/v1/state"))[1]["seal"] != "open":
+                pass
+    assert [entry["body"] for entry in world.entries() if entry["kind"] == "SEAL"][-1] == {"open": True}
+
+
+def start(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "device", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_settings_file_that_cannot_be_used_is_one_line_and_exit_64(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text('data_dir = "/nowhere"\nboardx = "emulated"\n')
+    ended = start("--config", str(file))
+    assert ended.returncode == 64
+    assert ended.stderr.count("\n") == 1
+    assert "box.toml:2: boardx: unknown key; is board meant?" in ended.stderr
+
+
+def test_a_board_that_is_not_there_is_one_line_and_exit_69(tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text(f'data_dir = "{tmp_path}"\nboard = "emulated"\nboard_dir = "{tmp_path}"\n')
+    ended = start("--config", str(file))
+    assert ended.returncode == 69
+    assert "BOARD_FAILED" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+async def test_an_address_that_is_taken_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(data_dir=world.data, lan=Lan(port=taken.getsockname()[1]))
+        with pytest.raises(DriverError, match="LAN_UNAVAILABLE"):
+            await app.run(settings)
