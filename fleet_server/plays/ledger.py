@@ -9,7 +9,9 @@ Rules (SPEC 9.1-9.4, domain C9):
 4. An end without its start (the epoch in which it began was lost) makes the play from what the end says.
 """
 
-from sqlalchemy import Connection, insert, update
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from device.protocol.journal import Entry
@@ -17,36 +19,77 @@ from fleet_server.mailroom import Sender
 from fleet_server.plays.business_day import business_day
 from fleet_server.plays.model import meters, plays
 
+_Sums = dict[str, dict[str, int]]  # by day
+
+_END = (
+    update(plays)
+    .where(plays.c.box == bindparam("of_box"), plays.c.epoch == bindparam("of_epoch"))
+    .where(plays.c.seq == bindparam("of_seq"))
+    .values(
+        {name: bindparam(name) for name in ("ended_at_ms", "played_s", "reason", "counted", "end_epoch", "end_seq")}
+    )
+)
+
 
 def add(connection: Connection, sender: Sender, entries: tuple[Entry, ...]) -> None:
     """Enter what the entries say about plays; each entry is given once."""
-    sums: dict[str, dict[str, int]] = {}
+    sums: _Sums = {}
+    starts = [_started(sender, entry) for entry in entries if entry.kind == "PLAY_START"]
+    if starts:
+        # A play that an end has made already (rule 4) keeps what that end said.
+        connection.execute(upsert(plays).on_conflict_do_nothing(), starts)
+    for row in starts:
+        _count(sums, row["day"], started=1)
+    _end_plays(connection, sender, [entry for entry in entries if entry.kind == "PLAY_END"], sums)
     for entry in entries:
-        if entry.kind == "PLAY_START":
-            day, change = _start(connection, sender, entry)
-        elif entry.kind == "PLAY_END":
-            day, change = _end(connection, sender, entry)
-        elif entry.kind == "REFUSED":
-            day, change = business_day(_at_ms(entry)), {"refused": 1}
-        else:
-            continue
-        of_day = sums.setdefault(day, {})
-        for name, number in change.items():
-            of_day[name] = of_day.get(name, 0) + number
+        if entry.kind == "REFUSED":
+            _count(sums, business_day(_at_ms(entry)), refused=1)
     for day, change in sums.items():
         _move_meter(connection, sender, day, change)
 
 
-def _start(connection: Connection, sender: Sender, entry: Entry) -> tuple[str, dict[str, int]]:
-    at_ms = _at_ms(entry)
-    connection.execute(insert(plays).values(_row(sender, entry, entry.epoch, entry.seq, at_ms)))
-    return business_day(at_ms), {"started": 1}
+def _end_plays(connection: Connection, sender: Sender, ends: list[Entry], sums: _Sums) -> None:
+    known = _known(connection, sender.box, [_play(entry) for entry in ends])
+    updates: list[dict[str, Any]] = []
+    for entry in ends:
+        epoch, seq = _play(entry)
+        row = known.get((epoch, seq))
+        if row is None:
+            made = _made_by_end(sender, entry, epoch, seq)
+            connection.execute(insert(plays).values(made))
+            known[epoch, seq] = (made["day"], True)
+            _count(sums, made["day"], started=1, **_sums_of(entry))
+        elif not row[1]:  # of two ends the first stands
+            key = {"of_box": sender.box, "of_epoch": epoch, "of_seq": seq}
+            updates.append(key | _ended(entry))
+            known[epoch, seq] = (row[0], True)
+            _count(sums, row[0], **_sums_of(entry))
+    if updates:
+        connection.execute(_END, updates)
 
 
-def _end(connection: Connection, sender: Sender, entry: Entry) -> tuple[str, dict[str, int]]:
+def _known(connection: Connection, box: str, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bool]]:
+    """Day of each play, and whether it has ended."""
+    if not keys:
+        return {}
+    query = select(plays.c.epoch, plays.c.seq, plays.c.day, plays.c.ended_at_ms)
+    found = connection.execute(query.where(plays.c.box == box, tuple_(plays.c.epoch, plays.c.seq).in_(keys)))
+    return {(row.epoch, row.seq): (row.day, row.ended_at_ms is not None) for row in found}
+
+
+def _started(sender: Sender, entry: Entry) -> dict[str, Any]:
+    return _row(sender, entry, entry.epoch, entry.seq, _at_ms(entry))
+
+
+def _made_by_end(sender: Sender, entry: Entry, epoch: int, seq: int) -> dict[str, Any]:
+    """Rule 4."""
+    started_at_ms = max(0, _at_ms(entry) - 1000 * int(entry.body["elapsed_s"]))
+    return _row(sender, entry, epoch, seq, started_at_ms) | _ended(entry)
+
+
+def _ended(entry: Entry) -> dict[str, Any]:
     body = entry.body
-    epoch, seq = _play(entry)
-    ended = {
+    return {
         "ended_at_ms": _at_ms(entry),
         "played_s": body["played_s"],
         "reason": body["reason"],
@@ -54,24 +97,19 @@ def _end(connection: Connection, sender: Sender, entry: Entry) -> tuple[str, dic
         "end_epoch": entry.epoch,
         "end_seq": entry.seq,
     }
-    change = {"ended": 1, "counted": int(body["counted"]), "played_s": body["played_s"]}
-    of_play = (plays.c.box == sender.box, plays.c.epoch == epoch, plays.c.seq == seq)
-    day = connection.execute(
-        update(plays).where(*of_play, plays.c.ended_at_ms.is_(None)).values(ended).returning(plays.c.day)
-    ).scalar_one_or_none()
-    if day is None:
-        started_at_ms = _at_ms(entry) - 1000 * int(body["elapsed_s"])
-        row = _row(sender, entry, epoch, seq, max(0, started_at_ms)) | ended
-        made = connection.execute(
-            upsert(plays).values(row).on_conflict_do_nothing().returning(plays.c.day)
-        ).scalar_one_or_none()
-        if made is None:  # ended before: the first end stands
-            return business_day(started_at_ms), {}
-        return str(made), change | {"started": 1}
-    return str(day), change
 
 
-def _row(sender: Sender, entry: Entry, epoch: int, seq: int, started_at_ms: int) -> dict[str, object]:
+def _sums_of(entry: Entry) -> dict[str, int]:
+    return {"ended": 1, "counted": int(entry.body["counted"]), "played_s": int(entry.body["played_s"])}
+
+
+def _count(sums: _Sums, day: str, **change: int) -> None:
+    of_day = sums.setdefault(day, {})
+    for name, number in change.items():
+        of_day[name] = of_day.get(name, 0) + number
+
+
+def _row(sender: Sender, entry: Entry, epoch: int, seq: int, started_at_ms: int) -> dict[str, Any]:
     return {
         "box": sender.box,
         "epoch": epoch,
