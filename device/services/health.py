@@ -9,11 +9,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from device.core.events import UpdateAdvanced
 from device.ports import DriverError, Slots, Watchdog
-from device.services.runtime import Runtime
+from device.services.runtime import Events
 
 SETTLE_S = 3.0  # what falls over at start has fallen by then
 AGAIN_S = 5.0
@@ -25,10 +26,16 @@ _log = logging.getLogger(__name__)
 Check = Callable[[], Awaitable[None]]
 
 
+class Ticking(Protocol):
+    """The runtime, as the watchdog sees it: when it last handled a tick, in the loop's time."""
+
+    ticked_at_s: float
+
+
 class Health:
     """`checks` by name; each raises DriverError or OSError if its part is not well."""
 
-    def __init__(self, checks: dict[str, Check], slots: Slots) -> None:
+    def __init__(self, checks: Mapping[str, Check], slots: Slots) -> None:
         self._checks = checks
         self._slots = slots
 
@@ -53,7 +60,7 @@ class Health:
             await asyncio.sleep(AGAIN_S)
         return False
 
-    async def judge_trial(self, runtime: Runtime) -> None:
+    async def judge_trial(self, runtime: Events) -> None:
         """Answer CheckHealth."""
         if await self.is_well():
             await runtime.post(UpdateAdvanced(state="confirmed", code=""))
@@ -66,7 +73,7 @@ class Health:
             await asyncio.to_thread(self._slots.confirm)
 
 
-async def feed(watchdog: Watchdog, runtime: Runtime) -> None:
+async def feed(watchdog: Watchdog, runtime: Ticking) -> None:
     """Rule 3, for ever."""
     loop = asyncio.get_running_loop()
     while True:

@@ -63,6 +63,14 @@ class Core(Protocol):
     def handle(self, event: Any, now: Now) -> Sequence[Any]: ...
 
 
+class Events(Protocol):
+    """Where parts of the box hand over what has happened; the runtime."""
+
+    async def post(self, event: Any) -> None: ...
+
+    def post_soon(self, event: Any) -> bool: ...
+
+
 class Runtime:
     """Queue, loop and the effects that concern disk and answers; others perform the rest."""
 

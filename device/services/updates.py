@@ -11,7 +11,7 @@ from device.core.effects import Install
 from device.core.events import UpdateAdvanced
 from device.ports import DriverError, Slots
 from device.services.content import Bundle, ContentError
-from device.services.runtime import Runtime
+from device.services.runtime import Events
 
 READ_BYTES = 1 << 18
 FetchBundle = Callable[[str], Awaitable[Bundle]]
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class Updates:
     """One installation at a time; a newer leg ends the one before."""
 
-    def __init__(self, slots: Slots, fetch: FetchBundle, runtime: Runtime) -> None:
+    def __init__(self, slots: Slots, fetch: FetchBundle, runtime: Events) -> None:
         self._slots = slots
         self._fetch = fetch
         self._runtime = runtime
