@@ -381,12 +381,8 @@ class Inside:
 
 
 def _open_board(settings: Settings) -> Board:
-    """The drivers of one board; those of the other, and their packages, are not even imported."""
-    if settings.board == "emulated":
-        emulated = import_module("device.drivers.emulated.board")
-        board: Board = emulated.open_board(settings.board_dir)
-    else:
-        board = import_module("device.drivers.linux_board").open_board(settings.slots, settings.pins)
+    """The drivers of one board; those of another, and their packages, are not even imported."""
+    board: Board = import_module(f"device.drivers.{settings.board}.board").open_board(settings.board_dir)
     return board
 
 

@@ -121,9 +121,9 @@ class Line(Protocol):
 class Board:
     """The hardware of one box, as `open_board` of a board package makes it.
 
-    `device.drivers.emulated.board.open_board(directory: Path) -> Board` for the emulated one,
-    `device.drivers.linux_board.open_board(...)` for the real one; both are called in the running event loop.
-    The serial line is no part of it: it is opened by path, and a pty is as good as a port.
+    `device.drivers.emulated.board.open_board(directory: Path) -> Board`, called in the running event loop. A real
+    board is the drivers beside it (`gpio_lines`, `watchdog_linux`, `clock`, `slots_block`) and that of its secure
+    element. The serial line is no part of it: it is opened by path, and a pty is as good as a port.
     """
 
     clock: Clock

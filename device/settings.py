@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 FILE_BYTES_MAX = 65_536
-BOARDS = ("emulated", "linux")
+BOARDS = ("emulated",)  # a real board joins with the driver of its secure element
 BAUD_RATES = (9600, 19200, 38400, 57600, 115200)
 
 
@@ -60,36 +60,15 @@ class Uplink:
 
 
 @dataclass(frozen=True)
-class Slots:
-    """Real board only: the two image places and the boot state (SPEC 13.4)."""
-
-    a: str = "/dev/disk/by-partlabel/slot-a"
-    b: str = "/dev/disk/by-partlabel/slot-b"
-    boot: str = "/dev/disk/by-partlabel/boot-state"
-
-
-@dataclass(frozen=True)
-class Pins:
-    """Real board only: the GPIO chip and its lines."""
-
-    chip: str = "/dev/gpiochip0"
-    seal: int = 17
-    relay: int = 27
-    lamp: int = 22
-
-
-@dataclass(frozen=True)
 class Settings:
     """The whole file."""
 
     data_dir: Path
-    board: str = "linux"
+    board: str
     board_dir: Path = Path()
     lan: Lan = Lan()
     serial: Serial = Serial()
     uplink: Uplink = Uplink()
-    slots: Slots = Slots()
-    pins: Pins = Pins()
 
 
 _TABLES: dict[str, dict[str, type]] = {
@@ -97,8 +76,6 @@ _TABLES: dict[str, dict[str, type]] = {
     "lan": {"host": str, "port": int, "hosts": list},
     "serial": {"path": str, "baud": int},
     "uplink": {"broker": str},
-    "slots": {"a": str, "b": str, "boot": str},
-    "pins": {"chip": str, "seal": int, "relay": int, "lamp": int},
 }
 _WORDS = {str: "a text", int: "a whole number", list: "a list of texts"}
 
@@ -118,13 +95,11 @@ def read_settings(path: Path) -> Settings:
         checked["lan"]["hosts"] = tuple(checked["lan"]["hosts"])
     return Settings(
         data_dir=Path(top["data_dir"]),
-        board=top.get("board", "linux"),
+        board=top["board"],
         board_dir=Path(top.get("board_dir", "")),
         lan=Lan(**checked.get("lan", {})),
         serial=Serial(**checked.get("serial", {})),
         uplink=Uplink(**checked.get("uplink", {})),
-        slots=Slots(**checked.get("slots", {})),
-        pins=Pins(**checked.get("pins", {})),
     )
 
 
@@ -163,14 +138,15 @@ class _Source:
 
 
 def _check_values(source: _Source, top: dict[str, Any], tables: dict[str, dict[str, Any]]) -> None:
-    if "data_dir" not in top:
-        raise source.error("", "data_dir", "is missing")
+    for key in ("data_dir", "board"):
+        if key not in top:
+            raise source.error("", key, "is missing")
     for key in ("data_dir", "board_dir"):
         if key in top and not Path(top[key]).is_absolute():
             raise source.error("", key, "must be an absolute path")
-    if top.get("board", "linux") not in BOARDS:
+    if top["board"] not in BOARDS:
         raise source.error("", "board", f"must be one of {', '.join(BOARDS)}")
-    if top.get("board") == "emulated" and "board_dir" not in top:
+    if top["board"] == "emulated" and "board_dir" not in top:
         raise source.error("", "board_dir", "is missing: an emulated board has a directory")
     _check_numbers(source, tables)
 

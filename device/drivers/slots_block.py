@@ -60,12 +60,15 @@ class SlotsBlock:
         return digest.hexdigest()
 
     def arm(self) -> None:
-        self._store(self._state().first(self._other))
+        """The running slot keeps at least one attempt: it is what a bad image falls back to."""
+        before = self._state()
+        kept = before if before.left(self._running) else before.with_left(self._running, 1)
+        self._store(kept.first(self._other), before)
 
     def confirm(self) -> None:
         state = self._state()
         if state.left(self._running) < BOOT_ATTEMPTS or state.order[0] != self._running:
-            self._store(state.first(self._running))
+            self._store(state.first(self._running), state)
 
     def is_trial(self) -> bool:
         return self._state().left(self._running) < BOOT_ATTEMPTS
@@ -85,15 +88,13 @@ class SlotsBlock:
             raise DriverError("SLOT_FAILED", f"boot state: {error}") from error
         return decode_boot_block(raw[:BOOT_BLOCK_BYTES]), decode_boot_block(raw[BOOT_BLOCK_BYTES:])
 
-    def _store(self, state: BootState) -> None:
-        """Rule 2."""
-        first, second = self._blocks()
-        counts = newest(first, second)
-        place = BOOT_BLOCK_BYTES if counts is not None and counts is first else 0
+    def _store(self, state: BootState, before: BootState) -> None:
+        """Rule 2: numbers rise by one, and odd and even ones have their own block."""
+        state = state.replace(seq=before.seq + 1)
         try:
             descriptor = os.open(self._boot_state, os.O_WRONLY | os.O_SYNC | os.O_CLOEXEC)
             try:
-                os.pwrite(descriptor, state.encode(), place)
+                os.pwrite(descriptor, state.encode(), state.seq % 2 * BOOT_BLOCK_BYTES)
             finally:
                 os.close(descriptor)
         except OSError as error:

@@ -48,7 +48,10 @@ class World:
     async def on(self) -> AsyncIterator["asyncio.Task[int]"]:
         """Power on; told to stop at the end, as by the init system."""
         settings = Settings(
-            data_dir=self.data, lan=Lan(port=0), serial=Serial(path=str(self.path / "no-such-port"), baud=9600)
+            data_dir=self.data,
+            board="emulated",
+            lan=Lan(port=0),
+            serial=Serial(path=str(self.path / "no-such-port"), baud=9600),
         )
         (self.data / "lan-address").unlink(missing_ok=True)
         task = asyncio.create_task(app.run(settings))
@@ -207,6 +210,6 @@ def test_a_board_that_is_not_there_is_one_line_and_exit_69(tmp_path: Path) -> No
 
 async def test_an_address_that_is_taken_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        settings = Settings(data_dir=world.data, lan=Lan(port=taken.getsockname()[1]))
+        settings = Settings(data_dir=world.data, board="emulated", lan=Lan(port=taken.getsockname()[1]))
         with pytest.raises(DriverError, match="LAN_UNAVAILABLE"):
             await app.run(settings)
