@@ -8,9 +8,9 @@ What is not checked here: whether the signers may say it. That is the document's
 ...).
 """
 
-import binascii
 import hashlib
 
+from device.protocol import base64_text
 from device.protocol.codec import dumps, loads
 from device.protocol.errors import MalformedError, SignatureError
 from device.protocol.keys import SIGNATURE_BYTES
@@ -72,12 +72,12 @@ class Envelope:
 
     def signed_by(self, signer: "Signer") -> "Envelope":
         """The same document with one more signature."""
-        signature = Signature(keyid=signer.key.keyid, sig=_base64(signer.sign(self.signed_bytes)))
+        signature = Signature(keyid=signer.key.keyid, sig=base64_text.encode(signer.sign(self.signed_bytes)))
         return Envelope(self.name, self.payload, self.signatures + (signature,))
 
     def plain(self) -> "dict[str, object]":
         return {
-            "payload": _base64(self.payload),
+            "payload": base64_text.encode(self.payload),
             "payloadType": payload_type(self.name),
             "signatures": [signature.plain() for signature in self.signatures],
         }
@@ -117,7 +117,7 @@ def envelope_from_plain(value: object, name: str) -> Envelope:
     fields = fields_of(value, _SHAPE, "envelope")
     if fields["payloadType"] != payload_type(name):
         raise MalformedError("ENVELOPE_TYPE", f"{fields['payloadType']}, not {payload_type(name)}")
-    return Envelope(name, _from_base64(fields["payload"]), fields["signatures"])
+    return Envelope(name, base64_text.decode(fields["payload"]), fields["signatures"])
 
 
 def verified_keyids(envelope: Envelope, keys: "dict[str, Key]", verify: "Verify") -> "list[str]":
@@ -131,7 +131,7 @@ def verified_keyids(envelope: Envelope, keys: "dict[str, Key]", verify: "Verify"
         key = keys.get(signature.keyid)
         if key is None:
             continue
-        raw = _from_base64(signature.sig)
+        raw = base64_text.decode(signature.sig)
         if len(raw) != SIGNATURE_BYTES or not verify(key, envelope.signed_bytes, raw):
             raise SignatureError("SIGNATURE_INVALID", f"{envelope.name} by key {key.keyid[:16]}")
         if key.keyid not in found:
@@ -144,19 +144,3 @@ def verified_keyids(envelope: Envelope, keys: "dict[str, Key]", verify: "Verify"
 def require_signature(envelope: Envelope, keys: "Iterable[Key]", verify: "Verify") -> None:
     """One of the given keys has signed; raises as `verified_keyids`."""
     verified_keyids(envelope, {key.keyid: key for key in keys}, verify)
-
-
-def _base64(raw: bytes) -> str:
-    return binascii.b2a_base64(raw).strip().decode()
-
-
-def _from_base64(text: str) -> bytes:
-    """Decode text of the alphabet; the round trip refuses every second spelling of the same bytes."""
-    body = text.rstrip("=")
-    # Asked here because the interpreters raise different errors for it, or none.
-    if len(text) % 4 or len(text) - len(body) > 2 or "=" in body:
-        raise MalformedError("DOCUMENT_MALFORMED", "base64 with wrong padding")
-    raw = bytes(binascii.a2b_base64(text.encode()))
-    if _base64(raw) != text:
-        raise MalformedError("DOCUMENT_MALFORMED", "a second spelling in base64")
-    return raw

@@ -21,7 +21,6 @@ from device.protocol.shape import (
     CODE,
     COUNT,
     INSTANT,
-    NAME,
     NOTICE_NUMBER,
     ORDER_NUMBER,
     REGION,
@@ -37,6 +36,7 @@ from device.protocol.shape import (
     one_of,
     or_empty,
 )
+from device.protocol.updates import UPDATE_STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ BODIES = {
         ("rollout", free_text(0, 40)),
         ("version", free_text(0, 32)),
         ("slot", one_of("a", "b")),
-        ("state", NAME),
+        ("state", one_of(*UPDATE_STATES)),
         ("code", CODE),
     ),
     "SEAL": (("open", boolean),),

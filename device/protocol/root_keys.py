@@ -4,8 +4,7 @@ TUF counts key ids towards a threshold, so a key that is listed under two ids me
 libraries of TUF do not look; every ceremony, server and box of ours asks here before it trusts a root or a delegation.
 """
 
-from binascii import a2b_base64
-
+from device.protocol import base64_text
 from device.protocol.errors import MalformedError, SignatureError
 
 TYPE_CHECKING = False
@@ -47,10 +46,7 @@ def _point(key: "Any", keyid: str) -> bytes:
         raise MalformedError("DOCUMENT_MALFORMED", f"key {keyid} has no public part")
     if scheme != "ecdsa-sha2-nistp256" or not pem.startswith(_BEGIN) or not pem.endswith(_END):
         raise MalformedError("DOCUMENT_MALFORMED", f"key {keyid} must be an ecdsa-sha2-nistp256 key in PEM")
-    try:
-        der = a2b_base64(pem[len(_BEGIN) : -len(_END)].encode())
-    except ValueError:
-        raise MalformedError("DOCUMENT_MALFORMED", f"key {keyid} is not base64")
+    der = base64_text.decode("".join(pem[len(_BEGIN) : -len(_END)].split()))
     # Another encoding of the same point would be another text for the same key; only one form is taken.
     if len(der) != _SPKI_BYTES or not der.startswith(_SPKI_PREFIX):
         raise MalformedError("DOCUMENT_MALFORMED", f"key {keyid} must be an uncompressed point on P-256")

@@ -17,7 +17,6 @@ from device.protocol.shape import (
     CODE,
     COUNT,
     INSTANT,
-    NAME,
     NONCE,
     NOTICE_NUMBER,
     ORDER_NUMBER,
@@ -31,6 +30,7 @@ from device.protocol.shape import (
     or_empty,
     record,
 )
+from device.protocol.updates import UPDATE_STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +133,12 @@ class UpdateState(Record):
     state: str
     code: str
 
-    SHAPE = (("rollout", free_text(0, 40)), ("version", free_text(0, 32)), ("state", NAME), ("code", CODE))
+    SHAPE = (
+        ("rollout", free_text(0, 40)),
+        ("version", free_text(0, 32)),
+        ("state", one_of(*UPDATE_STATES)),
+        ("code", CODE),
+    )
 
 
 def _refused(value: "Any", where: str) -> "dict[str, int]":

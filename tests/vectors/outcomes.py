@@ -19,6 +19,7 @@ from device.protocol import (
     orders,
     policy,
     receipts,
+    root_keys,
     topics,
     updates,
     uplink,
@@ -191,6 +192,11 @@ def _region(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
     return {"level": level(vector["region"]), "contains": inside}
 
 
+def _root(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
+    root_keys.require_distinct_keys(vector["signed"])
+    return {"sound": True}
+
+
 def _claim_proof(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
     csr = binascii.unhexlify(vector["csr"])
     return {"proof": enrolment.claim_proof(vector["secret"], vector["nonce"], csr, vector["box"], vector["venue"])}
@@ -216,6 +222,7 @@ READERS = {
     "notices": _notice,
     "orders": _order,
     "regions": _region,
+    "root_keys": _root,
     "serial_frames": _serial,
     "topics": _topic,
     "venue_codes": _venue_code,

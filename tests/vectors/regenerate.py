@@ -31,6 +31,7 @@ SOURCES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "notices": signed.notice_vectors,
     "orders": signed.order_vectors,
     "regions": names.region_vectors,
+    "root_keys": signed.root_key_vectors,
     "serial_frames": names.serial_frame_vectors,
     "topics": names.topic_vectors,
     "venue_codes": names.venue_code_vectors,

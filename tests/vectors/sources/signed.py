@@ -4,6 +4,8 @@ import base64
 import json
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from device.protocol.envelope import parse_envelope, seal
 from device.protocol.lease import Lease
 from device.protocol.notices import Notice
@@ -193,6 +195,35 @@ def lease_vectors() -> list[Vector]:
         of("the same again", "LEASE_ROLLBACK", lease(), last=7),
         of("an older one", "LEASE_ROLLBACK", lease(), last=8),
         contradicting,
+    ]
+
+
+def root_key_vectors() -> list[Vector]:
+    """Not the signatures, which are TUF's own: only what TUF does not ask (SPEC 5.1)."""
+
+    def key(signer: FixedKey) -> dict[str, Any]:
+        public = signer.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": public.decode()}}
+
+    def of(name: str, expect: str, keys: Any, *, is_delegation: bool = False) -> Vector:
+        signed: Any = {"delegations": {"keys": keys}} if is_delegation else {"keys": keys}
+        return vector(name, "5.1", code(expect) if expect else {"sound": True}, signed=signed)
+
+    one, two = key(ZHANG), key(LI)
+    pem = one["keyval"]["public"]
+    head, *lines, tail = pem.strip().split("\n")
+    otherwise = one | {"keyval": {"public": "\n".join([head, "".join(lines), tail])}}
+    spoiled = one | {"keyval": {"public": pem.replace("MFkw", "MF?w")}}
+    return [
+        of("two keys", "", {"1": one, "2": two}),
+        of("one key under two ids", "ROOT_DUPLICATE_KEY", {"1": one, "2": one}),
+        of("one key under two ids, in other lines", "ROOT_DUPLICATE_KEY", {"1": one, "2": two, "3": otherwise}),
+        of("delegated keys", "", {"1": one, "2": two}, is_delegation=True),
+        of("one delegated key under two ids", "ROOT_DUPLICATE_KEY", {"1": one, "2": one}, is_delegation=True),
+        of("another scheme", "DOCUMENT_MALFORMED", {"1": one | {"scheme": "rsassa-pss-sha256"}}),
+        of("no base64", "DOCUMENT_MALFORMED", {"1": spoiled}),
+        of("no PEM", "DOCUMENT_MALFORMED", {"1": one | {"keyval": {"public": ZHANG.key.public}}}),
+        of("no key", "DOCUMENT_MALFORMED", {"1": {"scheme": "ecdsa-sha2-nistp256"}}),
     ]
 
 
