@@ -3,7 +3,8 @@
 uvicorn keeps a connection open for ever that sends no head, half a head, or one byte a second
 (security.md 0, finding 1). Here a head is complete HEAD_S after the connection was made or the previous
 response ended, or the connection is cut. Bodies have their own deadline in `http_guard.py`. One address has
-at most CONNECTIONS_PER_ADDRESS_MAX connections; the next is cut at once, so others stay served.
+at most CONNECTIONS_PER_ADDRESS_MAX connections; the next is cut at once, so others stay served. This machine
+itself has no such bound: the proxy stands here for everybody.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from fleet_server.http_errors import problem
 HEAD_S = 10
 HEAD_BYTES_MAX = 65_536
 CONNECTIONS_PER_ADDRESS_MAX = 256  # a province's boxes may share one address behind a carrier's gateway
+OWN_ADDRESSES = ("127.0.0.1", "::1")
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -33,7 +35,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._address = str(peer[0]) if peer else ""
         self._connections[self._address] += 1
         super().connection_made(transport)
-        if self._connections[self._address] > CONNECTIONS_PER_ADDRESS_MAX:
+        is_own = self._address in OWN_ADDRESSES
+        if self._connections[self._address] > CONNECTIONS_PER_ADDRESS_MAX and not is_own:
             transport.abort()
             return
         self._arm()

@@ -4,14 +4,15 @@ Rules (security.md 5, rows HTTP and console):
 
 1. Exactly one Host, and it is ours. A second Host is refused whatever the parser made of it.
 2. The body arrives within BODY_S and within BODY_BYTES_MAX, or the larger bound of a path in `bodies_max`;
-   it is not compressed. JSON is sound by the rules of SPEC 2 (no duplicate names, no lone surrogates,
-   bounded depth), so that no route meets anything else.
+   it is not compressed. JSON is sound (`http_json.py`) and never of the larger bound, so that no route meets
+   anything else.
 3. Each response carries a request id and the headers that keep pages to themselves.
 
 Slow request heads are the business of `http_deadlines.py`, one layer further out.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -20,12 +21,12 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from device.protocol.codec import loads
-from device.protocol.errors import ProtocolError
 from fleet_server.http_errors import ProblemError, problem
+from fleet_server.http_json import UnsoundJsonError, require_sound_json
 
 BODY_S = 30
 BODY_BYTES_MAX = 262_144  # four envelopes of the largest kind
+LARGE_AT_A_TIME = 4  # requests to paths in `bodies_max`; the others wait with their bodies unread
 _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -46,6 +47,7 @@ class Guard:
         self._app = app
         self._hosts = hosts
         self._bodies_max = dict(bodies_max or {})
+        self._large = asyncio.Semaphore(LARGE_AT_A_TIME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,17 +65,20 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        try:
-            headers = Headers(scope=scope)
-            _require_host(headers, self._hosts)
-            body = await self._body(scope["path"], headers, receive)
-        except ProblemError as error:
-            await _refuse(error, request_id, send_guarded)
-            return
-        await self._app(scope, _replay(body, receive), send_guarded)
+        is_large = scope["path"] in self._bodies_max
+        async with self._large if is_large else contextlib.nullcontext():
+            try:
+                headers = Headers(scope=scope)
+                _require_host(headers, self._hosts)
+                body = await self._body(scope["path"], headers, receive)
+            except ProblemError as error:
+                await _refuse(error, request_id, send_guarded)
+                return
+            await self._app(scope, _replay(body, receive), send_guarded)
 
     async def _body(self, path: str, headers: Headers, receive: Receive) -> bytes:
-        bytes_max = self._bodies_max.get(path, BODY_BYTES_MAX)
+        is_json = _is_json(headers.get("content-type", ""))
+        bytes_max = BODY_BYTES_MAX if is_json else self._bodies_max.get(path, BODY_BYTES_MAX)
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise ProblemError("CONTENT_TYPE", "content-encoding")
         if int(headers.get("content-length") or 0) > bytes_max:
@@ -83,8 +88,11 @@ class Guard:
                 body = await _read(receive, bytes_max)
         except TimeoutError:
             raise ProblemError("REQUEST_TIMEOUT", f"body not complete after {BODY_S} s") from None
-        if body and _is_json(headers.get("content-type", "")):
-            _require_sound_json(body, bytes_max)
+        if body and is_json:
+            try:
+                require_sound_json(body)
+            except UnsoundJsonError as error:
+                raise ProblemError("REQUEST_MALFORMED", str(error)) from error
         return body
 
 
@@ -106,13 +114,6 @@ def _hostname(host: str) -> str | None:
 def _is_json(content_type: str) -> bool:
     media_type = content_type.split(";", maxsplit=1)[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")
-
-
-def _require_sound_json(body: bytes, bytes_max: int) -> None:
-    try:
-        loads(body, bytes_max=bytes_max)
-    except ProtocolError as error:
-        raise ProblemError("REQUEST_MALFORMED", str(error)) from error
 
 
 async def _read(receive: Receive, bytes_max: int) -> bytes:

@@ -94,6 +94,7 @@ async def test_a_long_body_that_comes_with_its_head_is_no_long_head(port: int) -
 
 async def test_one_address_cannot_take_all_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_deadlines, "CONNECTIONS_PER_ADDRESS_MAX", 1)
+    monkeypatch.setattr(http_deadlines, "OWN_ADDRESSES", ())
     _, held = await asyncio.open_connection("127.0.0.1", port)
     assert await talk(port, b"") == b""
     held.close()

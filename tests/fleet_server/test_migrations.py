@@ -2,13 +2,15 @@
 
 import importlib
 import pkgutil
+from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 import fleet_server
 from fleet_server import migrations
-from fleet_server.database import metadata
+from fleet_server.database import Database, metadata
 from fleet_server.fleet import Fleet
 
 for module in pkgutil.walk_packages(fleet_server.__path__, "fleet_server."):
@@ -23,6 +25,18 @@ def test_the_migrated_database_is_what_the_domains_declare(fleet: Fleet) -> None
 
 def test_there_is_one_chain() -> None:
     assert len(migrations.scripts().get_heads()) == 1
+
+
+@pytest.mark.parametrize("older", [script.revision for script in migrations.scripts().walk_revisions()])
+def test_every_older_version_is_brought_up(older: str, tmp_path: Path) -> None:
+    database = Database(tmp_path / "old.db")
+    try:
+        migrations.upgrade(database, older)
+        migrations.upgrade(database)
+        with database.reading() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    finally:
+        database.close()
 
 
 def test_upgrading_again_changes_nothing(fleet: Fleet) -> None:

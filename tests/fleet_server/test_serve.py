@@ -79,6 +79,14 @@ def test_settings_that_are_not_right_are_named_in_one_line(data: Path) -> None:
     assert "fleet.toml: consol_port: no such setting; console_port?" in line
 
 
+def test_a_damaged_database_is_named_in_one_line(data: Path) -> None:
+    (data / "fleet.db").write_bytes(b"x" * 10_000)
+    with FleetProgram(data) as program:
+        assert program.wait() == 1
+        (line,) = program.lines
+        assert "fleet.db: file is not a database" in line
+
+
 def test_an_empty_directory_is_no_fleet(tmp_path: Path) -> None:
     with FleetProgram(tmp_path) as program:
         assert program.wait() == 1

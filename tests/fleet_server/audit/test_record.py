@@ -1,5 +1,7 @@
 """The audit record: in the change's transaction, never changed, and broken links are named."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +30,12 @@ def test_the_chain_holds_from_the_first_row_on(fleet: Fleet) -> None:
     record(fleet, "one")
     record(fleet, "two")
     assert verify(rows(fleet))[0] == 3  # the first is of the founding
+
+
+def test_the_chain_holds_under_writers_at_once(fleet: Fleet) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda n: record(fleet, str(n)), range(100)))
+    assert verify(rows(fleet))[0] == 101
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_rows SET row = ''", "DELETE FROM audit_rows"])

@@ -5,13 +5,18 @@ import re
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, literal, select
 from starlette.routing import BaseRoute
 
+from device.protocol.regions import contains
 from fleet_server.app import BOX_ROUTERS, CONSOLE_ROUTERS
 from fleet_server.http_errors import ProblemError
-from fleet_server.people import Gate, Role
+from fleet_server.people import Gate, Role, below
 from fleet_server.people.authority import Actor, Grant, authorise
 from fleet_server.people.roles import EXCLUSIVE, MAY, Action
+from fleet_server.regions import load
 from tests.fleet_server.people.clients import People
 from tests.fleet_server.venues.builders import a_venue
 
@@ -75,6 +80,18 @@ def test_a_role_counts_in_its_region_and_below(action: Action, region: str, code
     with pytest.raises(ProblemError) as caught:
         authorise(ACTOR, action, region)
     assert caught.value.code == code
+
+
+REGION = st.sampled_from([region.code for region in load()])
+
+
+@given(outer=REGION, inner=REGION)
+def test_the_database_and_the_digits_agree_on_what_contains_what(outer: str, inner: str) -> None:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        found = connection.scalar(select(below(outer, literal(inner))))
+    engine.dispose()
+    assert bool(found) is contains(outer, inner)
 
 
 def test_every_action_is_somebodys_and_the_auditor_changes_nothing() -> None:
