@@ -15,7 +15,7 @@ def test_a_locked_venue_stays_locked_without_power_network_and_time(stage: Stage
     locked.board.cut()
     locked.board.jump(rtc_ms=-400 * 86_400_000)
     locked.board.power_on()
-    assert locked.wait_answering()["state"] == "locked"
+    assert locked.wait_state("locked", "in-service", "closed")["state"] == "locked"
     laptop = locked.laptop()
     assert laptop.play("bench-1", some_songs(stage, 1)[0]).code == "VENUE_LOCKED"
     laptop.close()

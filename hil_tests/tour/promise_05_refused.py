@@ -4,6 +4,8 @@ compromised server would send them; and by the fleet server.
 The venue is locked all the while, and every bad document is a resume: none of them opens it.
 """
 
+import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -85,8 +87,11 @@ def _to_lan(venue: Venue, envelope: bytes) -> str:
     laptop = venue.laptop()
     answer = laptop.order(envelope)
     laptop.close()
-    assert answer.status != 200 or answer.body.get("result") != "accepted", f"accepted: {answer}"
-    return answer.code
+    if "payload" not in answer.body:
+        return answer.code
+    receipt = json.loads(base64.b64decode(answer.body["payload"]))
+    assert receipt["result"] != "accepted", f"accepted: {receipt}"
+    return str(receipt["code"])
 
 
 def _to_broker(stage: Stage, venue: Venue, envelope: bytes) -> str:
