@@ -8,6 +8,7 @@ it is done already, so that a stage that was interrupted goes on where it was.
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hil_tests.bench.country import OPERATOR, PLACES, people_file
@@ -19,6 +20,7 @@ from hil_tests.bench.waiting import wait_for
 from hil_tests.bench.world import World
 
 CUT_SONG_S = 60
+PARTLY_APPLIED = 6  # exit code: the sound rows were taken
 Say = Callable[[str], None]
 
 
@@ -51,15 +53,24 @@ class Stage:
         if self.offices.operate("catalog", "show")["epoch"]:
             return
         self.say(f"import of {catalog.name} and release of the catalog")
-        self.offices.operate("catalog", "import", catalog, *mapping)
+        imported = self.fleet.ask(OPERATOR.person, "catalog", "import", catalog, *mapping, "--output", "json")
+        imported.require(0, PARTLY_APPLIED)
         keys = [self.offices.ceremony / f"catalog-{number}.pem" for number in (1, 2)]
         self.offices.operate("catalog", "release", "--key", keys[0], "--key", keys[1])
 
     # -- the venues
 
-    def open_venue(self, venue: Venue) -> None:
-        """From nothing, or from wherever it was, to in service."""
-        self.power_up(venue)
+    def open_venues(self) -> None:
+        """All of them, from nothing or from wherever they were, to in service.
+
+        Boards are started by the main thread (see ``Process``); what factory and installer do, they do side by side.
+        """
+        for venue in self.venues:
+            self.power_up(venue)
+        with ThreadPoolExecutor(len(self.venues)) as pool:
+            list(pool.map(self._commission, self.venues))
+
+    def _commission(self, venue: Venue) -> None:
         if self.paper(venue, "enrolled") is None:
             self.enrol(venue)
         if self.paper(venue, "venue") is None:
@@ -74,10 +85,10 @@ class Stage:
         venue.board.aim("broker", self.fleet.broker_target())
         venue.board.aim("fleet", self.fleet.box_target())
         venue.board.power_on()
-        venue.wait_serving()
 
     def enrol(self, venue: Venue) -> None:
-        """The factory's step."""
+        """The factory's step, once the box serves."""
+        venue.wait_serving()
         self.say(f"factory: {venue.place.box}")
         given = ("--box", venue.place.box, "--url", venue.url, "--ceremony", self.offices.ceremony)
         label = venue.folder / "label.json"

@@ -60,8 +60,8 @@ def _tour(stage: Stage) -> int:
 
 def _show(stage: Stage) -> int:
     """Sing until Ctrl-C."""
+    stage.open_venues()
     for venue in stage.venues:
-        stage.open_venue(venue)
         venue.open_doors()
     handles.write_handles(stage)
     _say("")

@@ -55,13 +55,17 @@ def write_song_list(catalog: Path, path: Path) -> None:
 
 
 def mapping_of(catalog: Path) -> tuple[str, ...]:
-    """What ``catalog import`` must be told about the columns of a file: nothing of ours."""
+    """What ``catalog import`` must be told about a file: nothing about ours.
+
+    Of a publisher's list the sound rows are taken; the others are named in the import's report.
+    """
     with catalog.open(encoding="utf-8-sig") as file:
         first = file.readline()
     if first.startswith("song,"):
         return ()
     delimiter = ";" if first.count(";") > first.count(",") else ","
-    return ("--map", "song=Id,title=Title,artist=Artist,language=Languages", "--delimiter", delimiter)
+    mapping = "song=Id,title=Title,artist=Artist,language=Languages"
+    return ("--map", mapping, "--delimiter", delimiter, "--accept-sound")
 
 
 def hash_of(text: str) -> int:

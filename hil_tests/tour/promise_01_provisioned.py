@@ -13,8 +13,7 @@ ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 def prove(stage: Stage) -> str:
     started = now_s()
-    for venue in stage.venues:
-        stage.open_venue(venue)
+    stage.open_venues()
     took_s = now_s() - started
     for venue in stage.venues:
         said = venue.wait_state("in-service")

@@ -14,10 +14,9 @@ from hil_tests.bench.country import HUANGPU, NANSHAN, TIANHE, Officer, officers_
 from hil_tests.bench.papers import DAY_MS, Paper, with_changed_byte
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.venue import Venue
-from hil_tests.bench.waiting import wait_for
 from hil_tests.tour import compromised
 from hil_tests.tour.catalog_rollback import prove_rollback
-from hil_tests.tour.desk import journal_of, resume, stop
+from hil_tests.tour.desk import resume, stop
 
 TITLE = "refused"
 
@@ -95,15 +94,10 @@ def _to_lan(venue: Venue, envelope: bytes) -> str:
 
 
 def _to_broker(stage: Stage, venue: Venue, envelope: bytes) -> str:
-    """The code that the box then writes into its journal."""
-    seen = len(journal_of(venue))
-    compromised.publish(stage.fleet, f"v1/dn/{venue.place.box}/order", envelope)
-
-    def journalled() -> str | None:
-        codes = [entry.body["code"] for entry in journal_of(venue)[seen:] if entry.kind == "ORDER"]
-        return str(codes[0]) if codes else None
-
-    return wait_for("the box's word in its journal", journalled)
+    """The code that the box then signs in its receipt."""
+    receipt = compromised.ask(stage.fleet, venue.place.box, "order", envelope)
+    assert receipt["result"] != "accepted", f"accepted: {receipt}"
+    return str(receipt["code"])
 
 
 def _to_fleet(stage: Stage, envelope: bytes) -> str:
