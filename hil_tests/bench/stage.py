@@ -55,8 +55,12 @@ class Stage:
         self.say(f"import of {catalog.name} and release of the catalog")
         imported = self.fleet.ask(OPERATOR.person, "catalog", "import", catalog, *mapping, "--output", "json")
         imported.require(0, PARTLY_APPLIED)
+        self.release_again()
+
+    def release_again(self) -> int:
+        """Release the songs as they are imported now, as the next epoch; which is returned."""
         keys = [self.offices.ceremony / f"catalog-{number}.pem" for number in (1, 2)]
-        self.offices.operate("catalog", "release", "--key", keys[0], "--key", keys[1])
+        return int(self.offices.operate("catalog", "release", "--key", keys[0], "--key", keys[1])["epoch"])
 
     # -- the venues
 

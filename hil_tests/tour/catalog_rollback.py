@@ -12,6 +12,7 @@ from hil_tests.tour.desk import journal_of
 
 def prove_rollback(stage: Stage, venue: Venue) -> str:
     """The box looks, finds it, refuses it with its code and keeps the songs it has."""
+    _wait_epoch(venue, stage.release_again())
     hostile = HostileFleet(stage.fleet.data)
     manifest = hostile.catalog_manifest()
     epoch = manifest["epoch"]
@@ -28,9 +29,18 @@ def prove_rollback(stage: Stage, venue: Venue) -> str:
 
     code = wait_for("the box's word on the older catalog", refused)
     assert code == "CATALOG_ROLLBACK", f"an older catalog was answered with {code or 'acceptance'}"
-    assert venue.state()["catalog"] is not None
+    _wait_epoch(venue, epoch)
     hostile.publish("catalog", {"catalog/manifest.json": _canonical(manifest)}, keys)
     return f"catalog {epoch - 1} after {epoch}: {code}"
+
+
+def _wait_epoch(venue: Venue, epoch: int) -> None:
+    def look() -> bool:
+        catalog = venue.state()["catalog"]
+        assert isinstance(catalog, dict)
+        return bool(catalog["epoch"] == epoch)
+
+    wait_for(f"catalog {epoch} on {venue.place.box}", look)
 
 
 def _canonical(manifest: dict[str, object]) -> bytes:
