@@ -10,7 +10,7 @@ Rules, in this sequence:
 4. A used voucher answers the same key again with the same certificate, any other and any other box that knows its
    secret with VOUCHER_USED.
 5. It has not expired nor been withdrawn: VOUCHER_EXPIRED; the venue has no other box: VENUE_TAKEN; the key is of no
-   other box and is not a factory key: CSR_MALFORMED.
+   other box: CSR_MALFORMED. (A box has one key, born at the factory and certified anew at its venue.)
 
 Rules 3 to 5 and the change are one transaction that holds the write lock: of any number of racers one wins.
 """
@@ -73,7 +73,7 @@ def accept(fleet: Fleet, raw: bytes, ip: str, request_id: str) -> Claimed:
             certificate = _same_answer(connection, voucher, key)
             return Claimed(claim.box, certificate, authority.certificate, claim.venue, region)
         _require_usable(connection, voucher, now_ms)
-        _require_new_key(connection, key_of_public(key).keyid)
+        _require_own_key(connection, claim.box, key_of_public(key).keyid)
         certificate = _issue(connection, claim, key, authority, region, now_ms)
         audit.record(
             connection,
@@ -129,11 +129,11 @@ def _require_usable(connection: Connection, voucher: Row[Any], now_ms: int) -> N
         raise ProblemError("VENUE_TAKEN")
 
 
-def _require_new_key(connection: Connection, keyid: str) -> None:
-    factory = select(boxes.c.box).where(boxes.c.idevid_keyid == keyid)
-    issued = select(box_certificates.c.box).where(box_certificates.c.keyid == keyid)
+def _require_own_key(connection: Connection, box: str, keyid: str) -> None:
+    factory = select(boxes.c.box).where(boxes.c.idevid_keyid == keyid, boxes.c.box != box)
+    issued = select(box_certificates.c.box).where(box_certificates.c.keyid == keyid, box_certificates.c.box != box)
     if connection.execute(factory.union_all(issued)).first() is not None:
-        raise ProblemError("CSR_MALFORMED", "the key is in use already")
+        raise ProblemError("CSR_MALFORMED", "the key is another box's")
 
 
 def _issue(

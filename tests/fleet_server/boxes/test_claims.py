@@ -161,11 +161,11 @@ async def test_14_3_a_foreign_name_in_the_request_is_ignored(people: People, box
     assert not [one for one in certificate.extensions if isinstance(one.value, x509.SubjectAlternativeName)]
 
 
-async def test_14_3_a_key_is_certified_once(people: People, box: FactoryBox) -> None:
+async def test_14_3_the_key_from_the_factory_is_certified_at_the_venue(people: People, box: FactoryBox) -> None:
     voucher = await a_voucher(people, box)
     request = box.csr(box.factory_key)
     answer = await claim(people, box.claim(voucher, await nonce(people, box), request))
-    assert answer.json()["code"] == "CSR_MALFORMED"
+    assert answer.status_code == 200
 
 
 async def test_14_3_a_stranger_who_stole_the_voucher_cannot_claim(people: People, box: FactoryBox) -> None:
