@@ -43,6 +43,8 @@ class Outcome:
 
 def hold(ceremony: Path, fleet: Path, people: People, now_ms: int) -> Outcome:
     """The whole ceremony; raises ProvisioningError."""
+    if not (fleet / "keys" / "fleet-ca.pem").exists():
+        raise ProvisioningError("FLEET_NOT_READY", f"{fleet} has no keys")
     made: list[str] = []
     custodians = {role: _custodians(ceremony, role, made) for role in OFFLINE_ROLES}
     factory_ca = _factory_ca(ceremony, now_ms, made)

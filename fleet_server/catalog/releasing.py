@@ -10,6 +10,7 @@ Rules:
 3. Signing the same candidate again, or with the same key, changes nothing.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,7 @@ def _publish(act: Act, publisher: Publisher, place: Path, metadata: Metadata[Tar
     if publisher.folder.versions().get(ROLE) != version or publisher.folder.role_bytes(ROLE) != raw:
         given = {path: place / "targets" / path for path in metadata.signed.targets}
         publisher.publish({f"{version}.{ROLE}.json": raw}, given, act.now_ms)
+    shutil.rmtree(place / "targets", ignore_errors=True)  # published; the metadata stays as what was signed
     epoch = int(place.name)
     released = {"released_by": act.actor.person, "released_at_ms": act.now_ms}
     act.connection.execute(update(releases).where(releases.c.epoch == epoch).values(**released))

@@ -33,6 +33,7 @@ _SONG = [
     ("language", "语种", "language"),
     ("duration_s", "时长", "duration_s"),
 ]
+_LONG_S = 600.0  # a million songs on a busy server
 _SHOWN_MAX = 20  # findings on a terminal; JSON has them all
 
 
@@ -79,7 +80,8 @@ def _import(context: Context) -> int:
     if given.accept_sound:
         query["accept_sound"] = "true"
     headers = {"content-type": "text/csv"}
-    answer = context.client.send("POST", "/api/v1/catalog/imports", params=query, content=raw, headers=headers)
+    request = {"params": query, "content": raw, "headers": headers, "timeout": _LONG_S}
+    answer = context.client.send("POST", "/api/v1/catalog/imports", **request)
     report = answer.json()
     if given.output == "json":
         context.show(report)
@@ -108,14 +110,15 @@ def _release(context: Context) -> int:
     given = context.arguments
     keys = [_key(path) for path in given.key]
     if given.epoch is None:
-        candidate = context.client.post("/api/v1/catalog/releases", {})
+        candidate = context.client.send("POST", "/api/v1/catalog/releases", json={}, timeout=_LONG_S).json()
     else:
         candidate = context.client.get(f"/api/v1/catalog/releases/{given.epoch}/candidate")
     payload = b64decode(candidate["payload"])
     epoch = candidate["epoch"]
     context.say(f"签署曲库版本 {epoch}。", f"Signing catalog epoch {epoch}.")
     body = {"signatures": [{"keyid": key.key.keyid, "sig": key.sign(payload).hex()} for key in keys]}
-    signed = context.client.post(f"/api/v1/catalog/releases/{epoch}/signatures", body)
+    path = f"/api/v1/catalog/releases/{epoch}/signatures"
+    signed = context.client.send("POST", path, json=body, timeout=_LONG_S).json()
     context.show({name: signed[name] for name in ("epoch", "state", "signatures", "threshold")})
     if signed["state"] == "released":
         return OK

@@ -7,6 +7,7 @@ Rules:
 
 1. A cut between any two writes leaves the old edition: the timestamp is replaced last.
 2. Snapshot and timestamp are signed again before half of their life is over, with nothing else changed.
+3. Targets that nothing vouches for any more go KEPT_FOR_DAYS later: a box may still be fetching them.
 """
 
 import threading
@@ -31,6 +32,7 @@ from fleet_server.repository.verification import (
 
 SNAPSHOT_FOR_DAYS = 14
 TIMESTAMP_FOR_DAYS = 3
+KEPT_FOR_DAYS = 7
 
 
 class Publisher:
@@ -70,6 +72,7 @@ class Publisher:
             if self.folder.timestamp().signed.expires > due and self.folder.snapshot().signed.expires > snapshot_due:
                 return False
             self._seal(self.folder.root(), self.folder.versions(), now_ms)
+            self._forget_old_targets(now_ms)
             return True
 
     def _accepted(self, metadata: Mapping[str, bytes]) -> tuple[Metadata[Root], dict[str, Metadata[Targets]]]:
@@ -119,6 +122,18 @@ class Publisher:
         timestamp.sign(self._signer(root, Timestamp.type))
         store.write(self.folder.metadata / f"{number}.snapshot.json", snapshot.to_bytes())
         store.write(self.folder.metadata / store.TIMESTAMP, timestamp.to_bytes())
+
+    def _forget_old_targets(self, now_ms: int) -> None:
+        """Rule 3."""
+        named = {
+            self.folder.targets / store.hashed_name(path, file.hashes["sha256"])
+            for role in self.folder.versions()
+            for path, file in self.folder.role(role).signed.targets.items()
+        }
+        oldest_s = now_ms / 1000 - KEPT_FOR_DAYS * 24 * 3600
+        for path in self.folder.targets.rglob("*"):
+            if path.is_file() and path not in named and path.stat().st_mtime < oldest_s:
+                path.unlink()
 
     def _signer(self, root: Metadata[Root], role: str) -> CryptoSigner:
         path = self._keys / f"{role}.pem"

@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 @asynccontextmanager
 async def worker(fleet: Fleet) -> AsyncIterator[None]:
     """Enter before anything that reads policy.json."""
+    # The library tells of every custodian who has not signed; two of three is how it is meant.
+    logging.getLogger("tuf").setLevel(logging.WARNING)
     await asyncio.to_thread(bring_up_to_date, fleet)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(_go_on(fleet))
