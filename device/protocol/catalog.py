@@ -125,6 +125,9 @@ def find(data: "Any", entries: int, song: str) -> "SongRecord | None":
     key = text_key(song)
     bucket_at = HEADER_BYTES + 4 * ((key[0] << 8) | key[1])
     low, high = struct.unpack(">II", bytes(data[bucket_at : bucket_at + 8]))
+    # A page that was damaged after opening must not lead out of the keys; whoever mapped the file sees its hash.
+    if not low <= high <= entries:
+        return None
     at = KEYS_AT + low * KEY_BYTES
     end = KEYS_AT + high * KEY_BYTES
     while True:

@@ -109,6 +109,14 @@ def test_8_2_a_mapped_file_is_searched_as_bytes_are(tmp_path: Path) -> None:
         assert find(data, 200, "none") is None
 
 
+def test_8_2_damaged_bounds_lead_nowhere() -> None:
+    data = build(1, [song("A")])
+    bucket_at = HEADER_BYTES + 4 * struct.unpack(">H", text_key("A")[:2])[0]
+    for bounds in ((0, 0xFFFFFFFF), (1, 0), (0, 2)):
+        damaged = data[:bucket_at] + struct.pack(">II", *bounds) + data[bucket_at + 8 :]
+        assert find(damaged, 1, "A") is None
+
+
 def test_8_2_two_songs_of_one_id_are_refused() -> None:
     with pytest.raises(MalformedError, match="CATALOG_DUPLICATE"):
         build(1, [song("A"), song("B"), song("A", 1)])
