@@ -12,7 +12,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PURE := device/protocol device/core
 TYPED := device fleet_server provisioning hil_tests tests $(wildcard bench)
-NODE_MODULES := tests/micropython/node_modules
+NODE_PROJECTS := tests/micropython tests/axe
 
 # Our programs run from the checkout; none is installed into the environment.
 export PYTHONPATH := $(CURDIR)
@@ -37,7 +37,7 @@ check: setup  ## the fast part: format, lint, spelling, imports, types, house ru
 	@mypy --no-error-summary $(TYPED)
 	@pytest -q tests/repository
 
-test: check system-packages $(NODE_MODULES)/.package-lock.json  ## everything CI runs; ends with the test summary
+test: check system-packages $(NODE_PROJECTS:%=%/node_modules/.package-lock.json)  ## everything CI runs; ends with the test summary
 ifneq ($(wildcard tests/device/protocol tests/device/core),)
 	@coverage erase
 	@coverage run -m pytest -q $(wildcard $(PURE:%=tests/%))
@@ -61,9 +61,8 @@ requirements: setup  ## pin again what pyproject.toml asks for (needs the networ
 system-packages:
 	@tests/system_packages.sh
 
-# The second MicroPython, the official WebAssembly build. Its tests skip by name when it is not there.
-$(NODE_MODULES)/.package-lock.json: tests/micropython/package-lock.json | system-packages
+# The second MicroPython (the official WebAssembly build), and the accessibility checks. Tests skip by name without them.
+%/node_modules/.package-lock.json: %/package-lock.json | system-packages
 	@if command -v npm > /dev/null; then \
-	    npm ci --prefix tests/micropython --silent --no-audit --no-fund \
-	        || echo "npm ci failed: the tests on the WebAssembly MicroPython will be skipped"; \
-	else echo "npm is missing: the tests on the WebAssembly MicroPython will be skipped"; fi
+	    npm ci --prefix $* --silent --no-audit --no-fund || echo "npm ci failed: tests that need $* will be skipped"; \
+	else echo "npm is missing: tests that need $* will be skipped"; fi

@@ -110,8 +110,8 @@ def _list(act: Act, asked: dict[str, str], before: str) -> ListView:
     return ListView(
         venue=asked.get("venue", ""),
         song=asked.get("song", ""),
-        first_day=asked.get("first_day", ""),
-        last_day=asked.get("last_day", ""),
+        first_day=sound.get("first_day", ""),
+        last_day=sound.get("last_day", ""),
         has_bad_day=bool(bad),
         rows=shown,
         started=sums.plays,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, and_, cast, func, select, tuple_
 
 from fleet_server.people import Act, below
 from fleet_server.plays.incidents import Incident, list_incidents
@@ -115,7 +115,7 @@ def counts(act: Act, wanted: Wanted, by: tuple[str, ...]) -> list[Count]:
     columns = [plays.c[name] for name in by]
     sums = (
         func.count().label("plays"),
-        func.coalesce(func.sum(plays.c.counted), 0).label("counted"),
+        func.coalesce(func.sum(cast(plays.c.counted, Integer)), 0).label("counted"),
         func.coalesce(func.sum(plays.c.played_s), 0).label("played_s"),
     )
     query = select(*columns, *sums).where(_condition(act, wanted)).group_by(*columns).order_by(*columns)
