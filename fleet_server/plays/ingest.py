@@ -23,6 +23,8 @@ from fleet_server.plays.verification import ForkError, Growth, ReadBatch, contin
 # Other domains look at new entries in the same transaction (a notice was shown, an update advanced).
 Observer = Callable[[Connection, Sender, tuple[Entry, ...], int], None]
 
+FUTURE_MS = 600_000  # a box has its time from our leases; what is later than this is a clock that was tampered with
+
 _INCIDENTS = frozenset({"BATCH_FORK", "BATCH_GAP", "BATCH_CHAIN", "BATCH_EPOCH", "BATCH_IDENTITY"})
 
 
@@ -49,8 +51,8 @@ class Ingest:
         try:
             known = journal_store.known(connection, batch)
             if known is None:
-                last_epoch, previous = journal_store.last_positions(connection, sender.box)
-                known = open_epoch(read, last_epoch, previous)
+                last_epoch = journal_store.last_epoch(connection, sender.box)
+                known = open_epoch(read, last_epoch, journal_store.beginnings(connection, sender.box, last_epoch))
                 journal_store.begin(connection, batch, known.position.head, now_ms)
             growth = continue_journal(read, known)
         except ProtocolError as error:
@@ -72,8 +74,27 @@ class Ingest:
         journal_store.keep_checkpoint(connection, batch, ack, now_ms)
         ledger.add(connection, sender, growth.entries)
         close_gaps(connection, sender.box, batch.epoch, growth.position.size, now_ms)
+        self._note_future(connection, sender, read, now_ms)
         for observe in self._observers:
             observe(connection, sender, growth.entries, now_ms)
+
+    def _note_future(self, connection: Connection, sender: Sender, read: ReadBatch, now_ms: int) -> None:
+        """Plays are evidence and are kept whatever time they bear; that the time cannot be is an incident."""
+        late = [entry for entry in read.entries if entry.at_ms is not None and entry.at_ms > now_ms + FUTURE_MS]
+        if late:
+            open_incident(
+                connection,
+                box=sender.box,
+                venue=sender.venue,
+                region=sender.region,
+                code="TIME_FUTURE",
+                epoch=read.batch.epoch,
+                seq=0,  # one for the epoch, counted
+                claim=b"",
+                detail=f"entry {late[0].seq} is {(late[0].at_ms or 0) - now_ms} ms ahead",
+                evidence=read.batch.checkpoint.encode(),
+                now_ms=now_ms,
+            )
 
     def _refuse(
         self,
@@ -85,8 +106,7 @@ class Ingest:
         epoch: int = 0,
     ) -> list[Outcome]:
         """An incident where somebody can be blamed, else a dead letter; and a nack that says from where to go on."""
-        last_epoch, _ = journal_store.last_positions(connection, sender.box)
-        epoch = epoch or last_epoch or 1
+        epoch = epoch or journal_store.last_epoch(connection, sender.box) or 1
         known = journal_store.position(connection, sender.box, epoch)
         size, head = (known.size, known.head) if known else (0, first_chain(sender.box, epoch))
         if error.code in _INCIDENTS:

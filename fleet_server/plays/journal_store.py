@@ -1,11 +1,13 @@
 """The journals as received: positions, exact texts, chain values, checkpoints with the acks that answered them."""
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from device.protocol.uplink import Batch
 from fleet_server.plays.model import checkpoints, entries, journals
 from fleet_server.plays.verification import Growth, KnownJournal, Position
+
+BEGINNINGS_MAX = 256
 
 
 def position(connection: Connection, box: str, epoch: int) -> Position | None:
@@ -15,15 +17,20 @@ def position(connection: Connection, box: str, epoch: int) -> Position | None:
     return Position(found.size, found.head) if found else None
 
 
-def last_positions(connection: Connection, box: str) -> tuple[int, list[Position]]:
-    """The newest epoch, 0 if there is none, and where the box may have begun the one after it."""
-    found = connection.execute(
-        select(journals.c.epoch, journals.c.size, journals.c.head)
-        .where(journals.c.box == box)
-        .order_by(journals.c.epoch.desc())
-        .limit(1)
-    ).one_or_none()
-    return (found.epoch, [Position(found.size, found.head)]) if found else (0, [])
+def last_epoch(connection: Connection, box: str) -> int:
+    """The newest epoch; 0 if the box has sent nothing yet."""
+    return connection.scalar(select(func.max(journals.c.epoch)).where(journals.c.box == box)) or 0
+
+
+def beginnings(connection: Connection, box: str, epoch: int) -> list[Position]:
+    """Where in `epoch` the box may have begun the next one: its end, or before it if our last acks were lost."""
+    end = position(connection, box, epoch)
+    if end is None:
+        return []
+    of_epoch = (entries.c.box == box, entries.c.epoch == epoch)
+    query = select(entries.c.seq, entries.c.chain).where(*of_epoch).order_by(entries.c.seq.desc())
+    rows = connection.execute(query.offset(1).limit(BEGINNINGS_MAX)).all()
+    return [end, *(Position(row.seq + 1, row.chain) for row in rows)]
 
 
 def known(connection: Connection, batch: Batch) -> KnownJournal | None:
@@ -32,7 +39,6 @@ def known(connection: Connection, batch: Batch) -> KnownJournal | None:
     journal = connection.execute(of_box.where(journals.c.epoch == batch.epoch)).one_or_none()
     if journal is None:
         return None
-    last_epoch, _ = last_positions(connection, batch.box)
     rows = connection.execute(
         select(entries.c.seq, entries.c.chain).where(
             entries.c.box == batch.box,
@@ -41,7 +47,7 @@ def known(connection: Connection, batch: Batch) -> KnownJournal | None:
         )
     )
     chains = {-1: journal.start} | {row.seq: row.chain for row in rows}
-    return KnownJournal(Position(journal.size, journal.head), chains, last_epoch == batch.epoch)
+    return KnownJournal(Position(journal.size, journal.head), chains, last_epoch(connection, batch.box) == batch.epoch)
 
 
 def begin(connection: Connection, batch: Batch, start: bytes, now_ms: int) -> None:

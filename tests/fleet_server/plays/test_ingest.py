@@ -108,6 +108,25 @@ def test_a_new_epoch_goes_on_where_the_old_one_ended(desk: Desk, journal: FakeJo
     assert (late.result, late.code) == ("nack", "BATCH_EPOCH")
 
 
+def test_a_new_epoch_may_begin_before_what_the_box_was_not_told_we_have(desk: Desk, journal: FakeJournal) -> None:
+    journal.sing(3)
+    desk.take(journal.batch())  # its ack is lost, and then the disk
+    second = FakeJournal(BOX, journal.key, 2, first_chain(BOX, 2, journal.chains[4], 4))
+    second.sing(1)
+    (ack,) = desk.take(second.batch())
+    assert (ack.result, ack.epoch, ack.size) == ("ack", 2, 2)
+
+
+def test_a_time_that_cannot_be_is_kept_and_an_incident(desk: Desk, journal: FakeJournal) -> None:
+    journal.now_ms = desk.fleet.clock.now_ms() + 3_600_000
+    for _ in range(2):
+        journal.sing(1)
+        (ack,) = desk.take(journal.batch(journal.size - 2))
+        assert ack.result == "ack"
+    (incident,) = desk.rows(incidents)
+    assert (incident["code"], incident["count"]) == ("TIME_FUTURE", 2)
+
+
 @pytest.mark.parametrize("epoch", [2, 3])
 def test_an_epoch_that_begins_nowhere_is_refused(desk: Desk, journal: FakeJournal, epoch: int) -> None:
     journal.sing(1)
