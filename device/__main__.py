@@ -7,12 +7,13 @@ to be had, 75 start again (the boot loader chooses the slot).
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
 from device import app
 from device.ports import DriverError
-from device.settings import SettingsError, read_settings
+from device.settings import Settings, SettingsError, read_settings
 
 EXIT_SETTINGS = 64
 EXIT_UNAVAILABLE = 69
@@ -29,10 +30,17 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_SETTINGS)
     try:
-        sys.exit(asyncio.run(app.run(settings)))
+        asyncio.run(_run(settings))
     except DriverError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_UNAVAILABLE)
+
+
+async def _run(settings: Settings) -> None:
+    code = await app.run(settings)
+    logging.shutdown()
+    # All that matters is durable. A thread that still waits for the network must not hold up a restart.
+    os._exit(code)
 
 
 if __name__ == "__main__":

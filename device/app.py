@@ -202,14 +202,8 @@ class Inside:
         self._runtime.give_up()
 
     async def _start(self) -> None:
-        """Rule 3; then everything the core must know, in this order."""
-        while True:
-            try:
-                started = await self._runtime.in_disk_thread(self._started)
-                break
-            except (DriverError, OSError) as error:
-                _log.error("cannot start yet: %s", error)
-                await asyncio.sleep(AGAIN_S)
+        """Everything the core must know, in this order."""
+        started = await self._read_until_readable()
         seal_switch = self._shell.board.seal
         await self._runtime.post(started)
         await self._runtime.post(SealChanged(is_open=seal_switch.is_open()))
@@ -227,6 +221,21 @@ class Inside:
         if self._identity.is_claimed:
             self._is_claimed.set()
         self._look.set()
+
+    async def _read_until_readable(self) -> Started:
+        """Rule 3."""
+        faults = self._shell.desk.faults
+        while True:
+            try:
+                started = await self._runtime.in_disk_thread(self._started)
+            except (DriverError, OSError) as error:
+                _log.error("cannot start yet: %s", error)
+                code = error.code if isinstance(error, DriverError) else "STATE_UNAVAILABLE"
+                faults.add(code)
+                await asyncio.sleep(AGAIN_S)
+                faults.discard(code)
+            else:
+                return started
 
     def _seal_changed(self, is_open: bool) -> None:
         if not self._runtime.post_soon(SealChanged(is_open=is_open)):
@@ -316,6 +325,9 @@ class Inside:
             self._shell.board.lamp.show(effect.lamp)
         except DriverError as error:
             _log.error("%s", error)  # what is decided stays decided where the lamp cannot show it
+            self._shell.desk.faults.add(error.code)
+        else:
+            self._shell.desk.faults.discard("BOARD_FAILED")
 
     def _check_health(self, _effect: Any) -> None:
         self._trial = asyncio.create_task(self._health.judge_trial(self._runtime))

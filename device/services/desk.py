@@ -33,6 +33,9 @@ class Desk:
     box: Callable[[], str]
     is_enrolled: Callable[[], bool]
     listeners: Listeners = field(default_factory=Listeners)
+    faults: set[str] = field(
+        default_factory=set
+    )  # codes of what is out of order now; each part adds and removes its own
     _runtime: Runtime | None = None
     _state: Callable[[], dict[str, Any]] | None = None
     _brief: Callable[[], dict[str, Any]] | None = None
@@ -53,7 +56,8 @@ class Desk:
 
     def state(self) -> dict[str, Any]:
         """The body of GET /v1/state. Raises NotReadyError while an enrolled box starts."""
-        return self._state() if self._state is not None else self._bare_state()
+        state = self._state() if self._state is not None else self._bare_state()
+        return {**state, "faults": sorted(self.faults)}
 
     def brief(self) -> dict[str, Any]:
         """The state that fits a frame of the serial line. Raises NotReadyError likewise."""
@@ -64,7 +68,7 @@ class Desk:
         try:
             return self.state()
         except NotReadyError:
-            return {"box": self.box(), "venue": "", "state": "starting"}
+            return {"box": self.box(), "venue": "", "state": "starting", "faults": sorted(self.faults)}
 
     def _bare_state(self) -> dict[str, Any]:
         if self.is_enrolled():

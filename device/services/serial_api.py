@@ -30,26 +30,26 @@ _log = logging.getLogger(__name__)
 
 
 class SerialApi:
-    """Serves one line for ever. `is_up` is what the status page shows."""
+    """Serves one line for ever."""
 
     def __init__(self, open_line: Callable[[], Line], desk: Desk, mono_ms: Callable[[], int]) -> None:
         self._open_line = open_line
         self._desk = desk
         self._mono_ms = mono_ms
         self._writing = asyncio.Lock()
-        self.is_up = False
 
     async def run(self) -> None:
         wait_s = 0.5
         while True:
             try:
                 line = self._open_line()
-                self.is_up, wait_s = True, 0.5
+                wait_s = 0.5
+                self._desk.faults.discard("SERIAL_DOWN")
                 _log.info("serial line open")
                 await self._serve(line)
             except DriverError as error:
                 _log.warning("%s; again in %.1f s", error, wait_s)
-            self.is_up = False
+                self._desk.faults.add(error.code)
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, OPEN_AGAIN_S_MAX)
 

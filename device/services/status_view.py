@@ -43,6 +43,7 @@ class StatusView:
         return [
             self._banner(),
             self._orders(words.STOP_ORDERS, stops, "why"),
+            self._faults(self._state.get("faults", ())),
             self._notices(self._state.get("notices", ())),
             self._facts(),
             self._orders(words.BAN_ORDERS, bans, ""),
@@ -76,6 +77,9 @@ class StatusView:
         if hold["kind"] == "ban":
             text += f' <span class="soft">({self._say(words.BANNED_COUNT, hold["targets_count"])})</span>'
         return f"<p>{text}</p>{self._rows(rows)}"
+
+    def _faults(self, codes: Sequence[str]) -> str:
+        return self._section(words.FAULTS, "told", [f"<p>{self._message(code)}</p>" for code in codes])
 
     def _notices(self, notices: Sequence[State]) -> str:
         items = []

@@ -82,6 +82,8 @@ NOTICES: Words = ("通知", "Notices")
 FACTS: Words = ("本机", "This box")
 REJECTED: Words = ("最近未接受的文件", "Documents lately not accepted")
 
+FAULTS: Words = ("故障", "Out of order")
+
 ORDER: Words = ("指令号", "Order")
 DOCUMENT: Words = ("文书号", "Document")
 AUTHORITY: Words = ("发文机关（行政区划）", "Authority (region code)")

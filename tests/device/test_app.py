@@ -133,6 +133,7 @@ async def test_a_bare_box_becomes_a_claimed_one_without_a_restart(world: World) 
         assert await world.play() == (403, "LEASE_EXPIRED")
         _, state = await world.ask("GET", "/v1/state")
     assert (state["venue"], state["state"], state["online"]) == (builders.VENUE, "expired", False)
+    assert state["faults"] == ["SERIAL_DOWN"]
     kinds = [entry["kind"] for entry in world.entries()]
     assert kinds[0] == "BOOT"
     assert kinds.count("CLAIM") == 1

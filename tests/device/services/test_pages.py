@@ -35,6 +35,13 @@ async def test_a_locked_venue_reads_why(tmp_path: Path) -> None:
     assert '<html lang="en">' in english
 
 
+async def test_what_is_out_of_order_is_said_with_its_code(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        rig.desk.faults.add("SERIAL_DOWN")
+        text, _ = await page(rig)
+    assert "串口不可用，正在自动重试。 <code>SERIAL_DOWN</code>" in text
+
+
 async def test_the_page_is_small_and_names_no_other_place(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         text, policy = await page(rig)
