@@ -10,7 +10,6 @@
 
 import asyncio
 import logging
-import secrets
 import signal
 from collections.abc import Callable
 from importlib import import_module
@@ -19,7 +18,6 @@ from typing import Any
 from device.core import effects
 from device.core.box import Box
 from device.core.events import Claimed, SealChanged, Started, Stopping
-from device.core.recovery import recovered
 from device.crypto import p256
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
@@ -31,8 +29,9 @@ from device.drivers.settings_store import SettingsStore
 from device.drivers.state_store import StateStore
 from device.ports import Board, DriverError
 from device.protocol.envelope import Envelope, seal
-from device.protocol.journal import Checkpoint, first_chain
+from device.protocol.journal import Checkpoint
 from device.services import health
+from device.services.boot_facts import BootFacts
 from device.services.content import Content, require_root
 from device.services.desk import Desk
 from device.services.enrolment import Enrolment
@@ -53,7 +52,6 @@ SECURITY_EPOCH = 1  # SPEC 13.2: raised when an older version must never run aga
 AGAIN_S = 3.0
 LOOK_AGAIN_S = 60.0
 STOP_S_MAX = 10.0
-_CLEAN = "clean"
 _ROOT = "root.json"
 _PROBE = "self-test"
 _log = logging.getLogger(__name__)
@@ -147,6 +145,8 @@ class Inside:
         self._identity = shell.identity
         self._journal = JournalFile(Folder(data / "journal"))
         self._store = StateStore(Folder(data / "state"))
+        version = version_of_this_image()
+        self._boot = BootFacts(self._identity.box, version, shell.board, self._journal, self._store, shell.run_files)
         self._catalog = CatalogFile(data / "content")
         self._content = Content(
             catalog=self._catalog,
@@ -227,7 +227,7 @@ class Inside:
         faults = self._shell.desk.faults
         while True:
             try:
-                started = await self._runtime.in_disk_thread(self._started)
+                started = await self._runtime.in_disk_thread(self._boot.read)
             except (DriverError, OSError) as error:
                 _log.error("cannot start yet: %s", error)
                 code = error.code if isinstance(error, DriverError) else "STATE_UNAVAILABLE"
@@ -240,43 +240,6 @@ class Inside:
     def _seal_changed(self, is_open: bool) -> None:
         if not self._runtime.post_soon(SealChanged(is_open=is_open)):
             asyncio.get_running_loop().call_later(1, self._seal_changed, is_open)
-
-    def _started(self) -> Started:
-        """Read everything; blocks. Raises DriverError, OSError."""
-        found = self._journal.recover()
-        state = self._load_state()
-        is_clean = _CLEAN in self._shell.run_files.names() or found.size == 0
-        if _CLEAN in self._shell.run_files.names():
-            self._shell.run_files.remove(_CLEAN)
-            self._shell.run_files.sync_names()
-        past = recovered(found.since_boot)
-        return Started(
-            version=version_of_this_image(),
-            slot=self._shell.board.slots.running(),
-            clean=is_clean,
-            torn_bytes=found.torn_bytes,
-            torn_sha256=found.torn_sha256,
-            counter=self._shell.board.counter.read(),
-            seed=secrets.token_bytes(32),
-            journal_epoch=found.epoch,
-            journal_first=found.first,
-            journal_size=found.size,
-            journal_head=found.head or first_chain(self._identity.box, found.epoch),
-            last_at_ms=past.last_at_ms,
-            last_boot=past.last_boot,
-            open_plays=past.open_plays,
-            ended_plays=past.ended_plays,
-            state=state,
-        )
-
-    def _load_state(self) -> bytes | None:
-        try:
-            return self._store.load()
-        except DriverError as error:
-            if error.code != "STATE_DAMAGED":
-                raise
-            _log.error("%s", error)
-            return None
 
     async def _claimed(self, event: Claimed) -> None:
         await self._runtime.post(event)
@@ -308,8 +271,8 @@ class Inside:
             effects.Arm: lambda _: self._updates.arm(),
             effects.CheckHealth: self._check_health,
             effects.ConfirmSlot: lambda _: self._shell.board.slots.confirm(),
-            effects.Reboot: self._mark_clean,
-            effects.CloseDown: self._mark_clean,
+            effects.Reboot: lambda _: self._boot.mark_orderly_end(),
+            effects.CloseDown: lambda _: self._boot.mark_orderly_end(),
         }
 
     def _grown(self, effect: Any) -> None:
@@ -331,12 +294,6 @@ class Inside:
 
     def _check_health(self, _effect: Any) -> None:
         self._trial = asyncio.create_task(self._health.judge_trial(self._runtime))
-
-    def _mark_clean(self, _effect: Any) -> None:
-        try:
-            self._shell.run_files.replace(_CLEAN, b"")
-        except OSError as error:
-            _log.warning("no mark of an orderly end: %s", error)
 
     def _sealed(self, kind: str, payload: bytes) -> Envelope:
         return seal(kind, payload, [self._identity.signing_key()])
