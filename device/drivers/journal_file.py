@@ -169,7 +169,8 @@ class JournalFile:
         if not known:
             segments.create(self._folder, Segment(1, 0))
             known = [Segment(1, 0)]
-        was_durable = self._size if self._segments else None
+        known = self._without_empty_epoch(known)
+        was_durable = self._size if self._segments and known[-1].epoch == self._epoch else None
         history = _History(self._folder, known, was_durable)
         size = history.next_seq
         last = known[-1]
@@ -195,6 +196,18 @@ class JournalFile:
             torn_sha256=hashlib.sha256(kept).hexdigest() if kept else "",
             since_boot=[frame.entry for frame in history.frames],
         )
+
+    def _without_empty_epoch(self, known: list[Segment]) -> list[Segment]:
+        """An epoch whose first entry never became durable has not begun: the core begins it again."""
+        last = known[-1]
+        if len(known) == 1 or last.first > 0 or segments.scan(self._folder.read(last.name), last, 1)[0]:
+            return known
+        torn = segments.torn_bytes(self._folder.read(last.name), 0)
+        if torn:
+            self._folder.replace(_torn_name(last.epoch, 0), torn)
+        self._folder.remove(last.name)
+        self._folder.sync_names()
+        return known[:-1]
 
     def _unreported(self, epoch: int, newest_boot: int) -> bytes:
         """Torn bytes that were set aside when the journal was longer than its newest BOOT, oldest first."""

@@ -202,6 +202,39 @@ def test_a_new_epoch_leaves_the_old_one_where_it_is(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("00000001-*.fbj"))) == 1
 
 
+@pytest.mark.parametrize("failing", ["rename", "write", "sync"])
+def test_an_epoch_that_could_not_begin_costs_nothing_of_the_one_before(failing: str) -> None:
+    disk = CrashFolder()
+    writer = opened(disk)
+    old = frames_of(5)
+    writer.append(old)
+    chain = journal.first_chain(BOX, 2, old[-1].chain, 5)
+    new = [Frame(2, frame.seq, frame.entry, frame.chain) for frame in frames_of(3, 0, chain)]
+    disk.fail_at = failing
+    with pytest.raises(DriverError):
+        writer.append(new)
+    disk.fail_at = None
+    recovered = writer.recover()
+    assert (recovered.epoch, recovered.size, recovered.head) == (1, 5, old[-1].chain)
+    writer.append(new)
+    assert list(opened(disk).read(0, 10, 1 << 20)) == new
+
+
+def test_no_cut_while_an_epoch_begins_loses_either() -> None:
+    disk = CrashFolder()
+    writer = opened(disk)
+    old = frames_of(5)
+    writer.append(old)
+    chain = journal.first_chain(BOX, 2, old[-1].chain, 5)
+    new = [Frame(2, frame.seq, frame.entry, frame.chain) for frame in frames_of(3, 0, chain)]
+    begun = CrashFolder(disk.files)
+    opened(begun).append(new)
+    for files, _ in begun.crash_states(random.Random(7)):
+        recovered = JournalFile(CrashFolder(files)).recover()
+        assert (recovered.epoch, recovered.size) in ((1, 5), (2, 1), (2, 2), (2, 3))
+        assert recovered.head in [old[-1].chain, *(frame.chain for frame in new)]
+
+
 def _survives(disk: CrashFolder, written: list[Frame], acknowledged: int) -> bool:
     """A clean prefix with all that was acknowledged; recovering again changes nothing; appending works."""
     recovered_journal = JournalFile(disk)
