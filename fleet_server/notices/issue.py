@@ -10,7 +10,7 @@ from device.protocol.errors import ProtocolError
 from device.protocol.notices import AcceptedNotice, Notice, accept_notice
 from device.protocol.orders import Scope, require_entitled, require_scope
 from device.protocol.policy import AuthorityPolicy
-from fleet_server.addressing import Addressee, Impact, addressees, impact, require_jurisdiction
+from fleet_server.boxes import Addressee, Impact, addressees, impact, require_jurisdiction
 from fleet_server.http_errors import ProblemError
 from fleet_server.mailroom import Outgoing
 from fleet_server.notices.model import notice_venues, notices

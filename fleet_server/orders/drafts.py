@@ -13,7 +13,7 @@ from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS
 from device.protocol.orders import BAN, LIFT, RESUME, STOP, Order, Scope, decode_order, require_entitled, require_scope
 from device.protocol.policy import AuthorityPolicy, Person
-from fleet_server.addressing import Impact, addressees, impact, require_jurisdiction
+from fleet_server.boxes import Impact, addressees, impact, require_jurisdiction
 from fleet_server.http_errors import ProblemError
 from fleet_server.numbering import next_order
 from fleet_server.orders.approval import DRAFT, DRAFT_FOR_MS

@@ -14,7 +14,7 @@ from device.protocol import topics
 from device.protocol.envelope import Envelope, Signature, parse_envelope, verified_keyids
 from device.protocol.orders import AcceptedOrder, accept_order
 from device.protocol.policy import AuthorityPolicy
-from fleet_server.addressing import addressees, require_jurisdiction
+from fleet_server.boxes import addressees, require_jurisdiction
 from fleet_server.http_errors import ProblemError
 from fleet_server.mailroom import Outgoing
 from fleet_server.orders import drafts

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, and_, select
 from device.protocol.orders import Scope
 from device.protocol.regions import contains
 from device.protocol.uplink import Report
-from fleet_server import boxes
-from fleet_server.boxes.model import box_reports
-from fleet_server.boxes.model import boxes as box_table
+from fleet_server.boxes.model import box_reports, boxes
+from fleet_server.boxes.reports import is_online
+from fleet_server.boxes.status import Status
 from fleet_server.http_errors import ProblemError
 from fleet_server.people import below
 from fleet_server.venues.model import venues
@@ -41,9 +41,9 @@ class Impact:
 def addressees(connection: Connection, scope: Scope) -> list[Addressee]:
     """By venue code."""
     meant = below(scope.region, venues.c.region) if scope.region else venues.c.venue.in_(scope.venues)
-    stands = and_(box_table.c.venue == venues.c.venue, box_table.c.status == boxes.Status.ACTIVE.value)
-    query = select(venues.c.venue, venues.c.name, venues.c.region, box_table.c.box)
-    query = query.select_from(venues.outerjoin(box_table, stands)).where(meant).order_by(venues.c.venue)
+    stands = and_(boxes.c.venue == venues.c.venue, boxes.c.status == Status.ACTIVE.value)
+    query = select(venues.c.venue, venues.c.name, venues.c.region, boxes.c.box)
+    query = query.select_from(venues.outerjoin(boxes, stands)).where(meant).order_by(venues.c.venue)
     return [Addressee(row.venue, row.name, row.region, row.box) for row in connection.execute(query)]
 
 
@@ -59,7 +59,7 @@ def require_jurisdiction(scope: Scope, found: list[Addressee], authority: str) -
 
 def impact(connection: Connection, found: list[Addressee], now_ms: int) -> Impact:
     reports = _last_reports(connection, [addressee.box for addressee in found if addressee.box])
-    online = [report for report, at_ms in reports if boxes.is_online(at_ms, now_ms)]
+    online = [report for report, at_ms in reports if is_online(at_ms, now_ms)]
     return Impact(
         venues=len(found),
         boxes=sum(addressee.box is not None for addressee in found),
