@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from device.protocol import codes
@@ -43,9 +44,8 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     ),
     "NOT_PERMITTED": (403, "您的角色不能做这件事。", "Your roles do not permit this."),
     "PERSON_EXISTS": (409, "该人员编号已存在。", "This person id is taken."),
-    "PERSON_UNKNOWN": (404, "没有这个人员。", "No such person."),
     "ACCOUNT_EXISTS": (409, "该账号已存在。", "This account name is taken."),
-    "ACCOUNT_UNKNOWN": (404, "没有这个账号。", "No such account."),
+    "PASSWORD_WRONG": (403, "原密码不对。", "The password so far is not right."),
     "PASSWORD_WEAK": (
         422,
         "密码太短或太常见，至少 12 个字符。",
@@ -211,6 +211,11 @@ def install(app: FastAPI) -> None:
         headers = error.headers if error.status_code == 405 else None
         return answer(request, code.get(error.status_code, "INTERNAL"), headers=headers)
 
+    async def unavailable(request: Request, error: Exception) -> JSONResponse:
+        # The disk is full, or an administrator's tool holds the lock: nothing was changed, and it passes.
+        _log.error("request %s: the database: %s", request.scope.get("request_id", ""), error)
+        return answer(request, "UNAVAILABLE")
+
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         _log.error("request %s failed", request.scope.get("request_id", ""), exc_info=error)
         return answer(request, "INTERNAL")
@@ -219,6 +224,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProtocolError, rejected)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(StarletteHTTPException, of_framework)
+    app.add_exception_handler(OperationalError, unavailable)
     app.add_exception_handler(Exception, unforeseen)
 
 

@@ -15,6 +15,7 @@ MODULES = {
     "serve": "server",
     "sign-in": "session",
     "sign-out": "session",
+    "passwd": "session",
     "whoami": "session",
     "person": "people",
     "account": "people",

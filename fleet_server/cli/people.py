@@ -57,6 +57,16 @@ def _register_accounts(verbs: Verbs) -> None:
     add.add_argument("account")
     add.add_argument("--person", required=True)
     add.add_argument("--password-file", metavar="FILE", help=verbs.text("密码文件", "file with the password"))
+    reset = verbs.add(
+        "account",
+        "password",
+        _reset_password,
+        zh="给账号设新密码并结束其会话",
+        en="Give an account a new password and end its sessions",
+        examples=["zhang --password-file zhang.password"],
+    )
+    reset.add_argument("account")
+    reset.add_argument("--password-file", metavar="FILE", help=verbs.text("密码文件", "file with the password"))
     for verb, run, zh, en in (
         ("close", _close_account, "停用账号并结束其会话", "Close an account and end its sessions"),
         ("open", _open_account, "重新启用账号", "Open a closed account again"),
@@ -101,6 +111,13 @@ def _add_account(context: Context) -> int:
     password = secrets_in.password(given.password_file, context.text("密码：", "Password: "))
     body = {"account": given.account, "person": given.person, "password": password}
     context.show(context.client.post("/api/v1/accounts", body), _COLUMNS)
+    return OK
+
+
+def _reset_password(context: Context) -> int:
+    given = context.arguments
+    password = secrets_in.password(given.password_file, context.text("密码：", "Password: "))
+    context.show(context.client.put(f"/api/v1/accounts/{given.account}/password", {"password": password}), _COLUMNS)
     return OK
 
 

@@ -21,6 +21,16 @@ def register(verbs: Verbs) -> None:
     sign_in.add_argument("account", help=verbs.text("账号", "account"))
     sign_in.add_argument("--password-file", metavar="FILE", help=verbs.text("密码文件", "file with the password"))
     verbs.add("sign-out", "", _sign_out, zh="退出登录", en="Sign out", examples=[""])
+    change = verbs.add(
+        "passwd",
+        "",
+        _change_password,
+        zh="修改自己的密码",
+        en="Change the own password; other sessions of the account end",
+        examples=["--old-file old.password --new-file new.password"],
+    )
+    change.add_argument("--old-file", metavar="FILE", help=verbs.text("原密码文件", "file with the password so far"))
+    change.add_argument("--new-file", metavar="FILE", help=verbs.text("新密码文件", "file with the new password"))
     verbs.add(
         "whoami",
         "",
@@ -42,6 +52,15 @@ def _sign_in(context: Context) -> int:
         f"已登录为 {started['account']}，会话在 {path}",
         f"Signed in as {started['account']}; session in {path}",
     )
+    return OK
+
+
+def _change_password(context: Context) -> int:
+    given = context.arguments
+    old = secrets_in.password(given.old_file, context.text("原密码：", "Password so far: "))
+    new = secrets_in.password(given.new_file, context.text("新密码：", "New password: "))
+    context.client.put("/api/v1/session/password", {"old": old, "new": new})
+    context.say("密码已修改", "The password is changed")
     return OK
 
 

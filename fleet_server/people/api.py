@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from fleet_server.http_errors import ProblemError
 from fleet_server.people import sessions, store
 from fleet_server.people.gate import Call, ip_of, needs, request_id_of, session_token
 from fleet_server.people.passwords import CHARS_MAX
@@ -79,6 +80,17 @@ class NewGrant(Body):
     region: Region
 
 
+class NewPassword(Body):
+    password: Password
+
+
+class PasswordChange(Body):
+    """The password so far, and the one from now on."""
+
+    old: Password
+    new: Password
+
+
 class AccountState(Body):
     is_active: bool
 
@@ -115,6 +127,28 @@ def sign_out(request: Request, call: Annotated[Call, needs(Action.SESSION_READ)]
     with call.writing() as act:
         sessions.sign_out(act.connection, token)
         act.record(f"account:{call.actor.account}", "000000", action="session.end")
+    return Response(status_code=204)
+
+
+@router.put("/session/password", status_code=204)
+def change_password(
+    body: PasswordChange, request: Request, call: Annotated[Call, needs(Action.SESSION_READ)]
+) -> Response:
+    """Change the own password; the account's other sessions end."""
+    fleet, account = call.fleet, call.actor.account
+    if not sessions.confirm(
+        fleet.database,
+        fleet.passwords,
+        account=account,
+        password=body.old,
+        ip=call.ip,
+        now_ms=fleet.clock.now_ms(),
+    ):
+        raise ProblemError("PASSWORD_WRONG")
+    token, _ = session_token(request)
+    new_hash = fleet.passwords.hash(body.new)
+    with call.writing() as act:
+        store.set_password(act, account, new_hash, keep=token)
     return Response(status_code=204)
 
 
@@ -175,6 +209,16 @@ def set_account(account: Id, body: AccountState, call: Annotated[Call, needs(Act
     """Close an account, which ends its sessions, or open it again."""
     with call.writing() as act:
         return _shown(store.set_account(act, account, body.is_active))
+
+
+@router.put("/accounts/{account}/password")
+def reset_password(account: Id, body: NewPassword, call: Annotated[Call, needs(Action.PERSON_MANAGE)]) -> PersonShown:
+    """Give an account a new password, which ends its sessions."""
+    password_hash = call.fleet.passwords.hash(body.password)
+    with call.writing() as act:
+        owner = store.owner_of(act, account)
+        store.set_password(act, account, password_hash)
+        return _shown(owner)
 
 
 def _shown(person: store.Person) -> PersonShown:

@@ -61,26 +61,32 @@ def sign_in(
     now_ms: int,
 ) -> Started:
     """Raises ProblemError SIGN_IN_THROTTLED or SIGN_IN_FAILED."""
+    is_right = confirm(database, passwords, account=account, password=password, ip=ip, now_ms=now_ms)
+    with database.writing() as connection:
+        action = "session.start" if is_right else "session.refused"
+        _record(connection, account, action, ip, request_id, now_ms)
+        if is_right:
+            token = secrets.token_hex(32)
+            _start(connection, account, token, ip, now_ms, expiry)
+            return Started(token, account, now_ms + expiry.absolute_ms)
+    raise ProblemError("SIGN_IN_FAILED")
+
+
+def confirm(database: Database, passwords: Passwords, *, account: str, password: str, ip: str, now_ms: int) -> bool:
+    """Whether it is the account's password (rules 3, 4). Raises ProblemError SIGN_IN_THROTTLED."""
     with database.writing() as connection:
         _require_few_failures(connection, account, ip, now_ms)
-        attempt = connection.execute(
-            insert(sign_in_failures).values(account=account[:64], ip=ip, at_ms=now_ms)
-        ).inserted_primary_key
+        values = {"account": account[:64], "ip": ip, "at_ms": now_ms}
+        attempt = connection.execute(insert(sign_in_failures).values(values)).inserted_primary_key
         query = select(accounts.c.password_hash).where(accounts.c.account == account, accounts.c.is_active)
         stored = connection.scalar(query)
     # Outside the transaction: a verification takes a tenth of a second, and others must write meanwhile.
     is_right = passwords.verify(password, stored)
-    with database.writing() as connection:
-        if not is_right:
-            _record(connection, account, "session.refused", ip, request_id, now_ms)
-        else:
-            assert attempt is not None
+    if is_right:
+        assert attempt is not None
+        with database.writing() as connection:
             connection.execute(delete(sign_in_failures).where(sign_in_failures.c.id == attempt[0]))
-            token = secrets.token_hex(32)
-            _start(connection, account, token, ip, now_ms, expiry)
-            _record(connection, account, "session.start", ip, request_id, now_ms)
-            return Started(token, account, now_ms + expiry.absolute_ms)
-    raise ProblemError("SIGN_IN_FAILED")
+    return is_right
 
 
 def sign_out(connection: Connection, token: str) -> bool:

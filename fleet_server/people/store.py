@@ -1,8 +1,9 @@
 """Reading and changing persons, accounts and grants, within an `Act`.
 
 Rules: a person is seen where the person's own region is; grants are given by others than the person
-(security.md 6.4), in regions the giver administers; exclusive roles are refused; what exists already is
-either the same, and unchanged, or a conflict.
+(security.md 6.4), in regions the giver administers; exclusive roles are refused; accounts are made, closed and given
+passwords by those only who administer all regions of the person's roles; what exists already is either the same, and
+unchanged, or a conflict.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from fleet_server.people.authority import Grant
 from fleet_server.people.gate import Act
 from fleet_server.people.model import accounts, grants, persons, sessions
 from fleet_server.people.roles import Role, conflicts
-from fleet_server.people.sessions import grants_of
+from fleet_server.people.sessions import grants_of, token_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def add_person(act: Act, person: str, name: str, region: str) -> None:
 
 def add_account(act: Act, account: str, of: str, password_hash: str) -> None:
     """Raises ProblemError ACCOUNT_EXISTS, NOT_FOUND."""
-    owner = person(act, of)
+    owner = _in_power(act, of)
     if act.connection.execute(select(accounts).where(accounts.c.account == account)).first() is not None:
         raise ProblemError("ACCOUNT_EXISTS", account)
     act.connection.execute(
@@ -69,16 +70,32 @@ def add_account(act: Act, account: str, of: str, password_hash: str) -> None:
 
 def set_account(act: Act, account: str, is_active: bool) -> Person:
     """Raises ProblemError NOT_FOUND."""
-    known = act.connection.execute(select(accounts).where(accounts.c.account == account)).one_or_none()
-    if known is None:
-        raise ProblemError("NOT_FOUND")
-    owner = person(act, known.person)
-    if known.is_active != is_active:
+    owner = owner_of(act, account)
+    was_active = act.connection.scalar(select(accounts.c.is_active).where(accounts.c.account == account))
+    if was_active != is_active:
         act.connection.execute(update(accounts).where(accounts.c.account == account).values(is_active=is_active))
         act.connection.execute(delete(sessions).where(sessions.c.account == account))
         action = "account.open" if is_active else "account.close"
         act.record(f"account:{account}", owner.region, action=action)
     return owner
+
+
+def owner_of(act: Act, account: str) -> Person:
+    """Raises ProblemError NOT_FOUND."""
+    of = act.connection.scalar(select(accounts.c.person).where(accounts.c.account == account))
+    if of is None:
+        raise ProblemError("NOT_FOUND")
+    return _in_power(act, of)
+
+
+def set_password(act: Act, account: str, new_hash: str, keep: str = "") -> None:
+    """Sessions of the account end, but that of the token `keep`."""
+    this = accounts.c.account == account
+    region = act.connection.execute(select(persons.c.region).join(accounts).where(this)).scalar_one()
+    act.connection.execute(update(accounts).where(this).values(password_hash=new_hash))
+    others = (sessions.c.account == account, sessions.c.token_hash != token_hash(keep))
+    act.connection.execute(delete(sessions).where(*others))
+    act.record(f"account:{account}", region, action="account.password")
 
 
 def grant(act: Act, to: str, role: Role, region: str) -> None:
@@ -103,6 +120,17 @@ def revoke(act: Act, of: str, role: Role, region: str) -> None:
     where = (grants.c.person == of, grants.c.role == role.value, grants.c.region == region)
     act.connection.execute(delete(grants).where(*where))
     act.record(f"person:{of}", region, before={"role": role.value, "region": region}, action="role.revoke")
+
+
+def _in_power(act: Act, of: str) -> Person:
+    """A person all of whose roles the actor could have given: who has the account has the roles.
+
+    Raises ProblemError NOT_FOUND, NOT_PERMITTED.
+    """
+    owner = person(act, of)
+    for held in owner.grants:
+        act.require(held.region)
+    return owner
 
 
 def _person(act: Act, row: Row[tuple[object, ...]]) -> Person:

@@ -15,6 +15,7 @@ from tests.fleet_server.venues.builders import a_venue
 BODIES: dict[str, object] = {
     "PUT /api/v1/boxes/{box}/status": {"status": "revoked", "reason": "x"},
     "PUT /api/v1/persons/{person}/grants": {"role": "officer", "region": "440106"},
+    "PUT /api/v1/accounts/{account}/password": {"password": "a long enough password"},
     "PUT /api/v1/accounts/{account}": {"is_active": False},
 }
 MINE = [

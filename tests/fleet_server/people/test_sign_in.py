@@ -1,12 +1,19 @@
 """Signing in: one answer for every failure, throttled, expiring, ended when the account closes."""
 
+import contextlib
+import sqlite3
+from pathlib import Path
+
 import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from fleet_server import database
+from fleet_server import fleet as fleets
 from fleet_server.clock import Clock
 from fleet_server.people import passwords, sessions
 from fleet_server.people.passwords import Passwords
+from fleet_server.settings import Settings
 from tests.fleet_server.conftest import PASSWORD
 from tests.fleet_server.people.clients import People
 
@@ -73,6 +80,41 @@ async def test_a_weak_password_is_refused(people: People) -> None:
 def test_the_dummy_hash_costs_as_much_as_a_real_one() -> None:
     assert not PasswordHasher().check_needs_rehash(passwords._NOBODYS)
     assert not Passwords().verify("", None)
+
+
+async def test_a_new_password_ends_the_other_sessions(people: People) -> None:
+    first = await sign_in(people.stranger(), "admin", PASSWORD)
+    second = await sign_in(people.stranger(), "admin", PASSWORD)
+    wrong = await first.put("/api/v1/session/password", json={"old": "x", "new": "another long password"})
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "PASSWORD_WRONG")
+    right = await first.put("/api/v1/session/password", json={"old": PASSWORD, "new": "another long password"})
+    assert right.status_code == 204
+    assert (await first.get("/api/v1/session")).status_code == 200
+    assert (await second.get("/api/v1/session")).status_code == 401
+    assert "authorization" not in (await sign_in(people.stranger(), "admin", PASSWORD)).headers
+
+
+async def test_who_administers_a_province_cannot_become_who_administers_the_country(people: People) -> None:
+    province = people.client("gd", ("administrator", "440000"))
+    people.client("minister", ("operator", "440000"), ("operator", "310000"))
+    taken = {"account": "taken", "person": "minister", "password": "a password of mine"}
+    assert (await province.post("/api/v1/accounts", json=taken)).status_code == 404
+    body = {"password": "a password of mine"}
+    assert (await province.put("/api/v1/accounts/minister/password", json=body)).status_code == 404
+    assert (await province.put("/api/v1/accounts/minister", json={"is_active": False})).status_code == 404
+
+
+async def test_a_database_that_is_held_is_said_to_be_unavailable(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_FOR_MS", 50)
+    fleet = fleets.build(Settings(data=data))
+    with contextlib.closing(sqlite3.connect(data / "fleet.db", isolation_level=None)) as tool:
+        tool.execute("BEGIN IMMEDIATE")
+        body = {"account": "admin", "password": PASSWORD}
+        answer = await People(fleet).stranger().post("/api/v1/session", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+        tool.execute("ROLLBACK")
+        assert (await People(fleet).stranger().post("/api/v1/session", json=body)).status_code == 201
+    fleet.database.close()
 
 
 async def test_closing_an_account_ends_its_sessions(people: People) -> None:
