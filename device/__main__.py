@@ -1,7 +1,7 @@
 """`python -m device --config FILE`: the program of the box.
 
-Exit codes: 0 told to stop, 64 the settings file cannot be used, 69 the board or the LAN address is not
-to be had, 75 start again (the boot loader chooses the slot).
+Exit codes: 0 told to stop, 64 the settings file cannot be used and none was good before, 69 the board or the LAN
+address is not to be had, 75 start again (the boot loader chooses the slot).
 """
 
 import argparse
@@ -13,10 +13,11 @@ from pathlib import Path
 
 from device import app
 from device.ports import DriverError
-from device.settings import Settings, SettingsError, read_settings
+from device.settings import SettingsError, keep_last_good, read_last_good, read_settings
 
 EXIT_SETTINGS = 64
 EXIT_UNAVAILABLE = 69
+_log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -25,22 +26,39 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        settings = read_settings(arguments.config)
+        asyncio.run(_run(arguments.config))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_SETTINGS)
-    try:
-        asyncio.run(_run(settings))
     except DriverError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_UNAVAILABLE)
 
 
-async def _run(settings: Settings) -> None:
-    code = await app.run(settings)
+async def _run(config: Path) -> None:
+    faults: set[str] = set()
+    try:
+        settings = read_settings(config)
+    except SettingsError as error:
+        last_good = read_last_good(config)
+        if last_good is None:
+            raise
+        _log.error("%s; the last good settings are used", error)
+        settings = last_good
+        faults.add("SETTINGS_FALLBACK")
+    code = await app.run(settings, faults, lambda: _started(config, faults))
     logging.shutdown()
     # All that matters is durable. A thread that still waits for the network must not hold up a restart.
     os._exit(code)
+
+
+def _started(config: Path, faults: set[str]) -> None:
+    if "SETTINGS_FALLBACK" in faults:
+        return
+    try:
+        keep_last_good(config)
+    except OSError as error:
+        _log.warning("the settings are not kept as the last good ones: %s", error)
 
 
 if __name__ == "__main__":

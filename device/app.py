@@ -57,14 +57,19 @@ _PROBE = "self-test"
 _log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings) -> int:
-    """Run the box until it is told to stop; returns the exit code. Raises DriverError if it cannot begin."""
+async def run(settings: Settings, faults: set[str], started: Callable[[], None]) -> int:
+    """Run the box until it is told to stop; returns the exit code. Raises DriverError if it cannot begin.
+
+    faults: codes of what is out of order already; started: called when the LAN interface stands.
+    """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     shell = Shell(settings, _open_board(settings))
     try:
+        shell.desk.faults |= faults
         await shell.start()
+        started()
         ends = [asyncio.create_task(stopping.wait()), asyncio.create_task(shell.enrolled.wait())]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for task in ends:

@@ -6,6 +6,8 @@ Rules:
 2. A message names file, line and key.
 3. A symbolic link, a file that others may write, NUL bytes or another encoding than UTF-8 is refused: whoever
    can change this file can point the box elsewhere.
+4. A box that has run once runs on with the settings it ran with (`FILE.last-good`), and says so: a slip in a file
+   must not silence a venue.
 
     data_dir = "/var/lib/frontbox"
     board = "emulated"
@@ -16,6 +18,7 @@ Rules:
 """
 
 import difflib
+import os
 import re
 import stat
 import tomllib
@@ -101,6 +104,31 @@ def read_settings(path: Path) -> Settings:
         serial=Serial(**checked.get("serial", {})),
         uplink=Uplink(**checked.get("uplink", {})),
     )
+
+
+def read_last_good(path: Path) -> Settings | None:
+    """What `keep_last_good` kept of this file, or None (rule 4)."""
+    try:
+        return read_settings(_last_good(path))
+    except SettingsError:
+        return None
+
+
+def keep_last_good(path: Path) -> None:
+    """The box runs with this file. Raises OSError where its folder cannot be written; nothing is lost then."""
+    kept, new = _last_good(path), path.with_name(f"{path.name}.new")
+    raw = path.read_bytes()
+    if not kept.is_file() or kept.read_bytes() != raw:
+        with new.open("wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(kept)
+
+
+def _last_good(path: Path) -> Path:
+    return path.with_name(f"{path.name}.last-good")
 
 
 @dataclass(frozen=True)

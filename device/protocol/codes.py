@@ -225,6 +225,10 @@ HARDWARE = {
     "STATE_UNAVAILABLE": ("状态记录无法保存，请联系运维。", "The box's state cannot be saved. Call support."),
     "STATE_DAMAGED": ("状态记录受损，恢复联网后自动恢复。", "The box's state is damaged. It recovers on contact."),
     "SETTINGS_UNAVAILABLE": ("设置无法读取或保存，请联系运维。", "The settings cannot be read or saved. Call support."),
+    "SETTINGS_FALLBACK": (
+        "设置文件有误，正在使用上一次有效的设置，请改正后重启。",
+        "The settings file is wrong; the last good one is in use. Correct it and restart.",
+    ),
     "SERIAL_DOWN": ("串口不可用，正在自动重试。", "The serial line is down. The box tries again by itself."),
     "UPLINK_DOWN": (
         "连不上平台，业务不受影响，正在自动重试。",

@@ -54,7 +54,7 @@ class World:
             serial=Serial(path=str(self.path / "no-such-port"), baud=9600),
         )
         (self.data / "lan-address").unlink(missing_ok=True)
-        task = asyncio.create_task(app.run(settings))
+        task = asyncio.create_task(app.run(settings, set(), lambda: None))
         await eventually(lambda: (self.data / "lan-address").exists() or task.done(), "the LAN interface")
         try:
             yield task
@@ -213,4 +213,4 @@ async def test_an_address_that_is_taken_is_said(world: World, monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(data_dir=world.data, board="emulated", lan=Lan(port=taken.getsockname()[1]))
         with pytest.raises(DriverError, match="LAN_UNAVAILABLE"):
-            await app.run(settings)
+            await app.run(settings, set(), lambda: None)

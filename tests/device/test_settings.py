@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from device.settings import SettingsError, read_settings
+from device.settings import SettingsError, keep_last_good, read_last_good, read_settings
 
 SOUND = 'data_dir = "/data"\nboard = "emulated"\nboard_dir = "/board"\n[lan]\nport = 0\nhosts = ["box.lan"]\n'
 
@@ -71,3 +71,20 @@ def test_empty_half_written_and_foreign_files_are_refused(tmp_path: Path, raw: b
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         read_settings(tmp_path / "none.toml")
+
+
+def test_what_the_box_ran_with_is_kept_for_the_day_the_file_is_broken(tmp_path: Path) -> None:
+    file = written(tmp_path, SOUND)
+    assert read_last_good(file) is None
+    keep_last_good(file)
+    written(tmp_path, "half-writ")
+    kept = read_last_good(file)
+    assert kept is not None
+    assert kept.lan.hosts == ("box.lan",)
+
+
+def test_a_file_that_was_made_weaker_is_no_last_good_one(tmp_path: Path) -> None:
+    file = written(tmp_path, SOUND)
+    keep_last_good(file)
+    (tmp_path / "box.toml.last-good").chmod(0o666)
+    assert read_last_good(file) is None
