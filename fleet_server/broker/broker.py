@@ -2,7 +2,7 @@
 
 One *life* is: child process up, stream and consumer made, callout listening (from then on boxes can
 connect), uplink pulled; until the child or the connection ends. A life that ends is followed by
-another with the same ports and credentials.
+another with the same MQTT port and credentials.
 
 Down is QoS 0: a message sent while the broker or the box is away is lost, and asked for by the box's
 next report (SPEC 10.5). Nothing here retries it.
@@ -76,7 +76,6 @@ class Broker:
         await child.require_version(self._binary)
         if self._plan.mqtt_port == 0:
             self._plan = replace(self._plan, mqtt_port=child.free_port(self._plan.mqtt_host))
-        self._client_port = child.free_port("127.0.0.1")
         first_is_up: asyncio.Future[None] = self._loop.create_future()
         self._watch = asyncio.create_task(self._live(first_is_up))
         try:
@@ -146,6 +145,7 @@ class Broker:
             await asyncio.sleep(wait_s)
 
     async def _one_life(self, first_is_up: "asyncio.Future[None]") -> None:
+        self._client_port = child.free_port("127.0.0.1")  # anew: somebody may have taken the last one meanwhile
         config = child.write_config(self._plan, self._client_port, self._access)
         async with contextlib.AsyncExitStack() as undo:
             process = await child.spawn(self._binary, config)

@@ -1,6 +1,5 @@
 """What people are shown of plays; every function is restricted to the actor's regions."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,14 +88,6 @@ def latest_plays(act: Act, wanted: Wanted, *, before: tuple[int, int] | None = N
     if before is not None:
         query = query.where(tuple_(plays.c.started_at_ms, plays.c.id) < before)
     return [_play(row) for row in act.connection.execute(query)]
-
-
-def all_plays(act: Act, wanted: Wanted, page: int = 1000) -> Iterator[Play]:
-    """Page by page; the export reads so without holding the ledger in memory."""
-    after = 0
-    while found := list_plays(act, wanted, after=after, limit=page):
-        yield from found
-        after = found[-1].id
 
 
 def count_plays(act: Act, wanted: Wanted) -> int:

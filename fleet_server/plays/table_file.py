@@ -7,7 +7,7 @@ by somebody else, and opening a file must run nothing.
 import csv
 import datetime
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fleet_server.plays.queries import Play
 
@@ -30,27 +30,30 @@ HEADINGS = (
 )
 
 
-def csv_lines(plays: Iterable[Play]) -> Iterator[bytes]:
-    """Head and rows, each as the bytes of its line."""
-    yield b"\xef\xbb\xbf" + _line(HEADINGS)
-    for play in plays:
-        yield _line(
-            (
-                play.day,
-                play.venue,
-                play.box,
-                f"#{play.play}",  # 1-12 would become the twelfth of January
-                play.room,
-                play.song,
-                play.kind,
-                _time(play.started_at_ms),
-                play.time_quality,
-                _time(play.ended_at_ms),
-                "" if play.played_s is None else str(play.played_s),
-                play.reason or "",
-                "1" if play.counted else "0",
-            )
-        )
+def csv_head() -> bytes:
+    return b"\xef\xbb\xbf" + _line(HEADINGS)
+
+
+def csv_rows(plays: Iterable[Play]) -> bytes:
+    return b"".join(_line(_cells(play)) for play in plays)
+
+
+def _cells(play: Play) -> tuple[str, ...]:
+    return (
+        play.day,
+        play.venue,
+        play.box,
+        f"#{play.play}",  # 1-12 would become the twelfth of January
+        play.room,
+        play.song,
+        play.kind,
+        _time(play.started_at_ms),
+        play.time_quality,
+        _time(play.ended_at_ms),
+        "" if play.played_s is None else str(play.played_s),
+        play.reason or "",
+        "1" if play.counted else "0",
+    )
 
 
 def _line(cells: Iterable[str]) -> bytes:
