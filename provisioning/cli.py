@@ -61,6 +61,9 @@ def _print(result: dict[str, object], output: str) -> None:
     if output == "json":
         print(json.dumps(result, ensure_ascii=False, sort_keys=True))
         return
+    if len(result) == 1:  # a single fact is what a script wants: TOKEN=$(frontbox-provision pair ...)
+        print(*result.values())
+        return
     width = max((len(name) for name in result), default=0)
     for name, value in result.items():
         shown = ", ".join(str(item) for item in value) if isinstance(value, list) else value

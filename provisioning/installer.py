@@ -38,7 +38,7 @@ def pair(options: argparse.Namespace, voice: Voice, _now_ms: int) -> dict[str, o
     answer = http.box(options.url).request("POST", "/v1/pair", {"label_code": code, "vod": options.vod})
     token = str(answer.get("token", ""))
     if options.out is None:
-        return {"vod": options.vod, "token": token}
+        return {"token": token}
     durable.write(options.out, token.encode() + b"\n", durable.SECRET_MODE)
     voice.say(f"令牌已写入 {options.out}。", f"The token is in {options.out}.")
     return {"vod": options.vod, "token_file": str(options.out)}

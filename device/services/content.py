@@ -41,7 +41,7 @@ from device.protocol.limits import MANIFEST_BYTES_MAX
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys
 from device.protocol.updates import BundleManifest
-from device.services.fleet_files import FleetFiles
+from device.services.fleet_files import FleetFiles, digest_of
 
 _log = logging.getLogger(__name__)
 
@@ -256,7 +256,7 @@ class Content:
         """Where a download lies while it is under way; older ones of other content make room."""
         folder = self._folder / "partial"
         folder.mkdir(exist_ok=True)
-        name = target.hashes["sha256"]
+        name = digest_of(target)
         others = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in others[:-PARTIAL_COUNT_MAX]:
             if path.name != name:

@@ -18,6 +18,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from hashlib import file_digest
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,6 +38,30 @@ BYTES_PER_S_MIN = 1024
 CHUNK_BYTES = 65_536
 TRIES_COUNT = 3
 METADATA_BYTES_MAX = 5_000_000  # what the TUF client takes at most
+
+
+def digest_of(target: TargetFile) -> str:
+    """SHA-256 of a target in hexadecimal; it also becomes a file name, so its form is asked.
+
+    Raises RejectedError `CONTENT_UNTRUSTED`.
+    """
+    digest = str(target.hashes.get("sha256", ""))
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} has no SHA-256")
+    return digest
+
+
+def _require_content(answer: HTTPResponse, url: str, path: Path) -> None:
+    if answer.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        return
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        path.unlink(missing_ok=True)  # what lies here is not the beginning of what lies there
+    raise DownloadHTTPError(f"{url}: {answer.status}", answer.status)
+
+
+def _is_target(target: TargetFile, path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.stat().st_size == target.length and file_digest(file, "sha256").hexdigest() == digest_of(target)
 
 
 class FleetFiles(FetcherInterface):
@@ -70,36 +95,38 @@ class FleetFiles(FetcherInterface):
 
         Raises DownloadError (try again later) and RejectedError `CONTENT_UNTRUSTED` (not what was signed).
         """
+        was_begun = path.exists()
+        self._fetch_whole(target, path)
+        if was_begun and not _is_target(target, path):
+            # A power cut may have left a torn part; only what came in one piece is held against the fleet.
+            path.unlink()
+            self._fetch_whole(target, path)
+        if not _is_target(target, path):
+            path.unlink()
+            raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} is not what was signed")
+
+    def _fetch_whole(self, target: TargetFile, path: Path) -> None:
         for attempt in range(1, TRIES_COUNT + 1):
             try:
                 self._continue(target, path)
-                break
             except DownloadError as error:
                 if attempt == TRIES_COUNT or isinstance(error, SlowRetrievalError | DownloadHTTPError):
                     raise
                 _log.info("%s was cut off: %s", target.path, error)
-        with path.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
-        if path.stat().st_size != target.length or found != target.hashes.get("sha256"):
-            path.unlink()
-            raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} has SHA-256 {found}")
+            else:
+                return
 
     def _continue(self, target: TargetFile, path: Path) -> None:
         have = path.stat().st_size if path.exists() else 0
-        if have > target.length:
-            path.unlink()
-            have = 0
-        if have == target.length and path.exists():
+        if have >= target.length and path.exists():
             return
         folder, _, name = target.path.rpartition("/")
-        url = f"{self.targets_url}{folder}/{target.hashes['sha256']}.{name}"
+        url = f"{self.targets_url}{folder}/{digest_of(target)}.{name}"
         with self._opened(url, {"Range": f"bytes={have}-"} if have else {}) as answer:
-            if answer.status not in (200, 206):
-                raise DownloadHTTPError(f"{url}: {answer.status}", answer.status)
-            resumed = answer.status == 206
-            if not resumed:
-                have = 0
-            with path.open("ab" if resumed else "wb") as file:
+            _require_content(answer, url, path)
+            is_resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
+            have = have if is_resumed else 0
+            with path.open("ab" if is_resumed else "wb") as file:
                 for chunk in self._chunks(answer, target.length):
                     have += len(chunk)
                     if have > target.length:

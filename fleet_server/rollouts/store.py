@@ -1,11 +1,13 @@
 """Rollouts as people see them, and their making."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, exists, insert, select, update
 
+from device.protocol.errors import ProtocolError
 from device.protocol.updates import BundleManifest
 from fleet_server import boxes
 from fleet_server.http_errors import ProblemError
@@ -13,6 +15,8 @@ from fleet_server.people import Act
 from fleet_server.repository import RepositoryFolder
 from fleet_server.rollouts.legs import SCHEDULED, TIMED_OUT, UNDER_WAY
 from fleet_server.rollouts.model import rollout_legs, rollouts
+
+log = logging.getLogger(__name__)
 
 LEGS_MAX = 200_000
 _MANIFEST = "/manifest.json"
@@ -58,16 +62,21 @@ def number_of(name: str) -> int:
 
 
 def published(folder: RepositoryFolder) -> dict[str, BundleManifest]:
-    """Bundles by version, as the repository has them; raises nothing for one that is damaged, it is left out."""
+    """Bundles by version, as the repository has them; one that is damaged is left out."""
     if "firmware" not in folder.versions():
         return {}
     paths = [path for path in folder.role("firmware").signed.targets if path.endswith(_MANIFEST)]
     found = {}
     for path in paths:
         place = folder.target(path)
-        if place is not None and place.exists():
+        if place is None or not place.exists():
+            continue
+        try:
             manifest = BundleManifest.decode(place.read_bytes())
-            found[manifest.version] = manifest
+        except ProtocolError as error:
+            log.warning("%s is no bundle: %s", path, error)
+            continue
+        found[manifest.version] = manifest
     return found
 
 

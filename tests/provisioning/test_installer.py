@@ -82,7 +82,7 @@ def test_a_wrong_label_code_is_not_allowed(url: str) -> None:
 
 def test_without_a_token_file_the_token_is_the_result(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["pair", "--url", url, "--label-code", "23456789ABCD", "--vod", "main"]) == 0
-    assert "token of main" in capsys.readouterr().out
+    assert capsys.readouterr().out == "token of main\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["claim"], ["ceremony", "--out", "x"], ["fly"], ["bundle"]])

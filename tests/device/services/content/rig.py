@@ -1,0 +1,69 @@
+"""A box that fetches from a fleet, and ways in which a server misbehaves."""
+
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.drivers.catalog_file import CatalogFile
+from device.services.content import Content, ContentError
+from tests.device.services.content.tuf_server import TufServer
+from tests.fleet_server.repository.published import PublishedFleet
+
+SONGS = [f"{number:06d}" for number in range(2_000)]
+
+
+class Box:
+    """The content of one box; `restart` opens it again from disk."""
+
+    def __init__(self, fleet: PublishedFleet, server: TufServer, folder: Path) -> None:
+        self.fleet, self.server, self.folder = fleet, server, folder
+        self.trusted_ms: int | None = None
+        self.restart()
+
+    def restart(self) -> list[Any]:
+        self.catalog = CatalogFile(self.folder / "content")
+        self.content = Content(
+            catalog=self.catalog,
+            folder=self.folder / "content",
+            trust=self.folder / "trust",
+            root=self.fleet.root,
+            fleet_url=self.server.url,
+            fleet_ca=self.server.ca,
+            mono_ms=lambda: time.monotonic_ns() // 1_000_000,
+            trusted_ms=lambda: self.trusted_ms,
+        )
+        return self.content.load()
+
+    async def look(self) -> list[Any]:
+        return await self.content.look()
+
+    async def bundle(self, version: str, compatible: str = "board", security_epoch: int = 1) -> bytes:
+        found = await self.content.fetch_bundle(version, compatible=compatible, security_epoch=security_epoch)
+        return found.image.read_bytes()
+
+    async def refused(self, version: str, compatible: str = "board", security_epoch: int = 1) -> str:
+        with pytest.raises(ContentError) as caught:
+            await self.bundle(version, compatible, security_epoch)
+        return caught.value.code
+
+
+def endless(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+    answer.send_response(200)
+    answer.end_headers()
+    try:
+        for _ in range(1_000):
+            answer.wfile.write(data + b"\n" * 100_000)
+    except OSError:
+        pass
+    answer.close_connection = True
+    return True
+
+
+def answer_with(answer: BaseHTTPRequestHandler, data: bytes) -> None:
+    answer.send_response(200)
+    answer.send_header("Content-Length", str(len(data)))
+    answer.end_headers()
+    answer.wfile.write(data)
