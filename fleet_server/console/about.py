@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from fleet_server import boxes
 from fleet_server.console import frame
+from fleet_server.console.orders import policy_of
 from fleet_server.console.refusal import PageRoute
 from fleet_server.people import Action, Call, needs
 
@@ -24,7 +25,10 @@ class AboutView:
 
 @router.get("/about")
 def show_about(request: Request, call: Annotated[Call, needs(Action.SESSION_READ)]) -> HTMLResponse:
-    view = AboutView(version=_version(), policy_epoch=None, online_within_s=boxes.ONLINE_FOR_MS // 1000)
+    policy = policy_of(call.fleet)
+    view = AboutView(
+        version=_version(), policy_epoch=policy.epoch if policy else None, online_within_s=boxes.ONLINE_FOR_MS // 1000
+    )
     return frame.page(request, call, "about.html", view=view)
 
 

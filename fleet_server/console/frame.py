@@ -34,6 +34,7 @@ MENU: tuple[tuple[str, str, Action], ...] = (
     ("/notices", "menu.notices", Action.NOTICE_READ),
     ("/plays", "menu.plays", Action.PLAYS_READ),
     ("/boxes", "menu.boxes", Action.BOX_READ),
+    ("/rollouts", "menu.rollouts", Action.ROLLOUT_READ),
     ("/catalog", "menu.catalog", Action.CATALOG_READ),
     ("/audit", "menu.audit", Action.AUDIT_READ),
     ("/about", "menu.about", Action.SESSION_READ),

@@ -76,6 +76,11 @@ class OrderView:
     is_drafter: bool  # the reader is
     command: str  # what to run in order to sign, empty if there is nothing to sign
     ways: list[Way]
+    venues: int  # that the reader sees; `ways` has the first of them
+    delivered: int
+    in_force: int
+    lifted: int
+    rejected: int
 
 
 @router.get("/orders")
@@ -168,6 +173,11 @@ def _order(act: Act, shown: Frame, policy: AuthorityPolicy | None, number: str) 
         is_drafter=act.actor.person == found.order.drafted_by,
         command=f"frontbox-fleet order approve {number} --key officer.pem" if state == "signed" else "",
         ways=ways_of_order(act, shown, found.order, WAYS_MAX),
+        venues=found.venues,
+        delivered=found.delivered,
+        in_force=found.in_force,
+        lifted=found.lifted,
+        rejected=found.rejected,
     )
 
 

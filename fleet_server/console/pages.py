@@ -16,6 +16,7 @@ from fleet_server.console import (
     orders,
     overview,
     plays,
+    rollouts,
     session_pages,
     static_files,
     venue,
@@ -28,7 +29,7 @@ from fleet_server.people import Action, Call, needs
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_PAGES = (overview, venues, venue, orders, notices, plays, boxes, catalog, audit, about)
+_PAGES = (overview, venues, venue, orders, notices, plays, boxes, rollouts, catalog, audit, about)
 
 ROUTERS = tuple(part.router for part in (session_pages, *_PAGES, news, static_files))
 

@@ -127,6 +127,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "签发后，逐台显示送达与执行的时间。",
         "Once it is issued, each box's answer is shown with its time.",
     ),
+    "order.sums": (
+        "场所 {venues} 家：送达 {delivered}，在效 {in_force}，已解除 {lifted}，未接受 {rejected}",
+        "Venues {venues}: delivered {delivered}, in force {in_force}, lifted {lifted}, rejected {rejected}",
+    ),
     "order.queued": (
         "前置机失联，指令已排队，上线后自动送达。也可导出后当面送达。",
         "The box is out of touch; the order is queued and delivered when it is back, or served by hand.",
@@ -148,6 +152,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "A box that is silent past the deadline counts as failed.",
     ),
     "rollout.state": ("状态", "State"),
+    "rollout.deadline": ("期限", "Deadline"),
     "rollout.changed": ("最近变化", "Changed"),
     "rollout.no_legs.what": ("您的辖区内没有参加本次升级的前置机。", "No box of your regions takes part."),
     "rollout.no_legs.do": ("其他辖区的不在这里显示。", "Boxes of other regions are not shown."),

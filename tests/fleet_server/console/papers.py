@@ -12,10 +12,15 @@ import httpx
 
 from device.crypto.p256 import SigningKey
 from device.protocol.policy import ScopeLimit
+from device.protocol.uplink import UpdateState
+from fleet_server.boxes import find
 from fleet_server.broker import UplinkMessage
 from fleet_server.fleet import Fleet
 from fleet_server.live import Event
 from fleet_server.messages import mailroom
+from fleet_server.people import Act, Action, Actor, Role
+from fleet_server.people.authority import Grant
+from fleet_server.rollouts.store import create
 from tests.device.protocol.builders import CHEN, EVERYTHING, LI, WANG, ZHANG, FixedKey, person, policy
 from tests.fleet_server.console.api_client import ok
 from tests.fleet_server.country import StandingBox, signature, signed
@@ -37,6 +42,7 @@ class Papers:
     ban: str
     waiting: str
     notice: str
+    rollout: str
 
 
 def standing_box(fleet: Fleet, box: str, venue: str, region: str, key: SigningKey) -> StandingBox:
@@ -86,7 +92,8 @@ async def write_papers(
     obey(fleet, boxes[venues[0]], await envelope(second, banned))
     waiting = await hand_in(first, **stop | {"document": "穗文执罚〔2026〕第0240号"}, venues=[venues[3]])
     notice = await _notify(fleet, first, venues, boxes)
-    return Papers(in_force, lifted, resumed, banned, str(waiting["order"]), notice)
+    rollout = _update(fleet, [boxes[venue] for venue in venues[:6] if venue in boxes])
+    return Papers(in_force, lifted, resumed, banned, str(waiting["order"]), notice, rollout)
 
 
 async def hand_in(first: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:
@@ -120,9 +127,13 @@ def obey(fleet: Fleet, box: StandingBox, raw: bytes) -> None:
         "lease": 104,
         "refused": {"SONG_UNKNOWN": 17, "VENUE_LOCKED": 6},
     }
-    stops = [hold for hold in box.holds if hold != "440100-2026-000004"]  # the ban stops no venue
-    said["state"] = "locked" if stops else "in-service"
+    said["state"] = _state_of(box)
     mail(fleet, box, "report", box.report(**said))
+
+
+def _state_of(box: StandingBox) -> str:
+    """The first three orders are stops and a resume; a ban stops no venue."""
+    return "locked" if any(hold < "440100-2026-000004" for hold in box.holds) else "in-service"
 
 
 def mail(fleet: Fleet, box: StandingBox, kind: str, payload: bytes) -> None:
@@ -153,6 +164,30 @@ async def _notify(fleet: Fleet, officer: httpx.AsyncClient, venues: list[str], b
     journal.add("SHOWN", {"notice": number, "what": "shown"})
     mail(fleet, boxes[venues[0]], "journal", journal.batch())
     return number
+
+
+def _update(fleet: Fleet, standing: list[StandingBox]) -> str:
+    """A rollout whose first boxes have got to different states."""
+    actor = Actor("zhang", "zhang", "zhang", "", (Grant(Role.OPERATOR, AUTHORITY),))
+    with fleet.database.writing() as connection:
+        act = Act(connection, actor, Action.ROLLOUT_MANAGE, fleet.clock.now_ms(), "", "")
+        targets = [found for box in standing if (found := find(connection, box.box)) is not None]
+        number = create(act, "1.5.0", targets, act.now_ms + DAY_MS)
+    rollout = f"R-{number:06d}"
+    states = (("confirmed", ""), ("downloading", ""), ("rolled-back", "UPDATE_UNHEALTHY"))
+    for box, (state, code) in zip(standing, states, strict=False):
+        update = UpdateState(rollout=rollout, version="1.5.0", state=state, code=code)
+        is_new = state == "confirmed"
+        version, slot, boot = ("1.5.0", "b", 2) if is_new else ("1.4.2", "a", 1)
+        said: dict[str, Any] = {
+            "version": version,
+            "slot": slot,
+            "boot": boot,
+            "catalog_epoch": 12,
+            "state": _state_of(box),
+        }
+        mail(fleet, box, "report", box.report(update=update, **said))
+    return rollout
 
 
 def _publish_policy(fleet: Fleet) -> None:

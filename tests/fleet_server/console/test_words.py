@@ -3,9 +3,12 @@
 import re
 import string
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
+import fleet_server
+from fleet_server import rollouts
 from fleet_server.boxes import STATES
 from fleet_server.console import frame, language
 from fleet_server.console.language import choose
@@ -39,10 +42,20 @@ def test_every_word_of_a_template_is_there(name: str) -> None:
 
 
 def test_every_value_has_its_word() -> None:
-    asked = {f"venue.state.{state}" for state in STATES} | {f"role.{role.value}" for role in Role}
+    asked = {f"update.{state}" for state in rollouts.STATES}
+    asked |= {f"venue.state.{state}" for state in STATES} | {f"role.{role.value}" for role in Role}
     asked |= {word for _, word, _ in frame.MENU} | {f"theme.{theme}" for theme in frame.THEMES}
     assert asked <= set(WORDS)
     assert set(states.KINDS) <= set(WORDS)
+
+
+def test_whatever_the_audit_record_names_has_its_word() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in Path(fleet_server.__file__).parent.rglob("*.py")]
+    actions = {name for source in sources for name in re.findall(r'\baction="([a-z]+\.[a-z]+)"', source)}
+    subjects = {name for source in sources for name in re.findall(r'(?:record\(|subject=)f"([a-z]+):', source)}
+    assert "order.sign" in actions
+    assert "venue" in subjects
+    assert {f"act.{name}" for name in actions} | {f"subject.{name}" for name in subjects} <= set(WORDS)
 
 
 @pytest.mark.parametrize(
