@@ -1,4 +1,4 @@
-"""What device.protocol makes of a golden vector, as plain JSON values; on CPython and MicroPython alike.
+"""What our readers make of a golden vector, as plain JSON values; on CPython and MicroPython alike.
 
     outcome = outcomes.of("orders", vector, verify)
     assert outcome == vector["expect"]
@@ -9,6 +9,8 @@ A rejection is `{"code": CODE}`. What else an outcome holds is told in README.md
 import binascii
 import hashlib
 
+from device.core import effects, events
+from device.core.box import Box
 from device.protocol import (
     catalog,
     enrolment,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from device.protocol.keys import Verify
 
 JSON_BYTES_MAX = 65_536
+BOX = "KTV-00A1"
+NOW = events.Now(mono_ms=60_000, rtc_ms=1_795_000_000_000)
 DOCUMENTS = {
     "ack": uplink.Ack,
     "authority policy": policy.AuthorityPolicy,
@@ -132,6 +136,43 @@ def _frames(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
         found.append({"entry": entry.decode(), "chain": chain.hex()})
 
 
+def claimed_box(policy: str, venue: str, region: str, verify: "Verify") -> Box:
+    """A new box in the venue, with no lease yet: it has no trusted time, so no order is too old."""
+    started = events.Started(
+        version="1.4.0",
+        slot="a",
+        clean=True,
+        torn_bytes=0,
+        torn_sha256="",
+        counter=0,
+        seed=bytes(32),
+        journal_epoch=1,
+        journal_first=0,
+        journal_size=0,
+        journal_head=journal.first_chain(BOX, 1),
+        last_at_ms=None,
+        last_boot=0,
+        open_plays=[],
+        ended_plays=[],
+        state=None,
+    )
+    box = Box(BOX, verify, lambda song: None, lambda size: None)
+    for event in (started, events.PolicyLoaded(raw=policy.encode()), events.Claimed(venue=venue, region=region)):
+        box.handle(event, NOW)
+    return box
+
+
+def _holds(vector: "dict[str, Any]", verify: "Verify") -> "Any":
+    box = claimed_box(vector["policy"], vector["venue"], vector["region"], verify)
+    found = []
+    for text in vector["orders"]:
+        told = box.handle(events.OrderReceived(request="r1", raw=text.encode()), NOW)
+        signed = [effect for effect in told if isinstance(effect, (effects.ReplySigned, effects.Send))]
+        receipt = loads(next(effect.payload for effect in signed if effect.kind == "receipt"), JSON_BYTES_MAX)
+        found.append({name: receipt[name] for name in ("result", "code", "holds")})
+    return {"receipts": found, "is_locked": box.state_body(NOW)["state"] == "locked"}
+
+
 def _batch(vector: "dict[str, Any]", verify: "Verify") -> "Any":
     """Of a batch by itself: that it is one, and whether its checkpoint is the box's. The rest asks a memory."""
     batch = uplink.Batch.decode(bytes_of(vector))
@@ -217,6 +258,7 @@ READERS = {
     "entries": _document,
     "envelopes": _envelope,
     "frames": _frames,
+    "holds": _holds,
     "json": _json,
     "leases": _lease,
     "notices": _notice,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.vectors.sources import content, documents, journal, names, signed
+from tests.vectors.sources import content, documents, holds, journal, names, signed
 
 HERE = Path(__file__).parent
 # What would not be seen, or would turn the text around in a reader's editor.
@@ -26,6 +26,7 @@ SOURCES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "entries": documents.entry_vectors,
     "envelopes": signed.envelope_vectors,
     "frames": journal.frame_vectors,
+    "holds": holds.hold_vectors,
     "json": documents.json_vectors,
     "leases": signed.lease_vectors,
     "notices": signed.notice_vectors,

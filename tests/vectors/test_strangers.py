@@ -9,9 +9,21 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = [
-    "batches", "boot_blocks", "catalogs", "chains", "claim_proofs", "envelopes", "frames", "json", "orders", "regions",
-    "serial_frames", "topics", "venue_codes",
-]  # fmt: skip
+    "batches",
+    "boot_blocks",
+    "catalogs",
+    "chains",
+    "claim_proofs",
+    "envelopes",
+    "frames",
+    "holds",
+    "json",
+    "orders",
+    "regions",
+    "serial_frames",
+    "topics",
+    "venue_codes",
+]
 
 
 def ask(folder: Path) -> subprocess.CompletedProcess[str]:

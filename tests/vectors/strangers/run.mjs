@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import * as holds from "./holds.mjs";
 import * as journal from "./journal.mjs";
 import * as signatures from "./signatures.mjs";
 import * as small from "./small.mjs";
@@ -44,6 +45,7 @@ const READERS = {
     json: (vector) => ({ canonical: canonical(read(bytes_of(vector))) }),
     envelopes: envelope,
     orders: (vector) => signatures.accept_order(bytes_of(vector), JSON.parse(vector.policy), vector.region),
+    holds: holds.box,
     chains: journal.chain,
     frames: (vector) => journal.frames(bytes_of(vector)),
     batches: batch,

@@ -81,6 +81,11 @@ export function venue_code(text) {
     return text;
 }
 
+// The order in an envelope, a Map.
+export function order_of(bytes) {
+    return sound_order(open(read(bytes), "order").payload);
+}
+
 // SPEC 6.2 (1) to (7).
 export function accept_order(bytes, policy, region) {
     const opened = open(read(bytes), "order");
