@@ -23,7 +23,11 @@ class Verdict:
 
 def verify_evidence(evidence: Path, root: bytes) -> Verdict:
     """Raises FindingError for the first thing that is wrong."""
-    raw = archive.read(evidence)
+    return verify_bytes(archive.read(evidence), root)
+
+
+def verify_bytes(raw: bytes, root: bytes) -> Verdict:
+    """`verify_evidence` of an archive in memory."""
     files = archive.unpack(raw)
     _require_known(files)
     info = journal.read_info(files)

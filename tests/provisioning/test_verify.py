@@ -5,12 +5,14 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from device.crypto.p256 import SigningKey
 from provisioning.verify import cli
 from provisioning.verify.archive import pack
 from provisioning.verify.finding import FindingError
-from provisioning.verify.verification import verify_evidence
+from provisioning.verify.verification import verify_bytes, verify_evidence
 from tests.fleet_server.repository.published import PublishedFleet
 from tests.provisioning.evidence_builder import BOX, Evidence, a_checkpoint, an_entry, box_certificate
 
@@ -236,3 +238,17 @@ def test_the_archive_has_one_form(evidence: Evidence, fleet: PublishedFleet, tmp
     with pytest.raises(FindingError) as caught:
         verify_evidence(path, fleet.root)
     assert caught.value.code == "ARCHIVE_DAMAGED"
+
+
+@given(st.binary(max_size=2_000))
+def test_no_bytes_make_the_verifier_fail_otherwise(raw: bytes) -> None:
+    with pytest.raises(FindingError):
+        verify_bytes(raw, b"")
+
+
+@given(
+    st.dictionaries(st.sampled_from(["info.json", "policy.json", "metadata/targets.json", "x"]), st.binary(max_size=50))
+)
+def test_no_files_make_the_verifier_fail_otherwise(files: dict[str, bytes]) -> None:
+    with pytest.raises(FindingError):
+        verify_bytes(pack(files), b"{}")

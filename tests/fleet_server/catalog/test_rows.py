@@ -1,8 +1,12 @@
 """Reading song lists as people make them (security.md 5, row CSV)."""
 
 import codecs
+import csv
+import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet_server.catalog import csv_file
 from fleet_server.catalog.importing import Check, check_file
@@ -165,3 +169,20 @@ def test_findings_are_counted_beyond_what_is_kept() -> None:
     found = check("song,title\n" + "a b,\n" * 1_500)
     assert found.bad == 1_500
     assert len(found.findings) == 1_000
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_the_reader_fail(raw: bytes) -> None:
+    found = check_file(raw, {})
+    assert found.is_whole or found.findings
+
+
+@given(st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=2), max_size=20))
+def test_no_cells_make_the_reader_fail(cells: list[list[str]]) -> None:
+    """What spreadsheets write is read back, row for row, whatever stands in the cells."""
+    out = io.StringIO()
+    csv.writer(out).writerows([["song", "title"], *cells])
+    found = check_file(out.getvalue().encode("utf-8", "surrogatepass"), {})
+    if found.is_whole:
+        assert found.rows == sum(1 for row in cells if any(row))
+        assert found.sound + found.bad == found.rows
