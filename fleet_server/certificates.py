@@ -24,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fleet_server.http_errors import ProblemError
 
 LDEVID_FOR = datetime.timedelta(days=398)
-SERVER_FOR = datetime.timedelta(days=90)
+SERVER_FOR = datetime.timedelta(days=398)
 CA_FOR = datetime.timedelta(days=20 * 365)
 BACKDATED_FOR = datetime.timedelta(days=2)
 CSR_BYTES_MAX = 4096

@@ -17,7 +17,8 @@ from fleet_server import certificates
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 SERVICES = ("lease", "ack", "rollout")
-_RENEW_BEFORE_MS = 30 * 24 * 3600 * 1000
+# Renewal happens at a start: long before the end, since a server may run for months.
+RENEW_BEFORE_MS = 200 * 24 * 3600 * 1000
 
 
 def write_new(path: Path, content: bytes) -> bool:
@@ -51,7 +52,7 @@ def make_server_certificate(keys: Path, hosts: Sequence[str], now_ms: int) -> bo
         old = x509.load_pem_x509_certificate(path.read_bytes())
         named = _names(old)
         ends_at_ms = int(old.not_valid_after_utc.timestamp()) * 1000
-        is_fresh = ends_at_ms - now_ms > _RENEW_BEFORE_MS
+        is_fresh = ends_at_ms - now_ms > RENEW_BEFORE_MS
         if is_fresh and wanted <= named and _is_key_of(old, keys / "server.key"):
             return False
         wanted |= named

@@ -1,6 +1,9 @@
 """Verbs that run on the server's own machine: init, serve."""
 
+import os
 from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
 
 from fleet_server.cli import secrets_in
 from fleet_server.cli.outcome import FAILED, OK, USAGE, CommandError
@@ -9,6 +12,9 @@ from fleet_server.founding import found
 from fleet_server.http_errors import ProblemError, problem
 from fleet_server.serve import StartError, serve
 from fleet_server.settings import Settings, SettingsError, load_settings
+
+# The data directory holds keys and hashes: what this process writes is its owner's alone.
+_PRIVATE = 0o077
 
 
 def register(verbs: Verbs) -> None:
@@ -42,25 +48,30 @@ def register(verbs: Verbs) -> None:
 
 
 def _init(context: Context) -> int:
+    os.umask(_PRIVATE)
     given = context.arguments
     settings = _settings(given.data, given.config)
     password = secrets_in.password(given.password_file, context.text("密码：", "Password: "))
     try:
         made = found(settings, given.admin, password, given.host)
-    except OSError as error:
-        raise CommandError(FAILED, "DATA_UNUSABLE", f"数据目录不能用：{error}", f"Data directory: {error}") from error
+    except (OSError, DatabaseError) as error:
+        reason = error.orig if isinstance(error, DatabaseError) else error
+        raise CommandError(FAILED, "DATA_UNUSABLE", f"数据目录不能用：{reason}", f"Data directory: {reason}") from error
     except ProblemError as error:
         body = problem(error.code, "")
         raise CommandError(FAILED, error.code, body["message_zh"], body["message_en"]) from error
     context.show({"data": str(given.data), "made": made})
-    context.say(
-        f"下一步：frontbox-fleet serve --data {given.data}，再 frontbox-fleet sign-in {given.admin}",
-        f"Next: frontbox-fleet serve --data {given.data}, then frontbox-fleet sign-in {given.admin}",
+    steps = (
+        f"\n  frontbox-provision ceremony --out CEREMONY --fleet {given.data} --people people.toml"
+        f"\n  frontbox-fleet serve --data {given.data}"
+        f"\n  frontbox-fleet sign-in {given.admin}"
     )
+    context.say(f"下一步：{steps}", f"Next:{steps}")
     return OK
 
 
 def _serve(context: Context) -> int:
+    os.umask(_PRIVATE)
     given = context.arguments
     try:
         serve(_settings(given.data, given.config))

@@ -7,6 +7,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet_server import key_files
+from fleet_server.certificates import SERVER_FOR
 
 NOW_MS = 1_795_000_000_000
 DAY_MS = 24 * 3600 * 1000
@@ -46,9 +47,10 @@ def test_a_new_name_gives_a_new_certificate_that_keeps_the_old_names(keys: Path)
     assert {str(name.value) for name in names} == {"fleet.example", "10.0.0.7", "localhost", "127.0.0.1"}
 
 
-def test_a_certificate_is_renewed_a_month_before_its_end(keys: Path) -> None:
-    assert not key_files.make_server_certificate(keys, [], NOW_MS + 59 * DAY_MS)
-    assert key_files.make_server_certificate(keys, [], NOW_MS + 61 * DAY_MS)
+def test_a_certificate_is_renewed_long_before_its_end(keys: Path) -> None:
+    renewed_at_ms = NOW_MS + SERVER_FOR.days * DAY_MS - key_files.RENEW_BEFORE_MS
+    assert not key_files.make_server_certificate(keys, [], renewed_at_ms - DAY_MS)
+    assert key_files.make_server_certificate(keys, [], renewed_at_ms + DAY_MS)
 
 
 def test_a_key_without_its_certificate_is_replaced_with_it(keys: Path) -> None:
