@@ -122,6 +122,15 @@ def refused(error: RefusalError, request_id: str) -> web.Response:
     return web.Response(body=body, status=error.status, headers=headers, content_type="application/json")
 
 
+def _refused_by_aiohttp(error: web.HTTPException, request_id: str) -> web.Response:
+    """What the router or a reader of bodies raises, as one of ours."""
+    code = _CODES.get(HTTPStatus(error.status), "INTERNAL")
+    response = refused(RefusalError(error.status, code), request_id)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+    return response
+
+
 def guard(names: frozenset[str], is_open: Callable[[str], bool], vod_of: Callable[[str], str]) -> Any:
     """The middleware: `names` are accepted hosts, `is_open` tells which paths need no token, `vod_of`
     whose it is.
@@ -145,7 +154,7 @@ def guard(names: frozenset[str], is_open: Callable[[str], bool], vod_of: Callabl
             if not request.content.is_eof():
                 response.force_close()
         except web.HTTPException as error:
-            response = refused(RefusalError(error.status, _CODES.get(HTTPStatus(error.status), "INTERNAL")), request_id)
+            response = _refused_by_aiohttp(error, request_id)
         finally:
             if connection.transport is not None:
                 connection.expect_head()

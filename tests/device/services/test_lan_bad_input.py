@@ -89,6 +89,7 @@ async def test_another_method_is_said(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         found = await raw(rig, b"DELETE /v1/plays HTTP/1.1\r\nHost: HOST\r\n" + AUTH + b"\r\n")
     assert (found[0], found[1]["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert b"\r\nAllow: POST\r\n" in found[2]
 
 
 @pytest.mark.parametrize(
