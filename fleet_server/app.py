@@ -32,10 +32,10 @@ import fleet_server.rollouts.api
 import fleet_server.rollouts.worker
 import fleet_server.venues.api
 from fleet_server import http_errors, tuf_files
-from fleet_server.catalog.csv_file import FILE_BYTES_MAX
 from fleet_server.fleet import Fleet
 from fleet_server.http_guard import Guard
 from fleet_server.rollouts.bundle_file import BUNDLE_BYTES_MAX
+from fleet_server.song_lists.csv_file import FILE_BYTES_MAX
 
 Worker = Callable[[Fleet], AbstractAsyncContextManager[None]]
 

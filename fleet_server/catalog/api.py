@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from device.protocol.regions import COUNTRY_CODE as COUNTRY
 from fleet_server.catalog import importing, releasing, store
 from fleet_server.catalog.building import build_release
-from fleet_server.catalog.csv_file import DELIMITERS
-from fleet_server.catalog.findings import SENTENCES, Finding
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
 from fleet_server.people import Action, Call, needs
 from fleet_server.repository.worker import ring
+from fleet_server.song_lists.apart import check_apart
+from fleet_server.song_lists.csv_file import DELIMITERS
+from fleet_server.song_lists.findings import SENTENCES, Finding
 
 PAGE_MAX = 1000
 
@@ -153,7 +154,7 @@ def import_songs(
     """Check a song list and apply it if it is sound, or its sound rows if `accept_sound` is set."""
     if delimiter and delimiter not in DELIMITERS:
         raise ProblemError("REQUEST_MALFORMED", "delimiter is one of , ; | or tab")
-    check = importing.check_file(raw, parse_mapping(mapping), delimiter)
+    check = check_apart(raw, parse_mapping(mapping), delimiter)
     digest = importing.keep(folder_of(call.fleet) / "imports", raw)
     is_applied = check.is_whole and check.sound > 0 and (check.bad == 0 or accept_sound)
     with call.writing() as act:

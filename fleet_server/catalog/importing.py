@@ -10,44 +10,19 @@ Rules:
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import insert
 
-from fleet_server.catalog import csv_file
-from fleet_server.catalog.csv_file import CsvError, Form
-from fleet_server.catalog.findings import Finding
 from fleet_server.catalog.model import imports
-from fleet_server.catalog.rows import Song, map_columns, read_songs
 from fleet_server.people import Act
 from fleet_server.repository import store as files
+from fleet_server.song_lists.check import Check
+from fleet_server.song_lists.rows import Song
 
-FINDINGS_MAX = 1_000  # in a report; all are counted
 _CHUNK_ROWS = 5_000
-
-
-@dataclass
-class Check:
-    """What a file is like, before anything is done with it."""
-
-    form: Form | None = None
-    columns: dict[str, int] = field(default_factory=dict)
-    rows: int = 0
-    songs: list[Song] = field(default_factory=list)  # of the sound rows
-    bad: int = 0
-    is_whole: bool = True  # it can be read to its end
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def sound(self) -> int:
-        return len(self.songs)
-
-    def note(self, found: list[Finding]) -> None:
-        self.bad += 1
-        self.findings.extend(found[: max(0, FINDINGS_MAX - len(self.findings))])
 
 
 @dataclass(frozen=True)
@@ -57,24 +32,6 @@ class Changes:
     new: int = 0
     changed: int = 0
     gone: int = 0
-
-
-def check_file(raw: bytes, asked: Mapping[str, str], delimiter: str = "") -> Check:
-    """Read the whole file; pure."""
-    check = Check()
-    try:
-        check.form = csv_file.read_form(raw, delimiter)
-        check.columns = map_columns(check.form.header, asked)
-        for row in read_songs(raw, check.form, check.columns):
-            check.rows += 1
-            if isinstance(row, Song):
-                check.songs.append(row)
-            else:
-                check.note(row)
-    except CsvError as error:
-        check.is_whole = False
-        check.findings.insert(0, Finding(error.row, "", error.code, error.detail))
-    return check
 
 
 def keep(folder: Path, raw: bytes) -> str:

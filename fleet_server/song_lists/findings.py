@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "FILE_TOO_LARGE": ("文件过大", "the file is too large"),
+    "FILE_COSTLY": ("文件读取耗费过多，已放弃", "reading the file takes too much memory or time"),
     "FILE_EMPTY": ("文件没有表头", "the file has no header"),
     "FILE_ENCODING": ("文字编码无法识别", "the encoding is not one that is known"),
     "QUOTES_WRONG": ("引号不成对，其后内容无法读取", "a quote is not closed; nothing after it can be read"),

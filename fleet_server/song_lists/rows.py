@@ -14,8 +14,8 @@ from typing import NamedTuple
 from device.protocol.catalog import ADVERT, FILLER, TEST
 from device.protocol.limits import CATALOG_ENTRIES_MAX
 from device.protocol.shape import is_readable
-from fleet_server.catalog.csv_file import CELL_CHARS_MAX, CsvError, Form, rows
-from fleet_server.catalog.findings import Finding
+from fleet_server.song_lists.csv_file import CELL_CHARS_MAX, CsvError, Form, rows
+from fleet_server.song_lists.findings import Finding
 
 # Our names, and what a file may call them when no mapping is given.
 ALIASES: dict[str, list[str]] = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_server.catalog import csv_file
-from fleet_server.catalog.importing import Check, check_file
+from fleet_server.song_lists import csv_file
+from fleet_server.song_lists.check import Check, check_file
 
 SOUND = "song,title,artist\n100001,月亮代表我的心,邓丽君\n100002,Yesterday,The Beatles\n"
 
@@ -155,7 +155,7 @@ def test_a_file_above_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_songs_than_a_catalog_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleet_server.catalog.rows.CATALOG_ENTRIES_MAX", 1)
+    monkeypatch.setattr("fleet_server.song_lists.rows.CATALOG_ENTRIES_MAX", 1)
     found = check(SOUND)
     assert (found.is_whole, found.findings[0].code, found.findings[0].row) == (False, "ROWS_TOO_MANY", 3)
 
