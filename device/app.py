@@ -171,9 +171,10 @@ class Inside:
         self._session = FleetSession(box, self._make_uplink, self._runtime, self._feed)
         self._updates = Updates(shell.board.slots, self._fetch_bundle, self._runtime)
         self._runtime.perform_by(self._acts())
-        self._health = Health(self._checks(), shell.board.slots)
+        self._health = Health(self._checks(), {"fleet": self._check_fleet}, shell.board.slots)
         self._look = asyncio.Event()
         self._is_claimed = asyncio.Event()
+        self._stands = asyncio.Event()
         self._trial: asyncio.Task[None] | None = None
 
     async def live(self, stopping: asyncio.Event) -> int:
@@ -185,7 +186,7 @@ class Inside:
         keep("watchdog", lambda: health.feed(shell.board.watchdog, self._runtime))
         keep("content", self._looking)
         keep("fleet", self._talking)
-        keep("health", self._health.give_attempt_back)
+        keep("health", self._give_attempt_back)
         told = asyncio.create_task(self._stop(stopping))
         try:
             await asyncio.wait((running, starting), return_when=asyncio.FIRST_COMPLETED)
@@ -223,6 +224,7 @@ class Inside:
                 await self._runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
         await self._runtime.settled()
         self._shell.desk.open_with(self._runtime, self._state, self._brief)
+        self._stands.set()
         if self._identity.is_claimed:
             self._is_claimed.set()
         self._look.set()
@@ -249,6 +251,12 @@ class Inside:
     async def _claimed(self, event: Claimed) -> None:
         await self._runtime.post(event)
         self._is_claimed.set()
+
+    async def _give_attempt_back(self) -> None:
+        """Never to a version on trial: that is the core's to confirm (SPEC 13.3)."""
+        await self._stands.wait()
+        if self._state()["update"]["state"] != "trial":
+            await self._health.give_attempt_back()
 
     async def _talking(self) -> None:
         await self._is_claimed.wait()
@@ -334,6 +342,7 @@ class Inside:
         return {
             "disk": health.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
             "journal": self._check_journal,
+            "catalog": self._check_catalog,
             "lan": self._shell.lan.check,
         }
 
@@ -343,6 +352,17 @@ class Inside:
         head = await asyncio.to_thread(self._journal.head_at, place["size"])
         if place["size"] and (head is None or head.hex() != place["head"]):
             raise DriverError("JOURNAL_UNAVAILABLE", f"no sound entry before {place['size']}")
+
+    async def _check_catalog(self) -> None:
+        """It answers, and no page of it is damaged. Raises DriverError."""
+        self._catalog.find("self-test")
+        if self._catalog.is_damaged():
+            raise DriverError("CATALOG_MALFORMED", "a page is not what was signed")
+
+    async def _check_fleet(self) -> None:
+        """Raises DriverError."""
+        if self._identity.is_claimed and not self._session.is_connected:
+            raise DriverError("UPLINK_DOWN", "no session with the fleet")
 
     def _trusted_ms(self) -> int | None:
         return self._box.trusted_ms(self._runtime.now())

@@ -113,13 +113,20 @@ class SerialApi:
         raise MalformedError("REQUEST_MALFORMED", "op")
 
     async def _write(self, line: Line, message: Mapping[str, Any]) -> None:
-        """One frame at a time; what does not fit a frame is said to be there, and is fetched by LAN."""
-        raw = codec.dumps(dict(message))
-        if len(raw) > SERIAL_PAYLOAD_BYTES_MAX:
-            event = message.get("event", {})
-            raw = codec.dumps({"id": message["id"], "event": {"type": event.get("type", "state")}})
+        """One frame at a time."""
+        raw = _fitting(message)
         async with self._writing:
             await line.write(frame(raw))
+
+
+def _fitting(message: Mapping[str, Any]) -> bytes:
+    """The message within a frame: an event leaves its longest texts out, which are on the LAN; its names stay."""
+    raw = codec.dumps(dict(message))
+    event = dict(message.get("event", {}))
+    while len(raw) > SERIAL_PAYLOAD_BYTES_MAX and event:
+        del event[max(event, key=lambda name: len(codec.dumps(event[name])))]
+        raw = codec.dumps({"id": message["id"], "event": event})
+    return raw
 
 
 def _refused(status: int, code: str) -> Answer:

@@ -103,6 +103,19 @@ async def test_noise_and_a_pulled_cable_cost_nothing_but_time(tmp_path: Path) ->
         task.cancel()
 
 
+async def test_a_long_notice_is_told_by_its_number(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        far, task = await on_the_line(rig)
+        assert (await far.ask(id=1, op="state"))["status"] == 200
+        raw = builders.notice_envelope(text_zh="请检查消防通道。" * 60, text_en="x" * 400)
+        await rig.runtime.post(on.NoticeReceived(request="", raw=raw))
+        async with asyncio.timeout(30):
+            told = await far.frames.get()
+        task.cancel()
+    assert (told["event"]["type"], told["event"]["notice"]) == ("notice", f"{builders.REGION}-2026-T00001")
+    assert "text_zh" not in told["event"]
+
+
 async def test_a_lock_is_pushed_and_a_box_without_core_says_so(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         far, task = await on_the_line(rig)

@@ -141,11 +141,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_13_3_a_trial_is_confirmed_or_not_by_every_check() -> None:
     for checks, told in (
-        ({"disk": passes, "lan": passes}, ("confirmed", "")),
-        ({"disk": passes, "lan": fails}, ("rejected", "UPDATE_UNHEALTHY")),
+        ({"fleet": passes}, ("confirmed", "")),
+        ({"fleet": fails}, ("rejected", "UPDATE_UNHEALTHY")),
     ):
         inbox = Inbox()
-        await Health(checks, TrivialBoard()).judge_trial(inbox)
+        await Health({"disk": passes}, checks, TrivialBoard()).judge_trial(inbox)
         assert await inbox.next() == told
 
 
@@ -154,14 +154,14 @@ async def test_a_check_that_hangs_fails_by_name() -> None:
     async def hangs() -> None:
         await asyncio.Event().wait()
 
-    assert await Health({"disk": passes, "lan": hangs}, TrivialBoard()).failures() == ["lan"]
+    assert await health.failures({"disk": passes, "lan": hangs}) == ["lan"]
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_an_ordinary_boot_gets_its_attempt_back_only_when_it_is_well() -> None:
     for check, confirmed in ((passes, 1), (fails, 0)):
         board = TrivialBoard()
-        await Health({"lan": check}, board).give_attempt_back()
+        await Health({"lan": check}, {"fleet": fails}, board).give_attempt_back()
         assert board.confirmed == confirmed
 
 
