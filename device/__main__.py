@@ -1,8 +1,4 @@
-"""`python -m device --config FILE`: the program of the box.
-
-Exit codes: 0 told to stop, 64 the settings file cannot be used and none was good before, 69 the board or the LAN
-address is not to be had, 75 start again (the boot loader chooses the slot).
-"""
+"""`python -m device --config FILE`: the program of the box."""
 
 import argparse
 import asyncio
@@ -17,11 +13,26 @@ from device.settings import SettingsError, keep_last_good, read_last_good, read_
 
 EXIT_SETTINGS = 64
 EXIT_UNAVAILABLE = 69
+EPILOG = """example:
+  python -m device --config /etc/frontbox/box.toml
+
+exit codes:
+  0   told to stop
+  2   usage
+  64  the settings file cannot be used, and none was good before
+  69  the board or the LAN address is not to be had
+  75  start again; the boot loader chooses the slot"""
 _log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="frontbox", description="Program of the front-end box.")
+    parser = argparse.ArgumentParser(
+        prog="python -m device",
+        description="Program of the front-end box.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("--config", type=Path, required=True, help="settings file (TOML)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -1,8 +1,7 @@
 """frontbox-provision: the tools of the key ceremony, the factory, the installer and the build room.
 
-Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not allowed, 8 nobody
-answers. A verb's module is loaded when the verb is used, so that --help and installers do not wait for the
-libraries of the ceremony.
+Data goes to stdout, talk to stderr. A verb's module is loaded when the verb is used, so that --help and installers do
+not wait for the libraries of the ceremony.
 """
 
 import argparse
@@ -18,6 +17,13 @@ from provisioning.errors import ProvisioningError
 from provisioning.wording import LANGUAGES, Voice
 
 FAILED, USAGE, NOT_FOUND, NOT_ALLOWED, OFFLINE = 1, 2, 3, 4, 8
+EXIT_CODES = """exit codes (退出码):
+  0  done (完成)
+  1  failed (失败)
+  2  usage (用法有误)
+  3  not found (找不到)
+  4  not allowed (无权限)
+  8  nobody answers (连不上)"""
 EXIT_BY_CODE = {
     "KEY_FILE": NOT_FOUND,
     "CEREMONY_MISSING": NOT_FOUND,
@@ -40,7 +46,7 @@ EXIT_BY_CODE = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     voice = Voice(options.lang, options.quiet)
     try:
         module, function = options.run
@@ -73,13 +79,14 @@ def _print(result: dict[str, object], output: str) -> None:
 class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options["epilog"] = f"{options['epilog']}\n\n{EXIT_CODES}" if "epilog" in options else EXIT_CODES
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message} (--help)\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="frontbox-provision",
         description="Key ceremony, factory, installer and build room. 密钥仪式、出厂登记、场所安装、升级包制作。",

@@ -12,6 +12,18 @@ PARTLY_APPLIED = 6
 TIMED_OUT = 7
 OFFLINE = 8
 
+MEANINGS = {
+    OK: ("完成", "done"),
+    FAILED: ("失败", "failed"),
+    USAGE: ("用法有误", "usage"),
+    NOT_FOUND: ("找不到", "not found"),
+    NOT_ALLOWED: ("无权限", "not allowed"),
+    NEEDS_APPROVAL: ("待第二人签署", "waits for the second person"),
+    PARTLY_APPLIED: ("部分完成", "partly applied"),
+    TIMED_OUT: ("超时", "timed out"),
+    OFFLINE: ("连不上服务器", "server unreachable"),
+}
+
 _OF_STATUS = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND, 408: TIMED_OUT, 503: OFFLINE}
 
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from fleet_server.cli import tables
 from fleet_server.cli.client import Client, stored_server
+from fleet_server.cli.outcome import MEANINGS, USAGE
 
 NOUNS = {
     "person": ("人员与角色", "persons and roles"),
@@ -84,7 +85,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (--help)\n")
+        self.exit(USAGE, f"{self.prog}: {message} (--help)\n")
 
 
 class Verbs:
@@ -93,7 +94,9 @@ class Verbs:
     def __init__(self, lang: str) -> None:
         self.lang = lang
         self.parser = _Parser(
-            prog="frontbox-fleet", description=self.text("前置机管理平台", "The Frontbox fleet server")
+            prog="frontbox-fleet",
+            description=self.text("前置机管理平台", "The Frontbox fleet server"),
+            epilog=self._exit_codes(),
         )
         self._top = self.parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
         self._nouns: dict[str, argparse._SubParsersAction[_Parser]] = {}
@@ -112,15 +115,19 @@ class Verbs:
             verb or noun,
             help=self.text(zh, en),
             description=self.text(zh, en),
-            epilog=self.text("例：", "examples:") + lines,
+            epilog=f"{self.text('例：', 'examples:')}{lines}\n\n{self._exit_codes()}",
         )
         parser.set_defaults(run=run)
         self._add_common(parser)
         return parser
 
+    def _exit_codes(self) -> str:
+        said = "".join(f"\n  {code}  {self.text(*meaning)}" for code, meaning in MEANINGS.items())
+        return self.text("退出码：", "exit codes:") + said
+
     def _noun(self, noun: str) -> "argparse._SubParsersAction[_Parser]":
         if noun not in self._nouns:
-            parser = self._top.add_parser(noun, help=self.text(*NOUNS[noun]))
+            parser = self._top.add_parser(noun, help=self.text(*NOUNS[noun]), epilog=self._exit_codes())
             self._nouns[noun] = parser.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
         return self._nouns[noun]
 

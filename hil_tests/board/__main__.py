@@ -1,6 +1,5 @@
 """``python -m hil_tests.board --dir DIR``: one emulated board, until SIGTERM or the end of its parent."""
 
-import argparse
 import asyncio
 import signal
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from hil_tests.board.board import Board
 from hil_tests.board.layout import BoardDir
 from hil_tests.board.power import die_with_parent
+from hil_tests.command import parser
 
 
 async def run(directory: BoardDir, power: bool) -> None:
@@ -25,16 +25,19 @@ async def run(directory: BoardDir, power: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m hil_tests.board",
-        description="An emulated board: power, boot loader, slots, clocks, lines, serial and network cables.",
-        epilog="Steer it through DIR/board.sock, one JSON object a line: "
-        """echo '{"do":"status"}' | nc -UN DIR/board.sock""",
+    options = parser(
+        "hil_tests.board",
+        "An emulated board: power, boot loader, slots, clocks, lines, serial and network cables. "
+        "DIR/board.sock steers it, one JSON object a line.",
+        examples="""
+            python -m hil_tests.board --dir board --power on
+            echo '{"do":"status"}' | nc -UN board/board.sock
+        """,
     )
-    parser.add_argument("--dir", required=True, type=Path, help="the board's folder; made if missing")
-    parser.add_argument("--power", choices=("on", "off"), default="off", help="at the start (default: off)")
-    parser.add_argument("--leave-with-parent", action="store_true", help="end when the starting process ends")
-    asked = parser.parse_args()
+    options.add_argument("--dir", required=True, type=Path, help="the board's folder; made if missing")
+    options.add_argument("--power", choices=("on", "off"), default="off", help="at the start (default: off)")
+    options.add_argument("--leave-with-parent", action="store_true", help="end when the starting process ends")
+    asked = options.parse_args()
     if asked.leave_with_parent:
         die_with_parent()
     asyncio.run(run(BoardDir(asked.dir.resolve()), asked.power == "on"))

@@ -1,4 +1,4 @@
-"""``python -m hil_tests.demo``, as ``make demo`` calls it. Reads RESET, TOUR and CATALOG from the environment."""
+"""``python -m hil_tests.demo``, as ``make demo`` calls it."""
 
 import fcntl
 import os
@@ -13,6 +13,7 @@ from hil_tests.bench.network import is_free
 from hil_tests.bench.program import CHECKOUT
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.waiting import pause
+from hil_tests.command import parser
 from hil_tests.demo import handles
 from hil_tests.demo.songs import mapping_of, write_catalog, write_song_list
 from hil_tests.demo.table import Display, rows_of
@@ -25,6 +26,15 @@ EVERY_S = 1.0
 
 
 def main() -> int:
+    parser(
+        "hil_tests.demo",
+        "A venue network on this machine. Read from the environment: RESET=1 starts anew, TOUR=1 proves the ten "
+        "promises and ends, CATALOG=FILE takes another song list.",
+        examples="""
+            make demo
+            TOUR=1 python -m hil_tests.demo
+        """,
+    ).parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     tour = bool(os.environ.get("TOUR"))
     folder = STATE / "tour" if tour else STATE / "demo"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hil_tests.board.power import die_with_parent
+from hil_tests.command import parser
 from hil_tests.vod.lan import BoxLan
 from hil_tests.vod.serial import BoxSerial
 from hil_tests.vod.server import VodServer
@@ -27,30 +28,32 @@ async def sing(asked: argparse.Namespace) -> None:
         await box.close()
 
 
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m hil_tests.vod",
-        description="A VOD server with rooms that sing at an accelerated pace and a count of its own.",
-        epilog="SIGTERM: the songs that run are ended, then it leaves with 0. Examples: "
-        "--box http://127.0.0.1:8101 --token-file token --songs songs.csv --tally plays.jsonl; "
-        "--serial board/serial/vod --songs songs.csv --tally plays.jsonl --rooms 2 --plays 50",
+def _options() -> argparse.ArgumentParser:
+    options = parser(
+        "hil_tests.vod",
+        "A VOD server with rooms that sing at an accelerated pace and a count of its own. "
+        "At SIGTERM the songs that run are ended first.",
+        examples="""
+            python -m hil_tests.vod --box http://127.0.0.1:8101 --token-file token --songs songs.csv --tally plays.jsonl
+            python -m hil_tests.vod --serial board/serial/vod --songs songs.csv --tally plays.jsonl --rooms 2 --plays 50
+        """,
     )
-    where = parser.add_mutually_exclusive_group(required=True)
+    where = options.add_mutually_exclusive_group(required=True)
     where.add_argument("--box", metavar="URL", help="LAN address of the box")
     where.add_argument("--serial", metavar="PATH", help="serial line to the box instead")
-    parser.add_argument("--token-file", type=Path, help="file with the bearer token from pairing")
-    parser.add_argument("--songs", type=Path, required=True, help="CSV with song,duration_s[,kind]")
-    parser.add_argument("--tally", type=Path, required=True, help="own count, appended to; one fact a line")
-    parser.add_argument("--rooms", type=int, default=12, help="rooms that sing (default: 12)")
-    parser.add_argument("--plays", type=int, help="end after so many plays (default: never)")
-    parser.add_argument("--seed", default="1", help="of the guests' choices (default: 1)")
-    parser.add_argument("--pace", type=float, default=1.0, help="2 sings twice as fast (default: 1)")
-    parser.add_argument("--leave-with-parent", action="store_true", help="end when the starting process ends")
-    return parser
+    options.add_argument("--token-file", type=Path, help="file with the bearer token from pairing")
+    options.add_argument("--songs", type=Path, required=True, help="CSV with song,duration_s[,kind]")
+    options.add_argument("--tally", type=Path, required=True, help="own count, appended to; one fact a line")
+    options.add_argument("--rooms", type=int, default=12, help="rooms that sing (default: 12)")
+    options.add_argument("--plays", type=int, help="end after so many plays (default: never)")
+    options.add_argument("--seed", default="1", help="of the guests' choices (default: 1)")
+    options.add_argument("--pace", type=float, default=1.0, help="2 sings twice as fast (default: 1)")
+    options.add_argument("--leave-with-parent", action="store_true", help="end when the starting process ends")
+    return options
 
 
 def main() -> None:
-    options = parser()
+    options = _options()
     asked = options.parse_args()
     if asked.box and not asked.token_file:
         options.error("--box needs --token-file: the box answers nobody without a token")

@@ -1,7 +1,4 @@
-"""frontbox-verify: checks an evidence file with nothing but that file and the trust root.
-
-Exit codes: 0 valid, 1 not valid, 2 usage, 3 a file is not there.
-"""
+"""frontbox-verify: checks an evidence file with nothing but that file and the trust root."""
 
 import argparse
 import json
@@ -15,6 +12,14 @@ from provisioning.verify.finding import SENTENCES, FindingError
 from provisioning.verify.verification import Verdict, verify_evidence
 
 VALID, NOT_VALID, NOT_FOUND = 0, 1, 3
+EPILOG = """example:
+  frontbox-verify evidence.tar --root root.json
+
+exit codes (退出码):
+  0  valid (有效)
+  1  not valid (无效)
+  2  usage (用法有误)
+  3  a file is not there (找不到文件)"""
 _BEIJING = timezone(timedelta(hours=8))
 
 
@@ -104,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="frontbox-verify",
         description="Checks an evidence file with nothing but that file and the trust root. 核验证据文件。",
-        epilog="example:\n  frontbox-verify evidence.tar --root root.json",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
