@@ -36,22 +36,33 @@ LOST = Event("lost", "000000", "")
 
 
 class Listener:
-    """An endless async iterator of events; made by `Live.listen`."""
+    """An async iterator of events that ends with `Live.close`; made by `Live.listen`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sees: Callable[[str], bool]) -> None:
         self._loop = loop
         self._sees = sees
         self._waiting: deque[Event] = deque()
         self._news = asyncio.Event()
+        self._is_over = False
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
 
     async def __anext__(self) -> Event:
         while not self._waiting:
+            if self._is_over:
+                raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
         return self._waiting.popleft()
+
+    def end(self) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._news.set()
 
     def offer(self, event: Event) -> None:
         """From any thread."""
@@ -83,6 +94,13 @@ class Live:
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener.offer(event)
+
+    def close(self) -> None:
+        """The server stops: everybody listens no longer, so that streams end before connections are cut."""
+        with self._lock:
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener.end()
 
     @contextmanager
     def listen(self, sees: Callable[[str], bool]) -> Iterator[Listener]:

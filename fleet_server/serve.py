@@ -107,6 +107,7 @@ async def _run(built: Fleet, console: socket, boxes: socket) -> None:
             try:
                 await stop.wait()
             finally:
+                built.live.close()
                 for server, _ in servers:
                     server.should_exit = True
 

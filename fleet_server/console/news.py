@@ -106,18 +106,17 @@ def _told(number: int, actor: Actor, events: list[Event]) -> str:
 async def _batches(listener: Listener) -> AsyncIterator[list[Event]]:
     """What happened in each NEWS_EVERY_S in which something did; an empty list after TICK_EVERY_S of nothing."""
     while True:
+        events: list[Event] = []
         try:
             async with asyncio.timeout(TICK_EVERY_S):
-                events = [await anext(listener)]
-        except TimeoutError:
-            yield []
-            continue
-        try:
+                events.append(await anext(listener))
             async with asyncio.timeout(NEWS_EVERY_S):
                 while True:
                     events.append(await anext(listener))
         except TimeoutError:
             yield events
+        except StopAsyncIteration:  # the server stops
+            return
 
 
 def _is_signed_in(fleet: Fleet, token: str) -> bool:

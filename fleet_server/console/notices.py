@@ -73,7 +73,7 @@ def notices_at(act: Act, venue: str, limit: int) -> list[NoticeAtVenue]:
     """What a venue was told, the newest first."""
     found = []
     for one in notices.list_notices(act, venue=venue, limit=limit):
-        (row,) = [row for row in notices.at_venues(act, one.notice.notice) if row.venue == venue]
+        (row,) = notices.at_venues(act, one.notice.notice, venue=venue)
         found.append(NoticeAtVenue(text=one.notice, state=_state(row)))
     return found
 

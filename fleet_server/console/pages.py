@@ -41,6 +41,7 @@ def no_such_page(call: Annotated[Call, needs(Action.SESSION_READ)]) -> Response:
     raise ProblemError("NOT_FOUND", call.request_id)
 
 
-# Below its own sections only: whatever is under /api stays the API's to answer.
-for path, _, _ in MENU:
-    router.add_api_route(f"{path.rstrip('/')}/{{rest:path}}", no_such_page, response_class=HTMLResponse)
+# At the top and below its own sections only: whatever is under /api stays the API's to answer.
+router.add_api_route("/{page}", no_such_page, response_class=HTMLResponse)
+for path in (path for path, _, _ in MENU if path != "/"):
+    router.add_api_route(f"{path}/{{rest:path}}", no_such_page, response_class=HTMLResponse)

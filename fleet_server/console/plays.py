@@ -16,6 +16,7 @@ from fleet_server.people import Act, Action, Call, needs
 from fleet_server.plays import Play, Wanted
 
 ROWS_PER_PAGE = 50
+DIGITS_MAX = 15
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -128,6 +129,6 @@ def _after(play: Play) -> str:
 def _position(text: str) -> tuple[int, int] | None:
     """Where the next page begins; a text of another form is the first page."""
     started, _, number = text.partition("-")
-    if started.isascii() and started.isdigit() and number.isascii() and number.isdigit():
+    if all(part.isascii() and part.isdigit() and len(part) <= DIGITS_MAX for part in (started, number)):
         return int(started), int(number)
     return None

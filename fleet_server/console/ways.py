@@ -53,7 +53,7 @@ def ways_at_venue(act: Act, frame: Frame, venue: str, limit: int) -> list[Way]:
     """One for each order that has gone to the venue, what is in force first, then the newest."""
     ways = []
     for found in orders.list_orders(act, state="issued", venue=venue, limit=limit):
-        rows = [row for row in orders.at_venues(act, found.order.order) if row.venue == venue]
+        rows = orders.at_venues(act, found.order.order, venue=venue)
         ways += [_way(act, frame, found.order, row) for row in rows]
     return sorted(ways, key=lambda way: not way.is_in_force)
 

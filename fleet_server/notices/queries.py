@@ -66,9 +66,11 @@ def one_notice(act: Act, number: str) -> NoticeFound:
     return _found(act, row)
 
 
-def at_venues(act: Act, number: str, after: str = "", limit: int = 1000) -> list[AtVenue]:
-    """By venue code, those that the actor may see."""
+def at_venues(act: Act, number: str, *, venue: str | None = None, after: str = "", limit: int = 1000) -> list[AtVenue]:
+    """By venue code, those that the actor may see, or the one that is named."""
     here = and_(notice_venues.c.notice == number, notice_venues.c.venue > after)
+    if venue is not None:
+        here = and_(here, notice_venues.c.venue == venue)
     query = select(notice_venues).where(here, act.visible(notice_venues.c.region))
     rows = act.connection.execute(query.order_by(notice_venues.c.venue).limit(limit))
     return [AtVenue(**row._asdict()) for row in rows]

@@ -112,9 +112,11 @@ def signers_of(act: Act, number: str, policy: AuthorityPolicy) -> list[Signer]:
     return [Signer(person.person if person else "", keyid) for person, keyid in zip(persons, keyids, strict=True)]
 
 
-def at_venues(act: Act, number: str, after: str = "", limit: int = 1000) -> list[AtVenue]:
-    """By venue code, those that the actor may see."""
+def at_venues(act: Act, number: str, *, venue: str | None = None, after: str = "", limit: int = 1000) -> list[AtVenue]:
+    """By venue code, those that the actor may see, or the one that is named."""
     here = and_(order_venues.c.order == number, order_venues.c.venue > after)
+    if venue is not None:
+        here = and_(here, order_venues.c.venue == venue)
     query = select(order_venues).where(here, act.visible(order_venues.c.region))
     return [_at_venue(row) for row in act.connection.execute(query.order_by(order_venues.c.venue).limit(limit))]
 

@@ -23,6 +23,14 @@ async def test_a_slow_listener_is_told_that_it_lost_something() -> None:
     assert second.subject == str(WAITING_MAX)
 
 
+async def test_listening_ends_with_the_server() -> None:
+    live = Live()
+    with live.listen(lambda _region: True) as listener:
+        live.publish("box", "440106", "KTV-AAAA0001")
+        live.close()
+        assert [event.subject async for event in listener] == ["KTV-AAAA0001"]
+
+
 async def test_who_left_is_forgotten() -> None:
     live = Live()
     with live.listen(lambda _region: True):

@@ -127,3 +127,43 @@ def test_nothing_comes_from_outside_or_inline(officer: httpx.Client) -> None:
     assert "script-src 'self'" in answer.headers["content-security-policy"]
     for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text):
         assert officer.get(path).headers["cache-control"].endswith("immutable")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/venues/%00",
+        "/venues/<script>",
+        "/venues/J0144010600001",
+        "/venues?state=%00&text=%00&after=%00",
+        "/venues?text=" + "x" * 41,
+        "/boxes/KTV-0000",
+        "/boxes/" + "x" * 5000,
+        "/boxes?after=%F0%9F%98%80",
+        "/orders/440106-2026-000001",
+        "/orders?after=nothing",
+        "/notices/440106-2026-T00001",
+        "/plays?before=99999999999999999999-1",
+        "/plays?before=-",
+        "/plays?before=²-²",
+        "/plays?first_day=0001-01-01&last_day=9999-12-31",
+        "/plays?first_day=2026-13-01",
+        "/rollouts/R-999999",
+        "/rollouts/R-x",
+        "/catalog?text=%25&after=%22",
+        "/about/nothing",
+        "/nothing",
+        "/static/0/tokens.css",
+    ],
+)
+def test_a_doubtful_address_is_answered_in_words(officer: httpx.Client, path: str) -> None:
+    answer = officer.get(path)
+    assert answer.status_code in {200, 404, 422}
+    assert "Traceback" not in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_what_is_under_the_api_is_answered_by_the_api(officer: httpx.Client) -> None:
+    for path, status in (("/api/v1/nothing", 404), ("/api/v1/vouchers", 405), ("/static/0/..%2f..%2fpages.py", 404)):
+        answer = officer.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

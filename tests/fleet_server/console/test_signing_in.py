@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from fleet_server.console.session_pages import own_path
+from fleet_server.people import sessions
 from tests.fleet_server.console.api_client import PASSWORD
 from tests.fleet_server.console.conftest import post, sign_in
 from tests.fleet_server.console.seed import Seed
@@ -78,3 +79,11 @@ def test_language_and_colours_are_kept(officer: httpx.Client) -> None:
     assert post(officer, "/theme", theme="dark").status_code == 303
     shown = officer.get("/").text
     assert '<html lang="en" data-theme="dark">' in shown
+
+
+def test_after_many_failures_one_has_to_wait(stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "FAILURES_PER_ACCOUNT_MAX", 1)
+    post(stranger, "/sign-in", account="chen", password="wrong")
+    answer = post(stranger, "/sign-in", account="chen", password=PASSWORD)
+    assert answer.status_code == 429
+    assert "15 分钟" in answer.text
