@@ -108,7 +108,7 @@ class Broker:
             try:
                 await errand(*arguments)
             except (NatsError, OSError) as error:
-                _log.warning("broker: %s %s: %r", errand.__name__, arguments[0], error)
+                _log.warning("broker: %s: %r", errand.__name__, error)
 
         task = asyncio.create_task(run())
         self._errands.add(task)
@@ -158,7 +158,7 @@ class Broker:
             await system.subscribe("$SYS.ACCOUNT.APP.CONNECT", cb=self._check_newcomer)
             await system.flush()
             auth = await self._connect("auth", self._access.auth_password, undo)
-            await auth.subscribe("$SYS.REQ.USER.AUTH", cb=self._answer)
+            await auth.subscribe("$SYS.REQ.USER.AUTH", cb=self._take_question)
             await auth.flush()
             self._child, self._service, self._system = process, service, system
             undo.callback(self._forget)
@@ -202,6 +202,10 @@ class Broker:
         )
         undo.push_async_callback(_close, client)
         return client
+
+    async def _take_question(self, question: Msg) -> None:
+        """Questions are answered side by side: after a power cut a city asks at once, and the broker waits 10 s."""
+        self._run_errand(self._answer, question)
 
     async def _answer(self, question: Msg) -> None:
         try:

@@ -34,7 +34,7 @@ def require_signable(pending: Pending, signer: str, actor: str, now_ms: int) -> 
 
     Raises ProblemError: ORDER_ALREADY_APPROVED, ORDER_WITHDRAWN, DRAFT_EXPIRED, ORDER_DRAFTER, SIGNER_NOT_YOU.
     """
-    _require_open(pending, now_ms)
+    require_open(pending, now_ms)
     if signer != pending.drafted_by:
         raise ProblemError("ORDER_DRAFTER", f"signed by {signer}, drafted by {pending.drafted_by}")
     if signer != actor:
@@ -46,7 +46,7 @@ def require_approvable(pending: Pending, signer: str, actor: str, now_ms: int) -
 
     Raises ProblemError: as above, and ORDER_THRESHOLD, ORDER_SAME_PERSON.
     """
-    _require_open(pending, now_ms)
+    require_open(pending, now_ms)
     if pending.state != SIGNED:
         raise ProblemError("ORDER_THRESHOLD", f"{pending.drafted_by} has not signed yet")
     if pending.drafted_by in (signer, actor):
@@ -55,7 +55,8 @@ def require_approvable(pending: Pending, signer: str, actor: str, now_ms: int) -
         raise ProblemError("SIGNER_NOT_YOU", f"{actor} is signed in, {signer} has signed")
 
 
-def _require_open(pending: Pending, now_ms: int) -> None:
+def require_open(pending: Pending, now_ms: int) -> None:
+    """Rule 4. Raises ProblemError: ORDER_ALREADY_APPROVED, ORDER_WITHDRAWN, DRAFT_EXPIRED."""
     if pending.state == ISSUED:
         raise ProblemError("ORDER_ALREADY_APPROVED", pending.order)
     if pending.state == WITHDRAWN:

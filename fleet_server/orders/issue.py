@@ -25,6 +25,7 @@ from fleet_server.orders.approval import (
     WITHDRAWN,
     Pending,
     require_approvable,
+    require_open,
     require_signable,
 )
 from fleet_server.orders.model import order_venues, orders
@@ -56,8 +57,11 @@ def hand_in(act: Act, raw: bytes, policy: AuthorityPolicy) -> Issued:
         raise ProblemError("ORDER_EXPIRED", accepted.order.order)
     if act.actor.person not in [person.person for person in accepted.persons]:
         raise ProblemError("SIGNER_NOT_YOU", f"{act.actor.person} has not signed")
+    act.require(accepted.order.authority)
     if row is None:
         row = _keep_foreign(act, accepted)
+    else:
+        require_open(_pending(row), act.now_ms)
     return _issue(act, row, accepted)
 
 
@@ -110,7 +114,6 @@ def _sign(act: Act, row: Row[Any], envelope: Envelope, policy: AuthorityPolicy) 
 def _keep_foreign(act: Act, accepted: AcceptedOrder) -> Row[Any]:
     """An order that was drafted elsewhere: on paper, on another server, while this one was down."""
     order = accepted.order
-    act.require(order.authority)
     if act.connection.scalar(select(orders.c.order).where(orders.c.order == order.order)):
         raise ProblemError("ORDER_EQUIVOCATION", order.order)
     drafts.keep(act, order, accepted.envelope.payload, accepted.document, order.expires_at_ms)

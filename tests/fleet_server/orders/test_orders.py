@@ -154,15 +154,16 @@ async def test_an_order_is_approved_once(country: Country, box: StandingBox) -> 
     assert len(country.carried.sent) == 1
 
 
-async def test_a_draft_waits_three_days(country: Country, box: StandingBox, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_draft_waits_three_days(country: Country, box: StandingBox) -> None:
     zhang, li = country.officer("zhang"), country.officer("li")
     draft = await drafted(country, zhang, venues=[box.venue])
     payload = str(draft["payload"])
     await zhang.post("/api/v1/orders", content=signed("order", payload, ZHANG))
-    monkeypatch.setattr("fleet_server.orders.approval.ISSUED", "issued")
     with country.fleet.database.writing() as connection:
         connection.exec_driver_sql("UPDATE orders SET draft_until_ms = 0")
     answer = await li.post(f"/api/v1/orders/{draft['order']}/approvals", json=signature(payload, LI))
+    assert await code_of(answer, 409) == "DRAFT_EXPIRED"
+    answer = await li.post("/api/v1/orders", content=signed("order", payload, ZHANG, LI))
     assert await code_of(answer, 409) == "DRAFT_EXPIRED"
 
 
@@ -175,6 +176,9 @@ async def test_a_withdrawn_draft_is_dead(country: Country, box: StandingBox) -> 
     assert (await zhang.delete(path)).json()["state"] == "withdrawn"
     answer = await li.post(f"{path}/approvals", json=signature(payload, LI))
     assert await code_of(answer, 409) == "ORDER_WITHDRAWN"
+    answer = await li.post("/api/v1/orders", content=signed("order", payload, ZHANG, LI))
+    assert await code_of(answer, 409) == "ORDER_WITHDRAWN"
+    assert country.carried.sent == []
 
 
 @pytest.mark.parametrize(
