@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hil_tests.bench.country import OPERATOR
 from hil_tests.bench.network import is_free
 from hil_tests.bench.program import CHECKOUT
 from hil_tests.bench.stage import Stage
@@ -20,6 +21,7 @@ from hil_tests.demo.table import Display, rows_of
 from hil_tests.tour import route
 
 STATE = CHECKOUT / ".demo"
+TOUR = "tour"  # the tour starts from nothing each time, beside the demo's state
 CONSOLE_PORT = 8080
 PORTS_TRIED = 20
 EVERY_S = 1.0
@@ -37,11 +39,11 @@ def main() -> int:
     ).parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     tour = bool(os.environ.get("TOUR"))
-    folder = STATE / "tour" if tour else STATE / "demo"
+    folder = STATE / TOUR if tour else STATE
+    folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         if tour or os.environ.get("RESET"):
-            shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
+            _clear(folder)
         stage = Stage(folder, console_port=_console_port(), say=_say)
         try:
             _set_up(stage)
@@ -80,22 +82,34 @@ def _show(stage: Stage) -> int:
         _say(f"  {line}")
     _say("Ctrl-C stops everything; make demo goes on from here, RESET=1 starts anew.\n")
     display = Display()
-    while True:
-        display.draw(f"world time {stage.world.shown()}", rows_of(stage))
-        stage.world.remember()
-        pause(EVERY_S)
+    with stage.fleet.http(OPERATOR.person) as http:
+        while True:
+            display.draw(f"world time {stage.world.shown()}", rows_of(stage, http))
+            stage.world.remember()
+            pause(EVERY_S)
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One demo at a time in one state folder."""
-    STATE.mkdir(exist_ok=True)
-    with (STATE / f"{folder.name}.lock").open("w") as lock:
+    """One demo at a time in one state folder: a lock on the folder itself, which the kernel lifts with our end."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"demo: another one runs on {folder}")
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear(folder: Path) -> None:
+    """Everything in it, but for the state of a tour that may be running."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != TOUR:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
 
 
 def _console_port() -> int:

@@ -3,12 +3,15 @@
 import os
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+
+import httpx
 
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.venue import Venue
 
-HEADINGS = ("venue", "code", "box", "state", "rooms", "plays", "counted", "waiting", "version")
+HEADINGS = ("venue", "code", "box", "state", "rooms", "plays", "counted", "ledger", "waiting", "version")
 STATE_ZH = {
     "in-service": "营业",
     "locked": "停业",
@@ -20,37 +23,42 @@ STATE_ZH = {
 Row = tuple[str, ...]
 
 
-def rows_of(stage: Stage) -> list[Row]:
-    return [_row(stage, venue) for venue in stage.venues]
+def rows_of(stage: Stage, http: httpx.Client) -> list[Row]:
+    """``counted`` is the VOD server's own word, ``ledger`` the fleet server's; ``waiting`` is on its way."""
+    ledger = _ledger(http)
+    return [_row(stage, venue, ledger) for venue in stage.venues]
 
 
-def _row(stage: Stage, venue: Venue) -> Row:
+def _row(stage: Stage, venue: Venue, ledger: Counter[str]) -> Row:
     tally = venue.tally()
-    counted = sum(tally.counted().values())
+    code = stage.code(venue)
     try:
         said = venue.state()
     except (OSError, ValueError):
         state, busy, waiting, version = "no answer 无应答", "", "", ""
     else:
-        journal = said["journal"]
+        journal, rooms = said["journal"], said["rooms"]
         assert isinstance(journal, dict)
+        assert isinstance(rooms, list)
         name = str(said["state"])
         state = f"{name} {STATE_ZH.get(name, '')}"
-        busy = str(said.get("rooms_busy", ""))
+        busy = str(len(rooms))
         waiting = str(journal["size"] - journal["watermark"])
-        version = str(said.get("version", ""))
-    place = venue.place
-    return (
-        place.name,
-        stage.code(venue),
-        place.box,
-        state,
-        busy,
-        str(len(tally.plays)),
-        str(counted),
-        waiting,
-        version,
-    )
+        version = str(said["version"])
+    counts = (str(len(tally.plays)), str(sum(tally.counted().values())), str(ledger[code]))
+    return (venue.place.name, code, venue.place.box, state, busy, *counts, waiting, version)
+
+
+def _ledger(http: httpx.Client) -> Counter[str]:
+    """Counted plays by venue; empty while the server is away."""
+    try:
+        meters = http.get("/api/v1/plays/meters").raise_for_status().json()["meters"]
+    except httpx.HTTPError:
+        return Counter()
+    ledger: Counter[str] = Counter()
+    for meter in meters:
+        ledger[meter["venue"]] += meter["counted"]
+    return ledger
 
 
 class Display:
