@@ -13,15 +13,9 @@ from device.crypto.p256 import SigningKey
 from device.protocol import topics
 from device.protocol.envelope import seal
 from device.protocol.lease import Lease
-from device.protocol.limits import DAY_MS, LEASE_FOR_MS_MAX
 from device.protocol.uplink import Report
 from fleet_server.database import metadata
 from fleet_server.mailroom import Outgoing, Sender
-
-FULL_FOR_MS = 3 * DAY_MS  # full service; never shorter than 72 h (domain rule 32)
-WARN_FOR_MS = 30 * DAY_MS  # then warnings, then no plays
-
-assert FULL_FOR_MS + WARN_FOR_MS <= LEASE_FOR_MS_MAX
 
 lease_numbers = Table(
     "lease_numbers",
@@ -32,15 +26,17 @@ lease_numbers = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Epochs:
-    """What is published now; a box that has less looks for more."""
+class Terms:
+    """What a lease says beside whom it is for; a box that has less than the epochs published looks for more."""
 
-    policy: int
-    catalog: int
+    full_for_ms: int
+    warn_for_ms: int
+    policy_epoch: int
+    catalog_epoch: int
 
 
 def answer(
-    connection: Connection, sender: Sender, report: Report, key: SigningKey, epochs: Epochs, now_ms: int
+    connection: Connection, sender: Sender, report: Report, key: SigningKey, terms: Terms, now_ms: int
 ) -> list[Outgoing]:
     """The lease that the report asks for; none if it asks for none or the box stands elsewhere than it says.
 
@@ -55,10 +51,10 @@ def answer(
         lease=_next(connection, sender.box, report.lease),
         nonce=report.nonce,
         issued_at_ms=now_ms,
-        full_until_ms=now_ms + FULL_FOR_MS,
-        stop_at_ms=now_ms + FULL_FOR_MS + WARN_FOR_MS,
-        policy_epoch=epochs.policy,
-        catalog_epoch=epochs.catalog,
+        full_until_ms=now_ms + terms.full_for_ms,
+        stop_at_ms=now_ms + terms.full_for_ms + terms.warn_for_ms,
+        policy_epoch=terms.policy_epoch,
+        catalog_epoch=terms.catalog_epoch,
     )
     return [Outgoing(topics.down(sender.box, "lease"), seal("lease", lease.encode(), [key]).encode())]
 

@@ -75,11 +75,11 @@ def mailroom(fleet: Fleet) -> Mailroom:
     lease_key = SigningKey.load(fleet.keys / "lease.pem")
 
     def lease(connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:
-        return [*leases.answer(connection, sender, report, lease_key, _epochs(fleet, connection), now_ms)]
+        return [*leases.answer(connection, sender, report, lease_key, _terms(fleet, connection), now_ms)]
 
     def look(connection: Connection, sender: Sender, report: Report, _now_ms: int) -> list[Outcome]:
-        epochs = _epochs(fleet, connection)
-        if report.policy_epoch >= epochs.policy and report.catalog_epoch >= epochs.catalog:
+        terms = _terms(fleet, connection)
+        if report.policy_epoch >= terms.policy_epoch and report.catalog_epoch >= terms.catalog_epoch:
             return []
         return [Outgoing(topics.down(sender.box, "look"), DOORBELL)]
 
@@ -105,10 +105,15 @@ def _is_active(fleet: Fleet, box: str) -> bool:
     return found is not None and found.status is boxes.Status.ACTIVE
 
 
-def _epochs(fleet: Fleet, connection: Connection) -> leases.Epochs:
+def _terms(fleet: Fleet, connection: Connection) -> leases.Terms:
     try:
-        policy = fleet.policy.current().epoch
+        policy_epoch = fleet.policy.current().epoch
     except ProblemError:
-        policy = 0
-    released = catalog.current(connection)
-    return leases.Epochs(policy, released.epoch if released else 0)
+        policy_epoch = 0
+    release = catalog.current(connection)
+    return leases.Terms(
+        full_for_ms=1000 * fleet.settings.lease_full_s,
+        warn_for_ms=1000 * fleet.settings.lease_warn_s,
+        policy_epoch=policy_epoch,
+        catalog_epoch=release.epoch if release else 0,
+    )

@@ -46,6 +46,9 @@ class Settings:
 
     session_idle_s: int = 15 * 60
     session_for_s: int = 8 * 3600
+    # How long a box serves without contact: in full (never below 72 h), then with warnings, then no more.
+    lease_full_s: int = 72 * 3600
+    lease_warn_s: int = 30 * 24 * 3600
     log_level: str = "info"
     clock_offset_ms: int = 0  # benches only
 
@@ -56,6 +59,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "mqtt_port": (0, _PORT_MAX),
     "session_idle_s": (60, 24 * 3600),
     "session_for_s": (60, 24 * 3600),
+    "lease_full_s": (72 * 3600, 10 * 24 * 3600),
+    "lease_warn_s": (0, 30 * 24 * 3600),
     "clock_offset_ms": (-20 * 365 * _DAY_MS, 20 * 365 * _DAY_MS),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {"log_level": ("debug", "info", "warning", "error")}

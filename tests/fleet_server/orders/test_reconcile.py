@@ -5,12 +5,13 @@ import pytest
 from device.crypto.p256 import SigningKey, verify
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.lease import Lease
-from device.protocol.limits import DAY_MS
+from device.protocol.limits import DAY_MS, LEASE_FOR_MS_MAX
 from fleet_server.fleet import Fleet
 from fleet_server.mailroom import Outgoing
 from fleet_server.mailroom.model import dead_letters
 from fleet_server.orders import deliveries
 from fleet_server.orders.model import order_venues
+from fleet_server.settings import _BOUNDS
 from tests.device.protocol.builders import CHEN, WANG, policy
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
 from tests.fleet_server.orders.test_orders import drafted, issued
@@ -186,3 +187,10 @@ async def test_another_boxs_words_are_set_aside(country: Country, box: StandingB
     assert mail(country, box, kind, words, b"rubbish") == []
     codes = {row["code"] for row in country.rows(dead_letters)}
     assert codes == {"SIGNER_UNKNOWN", "BATCH_IDENTITY", "DOCUMENT_MALFORMED"}
+
+
+def test_no_setting_makes_a_lease_that_boxes_reject() -> None:
+    """SPEC 7.1 at the widest bounds of the settings."""
+    full_s, warn_s = _BOUNDS["lease_full_s"], _BOUNDS["lease_warn_s"]
+    assert 1000 * (full_s[1] + warn_s[1]) <= LEASE_FOR_MS_MAX
+    assert full_s[0] >= 72 * 3600
