@@ -35,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--config", type=Path, required=True, help="settings file (TOML)")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # It tells of every custodian who has not signed; two of three is how it is meant.
     logging.getLogger("tuf").setLevel(logging.WARNING)
     try:
