@@ -112,7 +112,13 @@ class Broker:
 
         task = asyncio.create_task(run())
         self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        task.add_done_callback(self._end_errand)
+
+    def _end_errand(self, task: "asyncio.Task[None]") -> None:
+        self._errands.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a question stays unanswered, which refuses the connection; the box comes again
+            _log.error("broker: errand failed: %r", error, exc_info=error)
 
     async def _publish(self, topic: str, payload: bytes) -> None:
         if self._service:
