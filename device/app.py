@@ -168,7 +168,7 @@ class Inside:
         self._feed = JournalFeed(box, self._journal, self._checkpoint)
         clock = shell.board.clock
         self._runtime = Runtime(self._box, clock, self._journal, self._store, self._signed)
-        self._session = FleetSession(box, self._make_uplink, self._runtime, self._feed)
+        self._session = FleetSession(box, self._make_uplink, self._runtime, self._feed, shell.desk.faults)
         self._updates = Updates(shell.board.slots, self._fetch_bundle, self._runtime)
         self._runtime.perform_by(self._acts())
         self._health = Health(self._checks(), {"fleet": self._check_fleet}, shell.board.slots)

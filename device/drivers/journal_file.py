@@ -239,15 +239,16 @@ class _History:
         count = None if was_durable is None else max(0, was_durable - last.first)
         self.frames, self.last_offset = segments.scan(self.last_raw, last, count)
         self.next_seq = last.first + len(self.frames)
+        index = _newest_boot(self.frames)
         for segment, after in zip(reversed(known[:-1]), reversed(known[1:]), strict=True):
-            if _newest_boot(self.frames) >= 0:
+            if index >= 0:
                 break
             raw = folder.read(segment.name)
             older, _ = segments.scan(raw, segment, after.first - segment.first)
             if segment.epoch != after.epoch or len(older) != after.first - segment.first:
                 break  # a damaged older segment is evidence; the uplink says so when it comes there
+            index = _newest_boot(older)
             self.frames = older + self.frames
-        index = _newest_boot(self.frames)
         self.frames = self.frames[max(0, index) :]
         self.newest_boot = self.frames[0].seq if index >= 0 else -1
 

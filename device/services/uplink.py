@@ -41,8 +41,11 @@ _log = logging.getLogger(__name__)
 class FleetSession:
     """Runs until cancelled."""
 
-    def __init__(self, box: str, make: Callable[[], Uplink], runtime: Runtime, feed: JournalFeed) -> None:
+    def __init__(
+        self, box: str, make: Callable[[], Uplink], runtime: Runtime, feed: JournalFeed, faults: set[str]
+    ) -> None:
         self._box = box
+        self._faults = faults
         self._make = make
         self._runtime = runtime
         self._feed = feed
@@ -80,6 +83,8 @@ class FleetSession:
                 await self._session(uplink)
             except DriverError as error:
                 _log.info("%s", error)
+                if error.code == "JOURNAL_DAMAGED":
+                    self._faults.add(error.code)
             finally:
                 await uplink.close()
 
@@ -134,6 +139,7 @@ class FleetSession:
                 batch, raw = await asyncio.to_thread(self._feed.batch_from, seq)
             except MalformedError as error:
                 raise DriverError("JOURNAL_DAMAGED", str(error)) from error
+            self._faults.discard("JOURNAL_DAMAGED")
             await uplink.publish(topics.up(self._box, "journal"), raw)
             self._feed.sent(batch, _now_s())
             await self._send_documents(uplink)

@@ -138,7 +138,7 @@ async def test_a_session_sends_documents_and_entries_and_hears_orders(tmp_path: 
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
         _, feed = a_journal(tmp_path / "journal", 5, "x")
-        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
         task = asyncio.create_task(session.run())
         batch = Batch.decode(await wall.heard("journal"))
         session.send("receipt", b"receipt")
@@ -161,7 +161,7 @@ async def test_receipts_wait_for_a_session_and_reports_do_not(tmp_path: Path) ->
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
         _, feed = a_journal(tmp_path / "journal", 1, "x")
-        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
         session.send("receipt", b"early receipt")
         session.send("report", b"stale report")
         task = asyncio.create_task(session.run())
@@ -178,9 +178,25 @@ async def test_connected_and_disconnected_are_told_to_the_core(tmp_path: Path) -
     async with lan_rig(tmp_path / "box") as rig:
         await rig.runtime.post(on.Disconnected())
         _, feed = a_journal(tmp_path / "journal", 1, "x")
-        task = asyncio.create_task(FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed).run())
+        task = asyncio.create_task(FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults).run())
         await wall.heard("journal")
         await rig.until("online", True)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await rig.until("online", False)
+
+
+async def test_an_entry_that_cannot_be_read_is_said_and_nothing_else_stops(tmp_path: Path) -> None:
+    wall = Wall()
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 5, "x")
+        segment = next((tmp_path / "journal").glob("*.fbj"))
+        raw = bytearray(segment.read_bytes())
+        raw[20] ^= 1
+        segment.write_bytes(raw)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
+        task = asyncio.create_task(session.run())
+        await rig.until("faults", ["JOURNAL_DAMAGED"])
+        assert (await rig.play())[0] == 201
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
