@@ -15,6 +15,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "chain.signers": ("{names} 签名", "Signed by {names}"),
     "chain.by_time": ("到期", "By its end date"),
     "venue.last_said": ("最后一次报告为", "Its last report said"),
+    "venue.address": ("地址", "Address"),
+    "venue.rooms": ("包房", "Rooms"),
+    "venue.licence": ("许可证号", "Licence"),
     "venue.orders": ("指令及其执行", "Orders and what became of them"),
     "venue.orders_rule": (
         "时间取自前置机签名的回执与报告。",
@@ -24,8 +27,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "venue.no_orders.do": ("签发后，送达与执行情况会显示在这里。", "Once one is issued, its way is shown here."),
     "venue.without_box.what": ("本场所还没有绑定前置机。", "No box is bound to this venue yet."),
     "venue.without_box.do": (
-        "签发绑定凭据交给安装员：frontbox-fleet venue voucher。",
-        "Issue a voucher for the installer: frontbox-fleet venue voucher.",
+        "签发绑定凭据交给安装员：frontbox-fleet box voucher。",
+        "Issue a voucher for the installer: frontbox-fleet box voucher.",
     ),
     "venue.no_notices.what": ("没有通知。", "No notices."),
     "venue.no_notices.do": ("发给本场所的通知会显示在这里。", "Notices to this venue appear here."),

@@ -104,6 +104,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "act.account.add": ("添加账号", "Account added"),
     "act.account.close": ("停用账号", "Account closed"),
     "act.account.open": ("启用账号", "Account opened"),
+    "act.account.password": ("更换密码", "Password changed"),
     "act.role.grant": ("授予角色", "Role granted"),
     "act.role.revoke": ("撤销角色", "Role revoked"),
     "act.venue.manage": ("管理场所", "Venue changed"),
