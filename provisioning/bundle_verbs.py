@@ -9,7 +9,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Snapshot, TargetFile, Targets, Timestamp
 
 from device.protocol.updates import BundleManifest
-from provisioning import bundle, durable, handover, key_files, trust_root
+from provisioning import bundle, delegations, durable, handover, key_files, trust_root
 from provisioning.errors import ProvisioningError
 from provisioning.wording import Voice
 
@@ -52,7 +52,9 @@ def sign(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, ob
     version = current.version + 1
     role = trust_root.build_role(version, {}, (), now_ms)
     role.signed.targets.update({**current.targets, **targets})
-    metadata = trust_root.encode(trust_root.signed(role, signers))
+    trust_root.signed(role, signers)
+    delegations.require_accepted(options.fleet, "firmware", role)
+    metadata = trust_root.encode(role)
     if options.out is not None:
         durable.write(options.out, bundle.pack(replace(found, metadata=metadata)))
     else:

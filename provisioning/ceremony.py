@@ -24,7 +24,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from device.crypto.p256 import SigningKey
 from device.protocol.policy import AuthorityPolicy
-from provisioning import certificates, durable, handover, key_files, trust_root
+from provisioning import certificates, delegations, durable, handover, key_files, trust_root
 from provisioning.errors import ProvisioningError
 from provisioning.people import People
 from provisioning.policy import POLICY_PATH, build_policy, persons_of, read_services
@@ -89,8 +89,10 @@ def update_policy(ceremony: Path, fleet: Path, people: People, keys: list[Path],
         return Outcome(sha256(root).hexdigest(), current.epoch, ())
     epoch = current.epoch + 1
     policy = build_policy(epoch, people, persons, services, now_ms)
-    metadata = trust_root.encode(trust_root.build_role(epoch, {POLICY_PATH: policy}, signers, now_ms))
-    handover.hand_over(fleet, f"policy-{epoch}", {f"{epoch}.policy.json": metadata}, {POLICY_PATH: policy})
+    role = trust_root.build_role(epoch, {POLICY_PATH: policy}, signers, now_ms)
+    delegations.require_accepted(fleet, "policy", role)
+    metadata = {f"{epoch}.policy.json": trust_root.encode(role)}
+    handover.hand_over(fleet, f"policy-{epoch}", metadata, {POLICY_PATH: policy})
     durable.write(ceremony / "policy.json", policy)
     return Outcome(sha256(root).hexdigest(), epoch, (*(f"officers/{path.name}" for path in born), "policy.json"))
 

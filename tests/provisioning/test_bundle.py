@@ -80,9 +80,9 @@ def test_a_published_version_keeps_its_contents(source: Path, tmp_path: Path, fl
     assert sign(tmp_path / "second", fleet, fleet.custodians("firmware")) == 1
 
 
-def test_a_bundle_signed_by_the_wrong_keys_is_set_aside(source: Path, tmp_path: Path, fleet: PublishedFleet) -> None:
+def test_a_bundle_of_the_wrong_keys_is_not_handed_over(source: Path, tmp_path: Path, fleet: PublishedFleet) -> None:
     build(source, tmp_path / "bundle")
-    assert sign(tmp_path / "bundle", fleet, fleet.custodians("catalog")) == 0
+    assert sign(tmp_path / "bundle", fleet, fleet.custodians("catalog")) == 4
     assert take_in(fleet.publisher, clock.now_ms()) == []
     assert fleet.publisher.folder.target("firmware/1.1.0/manifest.json") is None
 

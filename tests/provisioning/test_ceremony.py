@@ -9,7 +9,7 @@ from tuf.api.metadata import Metadata, Root
 from device.crypto.p256 import SigningKey
 from device.protocol.policy import AuthorityPolicy
 from fleet_server.repository import Publisher, RepositoryFolder, take_in
-from provisioning import ceremony, key_files, trust_root
+from provisioning import ceremony, handover, key_files, trust_root
 from provisioning.errors import ProvisioningError
 from provisioning.people import read_people
 from tests.provisioning.fleet_folder import NOW_MS, PEOPLE, a_fleet_folder, a_people_file
@@ -145,11 +145,24 @@ def test_a_policy_signed_by_other_custodians_is_set_aside_by_the_server(out: Pat
     hold(out, fleet)
     publisher = publisher_of(fleet)
     take_in(publisher, NOW_MS)
-    people = read_people(a_people_file(out.parent, PEOPLE + "[rules]\ncut_song_s = 30\n"))
-    ceremony.update_policy(out, fleet, people, [out / "catalog-1.pem", out / "catalog-2.pem"], NOW_MS)
+    policy = (out / "policy.json").read_bytes()
+    wrong = [key_files.tuf_signer(key_files.load(out / f"catalog-{number}.pem")) for number in (1, 2)]
+    role = trust_root.encode(trust_root.build_role(2, {"policy/authority.json": policy}, wrong, NOW_MS))
+    handover.hand_over(fleet, "policy-2", {"2.policy.json": role}, {"policy/authority.json": policy})
     assert take_in(publisher, NOW_MS) == []
     assert "policy" in (fleet / "tuf" / "refused" / "policy-2" / "reason.txt").read_text()
     assert publisher.folder.versions()["policy"] == 1
+
+
+def test_a_slip_with_the_key_files_is_told_at_the_desk(out: Path, fleet: Path) -> None:
+    hold(out, fleet)
+    people = read_people(a_people_file(out.parent, PEOPLE + "[rules]\ncut_song_s = 30\n"))
+    with pytest.raises(ProvisioningError) as caught:
+        ceremony.update_policy(out, fleet, people, [out / "catalog-1.pem", out / "policy-2.pem"], NOW_MS)
+    assert caught.value.code == "SIGNER_UNKNOWN"
+    assert ceremony.current_policy(out).epoch == 1
+    keys = [out / "policy-1.pem", out / "policy-2.pem"]
+    assert ceremony.update_policy(out, fleet, people, keys, NOW_MS).policy_epoch == 2
 
 
 @pytest.mark.parametrize(

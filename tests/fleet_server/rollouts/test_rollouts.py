@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fleet_server.fleet import Fleet
 from fleet_server.mailroom import Outgoing
 from fleet_server.repository.worker import bring_up_to_date
 from fleet_server.rollouts.worker import time_out
-from provisioning import ceremony, cli
+from provisioning import bundle, ceremony, cli, key_files, trust_root
 from provisioning.people import read_people
 from tests.fleet_server.country import Country, StandingBox, mail
 from tests.provisioning.fleet_folder import a_people_file
@@ -47,12 +48,12 @@ def operator(country: Country) -> httpx.AsyncClient:
     return country.people.client("op", ("operator", "000000"))
 
 
-def a_bundle(keys: Path, fleet: Fleet, version: str = "1.1.0", *more: str, role: str = "firmware") -> Path:
-    """A bundle, signed by two custodians of `role`."""
+def a_bundle(keys: Path, fleet: Fleet, version: str = "1.1.0", *more: str) -> Path:
+    """A bundle, signed by two custodians."""
     image, path = keys.parent / f"{version}.img", keys.parent / f"{version}.tar"
     image.write_bytes(b"an image " + version.encode())
     assert cli.main(["bundle", "build", "--version", version, "--image", str(image), "--out", str(path)]) == 0
-    signers = ["--key", str(keys / f"{role}-1.pem"), "--key", str(keys / f"{role}-2.pem")]
+    signers = ["--key", str(keys / "firmware-1.pem"), "--key", str(keys / "firmware-2.pem")]
     assert cli.main(["bundle", "sign", str(path), "--fleet", str(fleet.data), *signers, *more]) == 0
     return path
 
@@ -244,8 +245,10 @@ async def test_a_signed_bundle_is_uploaded_and_published(
 async def test_bundles_that_are_not_published(fleet: Fleet, keys: Path, operator: httpx.AsyncClient) -> None:
     signed = keys.parent / "signed.tar"
     unsigned = a_bundle(keys, fleet, "1.1.0", "--out", str(signed))
-    wrong = keys.parent / "wrong.tar"
-    a_bundle(keys, fleet, "1.2.0", "--out", str(wrong), role="catalog")
+    found = bundle.read(unsigned)
+    catalog_keys = [key_files.tuf_signer(key_files.load(keys / f"catalog-{number}.pem")) for number in (1, 2)]
+    role = trust_root.build_role(2, found.files, catalog_keys, fleet.clock.now_ms())
+    wrong = bundle.pack(replace(found, metadata=trust_root.encode(role)))
     raw = signed.read_bytes()
     flipped = raw.replace(b"an image 1.1.0", b"an image 1.1.9")
     for given, code in (
@@ -253,7 +256,7 @@ async def test_bundles_that_are_not_published(fleet: Fleet, keys: Path, operator
         (b"no tar file", "BUNDLE_FILE"),
         (raw[:3000], "BUNDLE_FILE"),
         (unsigned.read_bytes(), "BUNDLE_FILE"),
-        (wrong.read_bytes(), "UPDATE_UNTRUSTED"),
+        (wrong, "UPDATE_UNTRUSTED"),
         (flipped, "UPDATE_DIGEST"),
     ):
         assert (await upload(operator, given)).json()["code"] in (code, "FIELDS_INVALID")
