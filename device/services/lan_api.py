@@ -68,29 +68,15 @@ def _answered(route: Callable[[web.Request], Awaitable[tuple[int, Any]]]) -> _Ro
             status, body = await route(request)
         except MalformedError as error:
             raise malformed(error) from error
-        except (*_STATUS,) as error:
-            raise _refusal(error) from error
+        except (NotReadyError, PairingError, EnrolmentError, BusyError) as error:
+            raise RefusalError(error.status, error.code) from error
+        except ProtocolError as error:
+            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code) from error
+        except DriverError as error:
+            raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, error.code) from error
         return web.Response(status=status, body=codec.dumps(body), content_type="application/json")
 
     return answered
-
-
-# What a route may meet, with its status and, where the error has none of its own, its code.
-_STATUS: dict[type[Exception], tuple[int, str]] = {
-    ProtocolError: (HTTPStatus.UNPROCESSABLE_ENTITY, ""),
-    NotReadyError: (HTTPStatus.FORBIDDEN, ""),
-    PairingError: (HTTPStatus.FORBIDDEN, ""),
-    EnrolmentError: (HTTPStatus.CONFLICT, ""),
-    BusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS"),
-    DriverError: (HTTPStatus.SERVICE_UNAVAILABLE, ""),
-}
-
-
-def _refusal(error: Exception) -> RefusalError:
-    for kind, (status, code) in _STATUS.items():
-        if isinstance(error, kind):
-            return RefusalError(getattr(error, "status", status), code or getattr(error, "code", "INTERNAL"))
-    raise AssertionError(error)
 
 
 class _Routes:

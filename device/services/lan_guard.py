@@ -188,10 +188,13 @@ async def raw_body(request: web.Request) -> bytes:
 
 
 def malformed(error: ProtocolError) -> RefusalError:
-    """422, with the place that the error's detail names, as `body.room must be ...`."""
+    """422, with the place that the error's detail names, as `body.room must be ...`. A finer code than that of the
+    form stays: the check character of a venue code is the installer's to correct.
+    """
     place = error.detail.split(" ", 1)[0]
     pointer = "/" + place.partition(".")[2].replace(".", "/") if place.startswith("body") else "/"
-    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED", pointer)
+    code = "REQUEST_MALFORMED" if error.code == "DOCUMENT_MALFORMED" else error.code
+    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, code, pointer)
 
 
 def _check_origin(request: web.Request, names: frozenset[str]) -> None:

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
 from device.core.effects import (
@@ -39,7 +40,10 @@ Result = TypeVar("Result")
 
 
 class BusyError(Exception):
-    """Too many events wait, or an answer takes too long."""
+    """Too many events wait, or an answer takes too long: ask again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "TOO_MANY_REQUESTS"
 
 
 @dataclass(frozen=True)

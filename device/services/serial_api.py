@@ -91,10 +91,8 @@ class SerialApi:
             answer = await self._asked(asked)
         except ProtocolError:
             answer = _refused(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED")
-        except NotReadyError as error:
+        except (NotReadyError, BusyError) as error:
             answer = _refused(error.status, error.code)
-        except BusyError:
-            answer = _refused(HTTPStatus.SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS")
         try:
             await self._write(line, {"id": number, "status": int(answer.status), **answer.body})
         except DriverError as error:

@@ -139,6 +139,17 @@ async def test_a_bare_box_becomes_a_claimed_one_without_a_restart(world: World) 
     assert kinds.count("CLAIM") == 1
 
 
+async def test_a_voucher_with_a_slip_in_its_venue_code_is_named_so(world: World) -> None:
+    async with world.on():
+        await world.factory()
+        voucher = {"v": 1, "voucher": "V-0001", "box": builders.BOX, "secret": SECRET, "not_after_ms": 1}
+        wrong = builders.VENUE[:-1] + ("1" if builders.VENUE[-1] != "1" else "2")
+        status, body = await world.ask("POST", "/v1/claim", {"voucher": dict(voucher, venue=wrong)})
+        assert (status, body["code"]) == (422, "VENUE_CODE_CHECK")
+        status, body = await world.ask("POST", "/v1/claim", {"voucher": voucher})
+        assert (status, body["code"]) == (422, "REQUEST_MALFORMED")
+
+
 async def test_a_start_says_how_the_last_one_ended_and_claims_only_once(world: World) -> None:
     async with world.on():
         await world.factory()
