@@ -5,8 +5,9 @@ Rules:
 1. Only a report that the box signed moves a leg beyond `offered`.
 2. Confirmed takes more than the word: the report is of a later boot than the one before the rollout, and of the
    rollout's version.
-3. A box that does not name its newest leg gets it again, at most every RESEND_AFTER_MS; not while the rollout is
-   paused, and not after the deadline.
+3. A box that does not name its newest leg gets it with each report, for a message may be lost between a box's
+   connecting and its subscribing; a second copy changes nothing. Not while the rollout is paused, and not after
+   the deadline.
 """
 
 from typing import Any
@@ -20,11 +21,9 @@ from device.protocol.updates import RolloutLeg
 from device.protocol.uplink import Report
 from fleet_server.live import Event
 from fleet_server.mailroom import Outcome, Outgoing, Sender
-from fleet_server.rollouts.legs import CONFIRMED, OFFERED, SCHEDULED, may_become
+from fleet_server.rollouts.legs import CONFIRMED, OFFERED, SCHEDULED, UNDER_WAY, may_become
 from fleet_server.rollouts.model import rollout_legs, rollouts
 from fleet_server.rollouts.store import name_of
-
-RESEND_AFTER_MS = 10_000
 
 
 class Legs:
@@ -53,14 +52,12 @@ class Legs:
         return [outcome for part in outcomes for outcome in part if isinstance(outcome, Outgoing)]
 
     def _offered(self, connection: Connection, leg: Row[Any], now_ms: int) -> list[Outcome]:
-        is_rested = leg.sent_at_ms is None or leg.sent_at_ms <= now_ms - RESEND_AFTER_MS
-        is_open = leg.state in (SCHEDULED, OFFERED) and not leg.is_paused and now_ms <= leg.deadline_at_ms
-        if not is_open or not is_rested:
+        if leg.state not in UNDER_WAY or leg.is_paused or now_ms > leg.deadline_at_ms:
             return []
         message = RolloutLeg(
             box=leg.box, rollout=name_of(leg.rollout), version=leg.version, issued_at_ms=leg.created_at_ms
         )
-        _set(connection, leg, now_ms, state=OFFERED, sent_at_ms=now_ms)
+        _set(connection, leg, now_ms, state=OFFERED if leg.state == SCHEDULED else leg.state, sent_at_ms=now_ms)
         envelope = seal("rollout", message.encode(), [self._key])
         return [
             Outgoing(topics.down(leg.box, "rollout"), envelope.encode()),
