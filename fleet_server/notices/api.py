@@ -77,7 +77,6 @@ class AtVenueShown(BaseModel):
     venue: str
     region: str
     box: str | None
-    sent_at_ms: int | None
     delivered_at_ms: int | None
     shown_at_ms: int | None
     acknowledged_at_ms: int | None

@@ -1,8 +1,8 @@
 """What became of a notice at each venue: three facts of the box (SPEC 12.1).
 
 Delivered is its receipt; shown and acknowledged are entries of its journal. With each report, what is missing is sent
-again: at most RESENT_MAX notices, none within RESEND_AFTER_MS, one that the box has answered only after
-RETRY_ANSWERED_AFTER_MS.
+again: at most RESENT_MAX notices; with the first report at once, later none within RESEND_AFTER_MS, one that the box
+has answered only after RETRY_ANSWERED_AFTER_MS.
 """
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
@@ -28,6 +28,7 @@ def record_receipt(connection: Connection, sender: Sender, receipt: Receipt, now
     if connection.scalar(is_this) is None:
         return []
     values: dict[str, object] = {"result": receipt.result, "code": receipt.code, "box": sender.box}
+    values["sent_at_ms"] = now_ms  # it rests from its answer on
     if receipt.result in ("accepted", "known"):
         values["delivered_at_ms"] = now_ms
     undelivered = notice_venues.c.delivered_at_ms.is_(None)

@@ -126,7 +126,6 @@ def _keep(act: Act, raw: bytes, accepted: AcceptedNotice, meant: list[Addressee]
             "venue": addressee.venue,
             "region": addressee.region,
             "box": addressee.box,
-            "sent_at_ms": act.now_ms if addressee.box else None,
         }
         for addressee in meant
     ]

@@ -27,7 +27,7 @@ notice_venues = Table(
     Column("venue", String(15), primary_key=True, index=True),
     Column("region", String(6), nullable=False, index=True),
     Column("box", String(36)),
-    Column("sent_at_ms", BigInteger),
+    Column("sent_at_ms", BigInteger),  # last time with a report; null: the next report brings it whatever went before
     Column("delivered_at_ms", BigInteger),
     Column("shown_at_ms", BigInteger),
     Column("acknowledged_at_ms", BigInteger),

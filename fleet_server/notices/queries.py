@@ -26,13 +26,12 @@ class NoticeFound:
 
 @dataclass(frozen=True, slots=True)
 class AtVenue:
-    """A notice at one venue. `sent_at_ms`, `delivered_at_ms` are this server's instants, the others the box's."""
+    """A notice at one venue. `delivered_at_ms` is this server's instant, the others the box's."""
 
     notice: str
     venue: str
     region: str
     box: str | None
-    sent_at_ms: int | None
     delivered_at_ms: int | None
     shown_at_ms: int | None
     acknowledged_at_ms: int | None
@@ -73,7 +72,7 @@ def at_venues(act: Act, number: str, *, venue: str | None = None, after: str = "
         here = and_(here, notice_venues.c.venue == venue)
     query = select(notice_venues).where(here, act.visible(notice_venues.c.region))
     rows = act.connection.execute(query.order_by(notice_venues.c.venue).limit(limit))
-    return [AtVenue(**row._asdict()) for row in rows]
+    return [AtVenue(**{name: getattr(row, name) for name in AtVenue.__slots__}) for row in rows]
 
 
 def _visible(act: Act) -> ColumnElement[bool]:

@@ -8,7 +8,8 @@ Rules (SPEC 6.5, 10.5):
    lift that names it, or its own end. A hold that vanished without one is sent again.
 3. What a box said earlier in its journal than what it said last changes nothing.
 4. With each report, what is missing is sent again: orders without a receipt, stops and bans that are not among the
-   holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders, none within
+   holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders. The first report
+   after the issue brings an order at once: what was published before the box had subscribed is lost. Later none within
    RESEND_AFTER_MS of the last time; one that the box rejected after RETRY_REJECTED_AFTER_MS, or when it has a newer
    authority policy than before.
 """
@@ -49,6 +50,8 @@ def record_receipt(
     if is_taken or row.delivered_at_ms is None:
         # A first answer is kept: that a copy of it was rejected as a replay later takes nothing back.
         values |= {"result": receipt.result, "receipt": envelope}
+    if not is_taken:
+        values["sent_at_ms"] = now_ms  # it rests from its answer on
     if is_taken and row.delivered_at_ms is None:
         values["delivered_at_ms"] = now_ms
         if row.kind not in (STOP, BAN):

@@ -147,7 +147,6 @@ def _issue(act: Act, row: Row[Any], accepted: AcceptedOrder) -> Issued:
                     "region": addressee.region,
                     "box": addressee.box,
                     "ordered_at_ms": act.now_ms,
-                    "sent_at_ms": act.now_ms if addressee.box else None,
                 }
                 for addressee in found
             ],

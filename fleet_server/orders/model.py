@@ -43,7 +43,7 @@ order_venues = Table(
     Column("region", String(6), nullable=False, index=True),
     Column("box", String(36)),
     Column("ordered_at_ms", BigInteger, nullable=False),
-    Column("sent_at_ms", BigInteger),
+    Column("sent_at_ms", BigInteger),  # last time with a report; null: the next report brings it whatever went before
     Column("delivered_at_ms", BigInteger),
     Column("in_force_at_ms", BigInteger),
     Column("lifted_at_ms", BigInteger),

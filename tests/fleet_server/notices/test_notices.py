@@ -3,14 +3,12 @@
 import pytest
 
 from fleet_server.fleet import Fleet
-from fleet_server.notices import deliveries
 from tests.device.protocol.builders import LI, WANG, ZHANG
 from tests.fleet_server.country import Country, StandingBox, mail, signed
 
 
 @pytest.fixture
-def country(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Country:
-    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
+def country(fleet: Fleet) -> Country:
     return Country(fleet)
 
 

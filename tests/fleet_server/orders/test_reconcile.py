@@ -19,11 +19,6 @@ from tests.fleet_server.orders.test_orders import drafted, issued
 NONCE = "00112233445566778899aabbccddeeff"
 
 
-@pytest.fixture(autouse=True)
-def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
-
-
 @pytest.fixture
 def country(fleet: Fleet) -> Country:
     return Country(fleet)
@@ -48,6 +43,16 @@ async def test_an_order_that_was_lost_is_sent_with_the_next_report(country: Coun
     assert (again.topic, again.payload) == ("v1/dn/KTV-AAAA0001/order", raw)
     mail(country, box, "receipt", box.obey(raw))
     assert report(country, box) == []
+
+
+async def test_an_order_is_sent_with_the_first_report_and_then_rests(
+    country: Country, box: StandingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    assert kinds(report(country, box)) == ["order"]
+    assert report(country, box) == []
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
+    assert kinds(report(country, box)) == ["order"]
 
 
 async def test_the_report_is_enough_where_the_receipt_was_lost(country: Country, box: StandingBox) -> None:
