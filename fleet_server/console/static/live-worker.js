@@ -19,16 +19,29 @@ function open() {
     tell({ state: "open" });
     tell({ news: JSON.parse(event.data) });
   });
-  source.addEventListener("ended", () => {
-    source.close();
-    source = null;
-    tell({ state: "ended" });
-  });
+  source.addEventListener("ended", end);
   source.onerror = () => {
     tell({ state: "lost" });
     // The browser connects again by itself, with Last-Event-ID, unless the server answered with an error.
-    if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN_MS);
+    if (source.readyState === EventSource.CLOSED) again();
   };
+}
+
+function end() {
+  source.close();
+  source = null;
+  tell({ state: "ended" });
+}
+
+// An event source does not say which error it met: a page that leads to sign-in says that the session is over.
+async function again() {
+  try {
+    const answer = await fetch("/about", { redirect: "manual", headers: { "X-Frontbox-Refresh": "1" } });
+    if (answer.type === "opaqueredirect") return end();
+  } catch {
+    // the server is away; the next attempt will tell
+  }
+  setTimeout(open, AGAIN_MS);
 }
 
 function join(port) {

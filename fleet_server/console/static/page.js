@@ -13,10 +13,3 @@ document.addEventListener("click", async (event) => {
   button.textContent = button.dataset.done;
   setTimeout(() => { button.textContent = before; }, 2000);
 });
-
-// A filter applies when it is chosen; the button stays for the keyboard and for text fields.
-for (const form of document.querySelectorAll("form.filters")) {
-  for (const select of form.querySelectorAll("select")) {
-    select.addEventListener("change", () => form.requestSubmit());
-  }
-}

@@ -33,12 +33,12 @@ class Running:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Running]:
-    """Founded with the administrator `admin`; stopped at the end."""
+def running(data: Path, port: int = 0) -> Iterator[Running]:
+    """Founded with the administrator `admin`; stopped at the end, as `serve.py` does it."""
     founding.found(Settings(data=data), "admin", ADMIN_PASSWORD)
     built = fleets.build(Settings(data=data))
     (data / "ports.json").write_text('{"mqtt": 8883}')  # what a claim is told; nobody connects
-    with socket.create_server(("127.0.0.1", 0)) as bound:
+    with socket.create_server(("127.0.0.1", port)) as bound:
         config = uvicorn.Config(
             console_app(built),
             http=DeadlineProtocol,
@@ -54,6 +54,7 @@ def running(data: Path) -> Iterator[Running]:
         try:
             yield Running(f"http://127.0.0.1:{bound.getsockname()[1]}", built)
         finally:
+            built.live.close()
             server.should_exit = True
             thread.join(STOP_WITHIN_S)
             built.database.close()

@@ -9,8 +9,11 @@ from fastapi.routing import APIRoute
 
 from fleet_server.console import frame
 from fleet_server.console.pages import ROUTERS
+from fleet_server.people import Actor, Role
+from fleet_server.people.authority import Grant
 from tests.fleet_server.console.conftest import post, sign_in
 from tests.fleet_server.console.seed import AUDITOR, Seed
+from tests.fleet_server.people.clients import People
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 OPEN_TO_ALL = {"/sign-in", "/sign-out", "/language", "/theme", "/static/{digest}/{name}", "/favicon.ico"}
@@ -167,3 +170,15 @@ def test_what_is_under_the_api_is_answered_by_the_api(officer: httpx.Client) -> 
     for path, status in (("/api/v1/nothing", 404), ("/api/v1/vouchers", 405), ("/static/0/..%2f..%2fpages.py", 404)):
         answer = officer.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_role_has_its_pages_before_there_is_anything_to_show(people: People, role: Role) -> None:
+    client = people.client("somebody", (role.value, "440100"))
+    for path, _, action in frame.MENU:
+        answer = await client.get(path)
+        assert answer.status_code == (200 if frame.may(_actor(role), action) else 403), path
+
+
+def _actor(role: Role) -> Actor:
+    return Actor("somebody", "somebody", "somebody", "", (Grant(role, "440100"),))
