@@ -4,8 +4,9 @@ they last.
 Rules:
 
 1. Routes translate; they decide nothing. What a play is told comes from the core, through the runtime.
-2. Everything under `/v1` needs a token but what makes tokens (pairing) and what comes before there can be one
-   (factory, claim). The status page and the description are open: they show, and change nothing.
+2. Everything under `/v1` needs a token but what makes tokens (pairing), what comes before there can be one
+   (factory, claim), and orders, whose signatures say more than any token (SPEC 15.1). The status page and the
+   description are open: they show, and change nothing.
 3. While the box is not enrolled there is no core; plays are refused as for a box without venue.
 """
 
@@ -32,7 +33,7 @@ from device.services.listeners import Mailbox, TooManyListenersError
 from device.services.pairing import PairingError
 from device.services.runtime import BusyError
 
-OPEN_PATHS = ("/", "/live", "/openapi.json", "/v1/pair", "/v1/claim")
+OPEN_PATHS = ("/", "/live", "/openapi.json", "/v1/pair", "/v1/claim", "/v1/orders")
 PING_EVERY_S = 20.0
 _PAIR = (("label_code", free_text(1, 64)), ("vod", free_text(1, 32)))
 _CLAIM = (("voucher", lambda value, _where: value),)

@@ -83,6 +83,17 @@ async def test_without_token_or_with_another_nothing_is_answered(tmp_path: Path)
                 assert (response.status, (await response.json())["code"]) == (401, code)
 
 
+async def test_15_1_an_order_needs_signatures_and_no_token(tmp_path: Path) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with lan_rig(tmp_path) as rig, aiohttp.ClientSession(f"http://127.0.0.1:{rig.address[1]}") as courier:
+        forged = builders.order_envelope("stop", signers=(builders.STRANGER, builders.STRANGER))
+        async with courier.post("/v1/orders", data=forged, headers=headers) as response:
+            assert (response.status, (await response.json())["code"]) == (422, "SIGNER_UNKNOWN")
+        async with courier.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
+            assert response.status == 200
+        assert (await rig.get("/v1/state"))[1]["state"] == "locked"
+
+
 async def test_pairing_needs_the_label_and_gives_up_guessers(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         status, body = await rig.post("/v1/pair", {"label_code": LABEL, "vod": "second"})
