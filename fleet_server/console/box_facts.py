@@ -10,7 +10,7 @@ from fleet_server.plays import Incident
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFacts:
-    """`watermark` entries are verified and acknowledged here; the box says it has `behind` more."""
+    """`watermark` entries are verified and acknowledged here; `head` is that of the box's last report."""
 
     epoch: int
     size: int
@@ -70,7 +70,7 @@ def _journal(act: Act, report: Report) -> JournalFacts:
     watermark = here if epoch == journal.epoch else 0
     return JournalFacts(
         epoch=journal.epoch,
-        size=journal.size,
+        size=max(journal.size, watermark),  # the last report may be older than what came since
         head=journal.head,
         watermark=watermark,
         behind=max(0, journal.size - watermark),

@@ -3,6 +3,7 @@
 
 (() => {
   const REFRESH_EVERY_MS = 1000; // at most one refresh in that time
+  const PLAYS_EVERY_MS = 3000; // where songs alone have changed: a busy evening has many each second
   const AGES_EVERY_MS = 60000; // "3 minutes ago" grows old without any news
   const box = document.getElementById("live");
   const text = document.getElementById("live-text");
@@ -13,6 +14,8 @@
   let told = performance.now(); // when the server was last heard
   let refreshed = performance.now();
   let timer = null;
+  let due = Infinity; // when the timer will have run out
+  let isReading = false;
   let isStale = false;
 
   function show() {
@@ -49,18 +52,26 @@
       }));
   }
 
-  function wish() {
-    if (document.visibilityState !== "visible") {
+  function isOfPlays(news) {
+    return !news.lost && Object.keys(news.topics).every((topic) => topic === "play");
+  }
+
+  function wish(every = REFRESH_EVERY_MS) {
+    if (document.visibilityState !== "visible" || isReading) {
       isStale = true;
       return;
     }
-    if (timer !== null) return;
-    const wait = Math.max(0, refreshed + REFRESH_EVERY_MS - performance.now());
-    timer = setTimeout(refresh, wait);
+    const at = Math.max(performance.now(), refreshed + every);
+    if (at >= due) return;
+    clearTimeout(timer);
+    due = at;
+    timer = setTimeout(refresh, at - performance.now());
   }
 
   async function refresh() {
     refreshed = performance.now();
+    due = Infinity;
+    isReading = true;
     isStale = false;
     try {
       const answer = await fetch(location.href, { headers: { "X-Frontbox-Refresh": "1" } });
@@ -69,8 +80,10 @@
     } catch {
       isStale = true; // the stream says that the connection is lost; it brings us back here
     } finally {
-      timer = null;
+      isReading = false;
     }
+    // What came while the page was being read may not be in what was read. Without a connection there is no hurry.
+    if (isStale && state === "open") wish();
   }
 
   function replace(fresh) {
@@ -78,13 +91,21 @@
       const next = fresh.getElementById(part.id);
       if (!next || next.innerHTML === part.innerHTML) continue;
       const focused = part.contains(document.activeElement) ? place(part, document.activeElement) : null;
+      const isNews = facts(next) !== facts(part) && !topics(part).includes("play");
       part.replaceChildren(...next.childNodes);
       part.classList.remove("fresh");
-      void part.offsetWidth;
-      part.classList.add("fresh");
+      if (isNews) {
+        void part.offsetWidth; // so that the animation begins anew
+        part.classList.add("fresh");
+      }
       for (const button of part.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
       if (focused) find(part, focused)?.focus({ preventScroll: true });
     }
+  }
+
+  // What a part says, but for ages that only grow.
+  function facts(part) {
+    return part.innerHTML.replace(/<time[^>]*>[^<]*<\/time>/g, "");
   }
 
   function place(part, element) {
@@ -98,7 +119,7 @@
 
   function hear(message) {
     if (message.state) become(message.state);
-    if (message.news && concerns(message.news)) wish();
+    if (message.news && concerns(message.news)) wish(isOfPlays(message.news) ? PLAYS_EVERY_MS : REFRESH_EVERY_MS);
   }
 
   function listen() {
@@ -122,6 +143,6 @@
   addEventListener("pageshow", (event) => { if (event.persisted) { listen(); wish(); } });
   document.addEventListener("visibilitychange", () => { if (isStale) wish(); });
   setInterval(show, 1000);
-  setInterval(wish, AGES_EVERY_MS);
+  setInterval(() => wish(), AGES_EVERY_MS);
   listen();
 })();

@@ -45,7 +45,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "box.journal_size": ("第 {epoch} 册，{size} 条", "volume {epoch}, {size} entries"),
     "box.journal_epoch": ("册", "Volume"),
     "box.entries": ("条数", "Entries"),
-    "box.head": ("链头", "Head"),
+    "box.head": ("报告时链头", "Head, as reported"),
     "box.watermark": ("平台已确认", "Acknowledged"),
     "box.behind": ("还有 {n} 条在路上", "{n} more on their way"),
     "box.not_behind": ("全部收到并核验", "all received and verified"),
