@@ -4,9 +4,10 @@
    bound. `none`: there never was a lease.
 2. The real-time clock moves nothing. It is written into entries, and hours look at it (`hours.py`).
 3. A new lease replaces the instant, forwards or backwards: it answers the box's own nonce.
+4. No clock goes beyond the last instant that a document can hold: whoever sets it there stops no entry.
 """
 
-from device.protocol.limits import INTEGER_MAX
+from device.protocol.limits import INSTANT_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Clock:
         """Trusted milliseconds since 1970-01-01 UTC; None with quality `none`."""
         if self.quality == NONE:
             return None
-        return self._at_ms + max(0, now.mono_ms - self._mono_ms)
+        return min(self._at_ms + max(0, now.mono_ms - self._mono_ms), INSTANT_MAX)
 
     def hold(self, at_ms: int | None, now: "Now") -> None:
         """Carry an instant over a boot."""
@@ -47,4 +48,4 @@ class Clock:
 
 def rtc_instant(now: "Now") -> int:
     """The real-time clock as an instant of SPEC 1.2: a dead battery may make it say anything."""
-    return min(max(0, now.rtc_ms), INTEGER_MAX)
+    return min(max(0, now.rtc_ms), INSTANT_MAX)

@@ -6,7 +6,7 @@ own nonce it tells no time.
 
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.errors import MalformedError, RejectedError
-from device.protocol.limits import LEASE_FOR_MS_MAX
+from device.protocol.limits import LEASE_FOR_MS_MAX, LEASE_FULL_FOR_MS_MIN
 from device.protocol.record import Document
 from device.protocol.shape import BOX, COUNT, INSTANT, NONCE, REGION, VENUE, integer
 
@@ -48,7 +48,8 @@ class Lease(Document):
     @classmethod
     def from_plain(cls, value: "Any", where: str) -> "Self":
         lease = super().from_plain(value, where)
-        if not lease.issued_at_ms < lease.full_until_ms <= lease.stop_at_ms <= lease.issued_at_ms + LEASE_FOR_MS_MAX:
+        full_for_ms, stop_for_ms = lease.full_until_ms - lease.issued_at_ms, lease.stop_at_ms - lease.issued_at_ms
+        if not LEASE_FULL_FOR_MS_MIN <= full_for_ms <= stop_for_ms <= LEASE_FOR_MS_MAX:
             raise MalformedError("DOCUMENT_MALFORMED", f"{where}: its instants contradict SPEC 7.1")
         return lease
 

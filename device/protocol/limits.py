@@ -3,6 +3,7 @@
 DAY_MS = 24 * 3600 * 1000
 
 INTEGER_MAX = (1 << 53) - 1  # SPEC 2.2: what every JSON reader in the field holds exactly
+INSTANT_MAX = 253_402_214_400_000  # SPEC 1.2: 9999-12-31T00:00:00Z, a date in every calendar and time zone
 
 DEPTH_MAX = 16
 SIGNATURES_MAX = 8
@@ -24,6 +25,7 @@ TEXT_CHARS_MAX = 500
 GRACE_S_MAX = 600
 PLAYED_S_MAX = 86_400
 ORDER_ACCEPTED_FOR_MS = 90 * DAY_MS
+LEASE_FULL_FOR_MS_MIN = 3 * DAY_MS  # so that who holds the lease key cannot close a venue with it
 LEASE_FOR_MS_MAX = 40 * DAY_MS
 REPORT_EVERY_S = 60
 CHECKPOINT_ENTRIES = 64
@@ -35,4 +37,5 @@ LAN_BODY_BYTES_MAX = 65_536
 
 assert ENTRY_BYTES_MAX < BATCH_BYTES_MAX, "an entry must fit into a batch"
 assert BATCH_BYTES_MAX > BATCH_ENTRIES_MAX * 512, "a batch of ordinary entries must not be cut by its bytes"
+assert LEASE_FULL_FOR_MS_MIN <= LEASE_FOR_MS_MAX
 assert CHECKPOINT_ENTRIES <= BATCH_ENTRIES_MAX

@@ -5,7 +5,7 @@ others make a check from their bounds.
 """
 
 from device.protocol.errors import MalformedError
-from device.protocol.limits import INTEGER_MAX, TEXT_CHARS_MAX
+from device.protocol.limits import INSTANT_MAX, INTEGER_MAX, TEXT_CHARS_MAX
 from device.protocol.regions import is_region
 from device.protocol.venue_code import require_venue_code
 
@@ -217,7 +217,7 @@ ROOM = _room
 ORDER_NUMBER = _order_number
 NOTICE_NUMBER = _notice_number
 VERSION_NUMBER = _version_number
-INSTANT = integer(0)
+INSTANT = integer(0, INSTANT_MAX)
 COUNT = integer(0)
 TEXT = free_text()
 SHA256 = hexadecimal(32)

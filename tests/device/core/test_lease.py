@@ -5,7 +5,7 @@ import pytest
 from device.core import effects as do
 from device.core import events as on
 from device.core.lease import NONCE_FOR_MS, RENEW_AFTER_MS
-from device.protocol.limits import DAY_MS
+from device.protocol.limits import DAY_MS, INSTANT_MAX
 from tests import builders
 from tests.box_rig import Rig
 from tests.builders import HOUR_MS, NOON_MS, OTHER_VENUE, STRANGER
@@ -128,6 +128,19 @@ def test_7_2_setting_the_real_time_clock_back_lengthens_no_lease() -> None:
     rig.rtc_ms -= 20 * DAY_MS
     rig.mono_ms += 30 * DAY_MS
     assert rig.play().body["code"] == "LEASE_EXPIRED"
+
+
+def test_7_1_who_holds_the_lease_key_closes_no_venue() -> None:
+    """The server may fall: its shortest lease is three days of service, and its maddest time stops no entry."""
+    rig = unleased()
+    last = {"full_until_ms": INSTANT_MAX, "stop_at_ms": INSTANT_MAX}
+    rig.grant_lease(issued_at_ms=INSTANT_MAX - 3 * DAY_MS, **last)
+    assert rig.play().status == 201
+    rig.mono_ms += 4 * DAY_MS
+    assert rig.play().body["code"] == "LEASE_EXPIRED"
+    rig.restart()
+    assert rig.entries("BOOT")[-1]["at_ms"] == INSTANT_MAX
+    assert rig.state == "expired"
 
 
 def test_7_2_a_lease_neither_adds_nor_ends_a_hold() -> None:

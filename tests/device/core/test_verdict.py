@@ -7,7 +7,7 @@ from device.core import verdict
 from device.core.clock import Clock
 from device.core.events import Now
 from device.core.hours import is_closed, must_end_plays
-from device.protocol.limits import DAY_MS, INTEGER_MAX
+from device.protocol.limits import DAY_MS, INSTANT_MAX
 from tests import builders
 from tests.box_rig import Rig
 from tests.builders import HOUR_MS, NOON_MS
@@ -149,7 +149,7 @@ def test_9_2_a_mad_real_time_clock_is_written_within_bounds() -> None:
     rig.play()
     rig.rtc_ms = 1 << 60
     rig.play()
-    assert [entry["rtc_ms"] for entry in rig.entries("PLAY_START")] == [0, INTEGER_MAX]
+    assert [entry["rtc_ms"] for entry in rig.entries("PLAY_START")] == [0, INSTANT_MAX]
 
 
 @pytest.mark.parametrize(("step_ms", "is_journalled"), [(2_000, False), (2_001, True), (-2_001, True)])

@@ -8,7 +8,7 @@ from device.crypto.p256 import verify
 from device.protocol.envelope import seal
 from device.protocol.errors import MalformedError, ProtocolError
 from device.protocol.lease import Lease, accept_lease
-from device.protocol.limits import LEASE_FOR_MS_MAX
+from device.protocol.limits import DAY_MS, LEASE_FOR_MS_MAX, LEASE_FULL_FOR_MS_MIN
 from tests.device.protocol.builders import (
     ACK_KEY,
     BOX,
@@ -61,7 +61,8 @@ def test_7_1_a_lease_is_above_the_last(last: int) -> None:
     "change",
     [
         {"full_until_ms": NOW_MS},
-        {"stop_at_ms": NOW_MS + 1},
+        {"full_until_ms": NOW_MS + LEASE_FULL_FOR_MS_MIN - 1},
+        {"full_until_ms": NOW_MS + 5 * DAY_MS, "stop_at_ms": NOW_MS + 5 * DAY_MS - 1},
         {"stop_at_ms": NOW_MS + LEASE_FOR_MS_MAX + 1},
         {"lease": 0},
         {"nonce": ""},

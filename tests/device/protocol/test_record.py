@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device.protocol import shape
 from device.protocol.errors import MalformedError, ProtocolError
-from device.protocol.limits import INTEGER_MAX
+from device.protocol.limits import INSTANT_MAX, INTEGER_MAX
 from device.protocol.record import Document, Record
 
 
@@ -122,7 +122,7 @@ def verdict(check: "shape.Check", value: object) -> bool:
 
 
 GOOD: list[tuple["shape.Check", list[object]]] = [
-    (shape.INSTANT, [0, INTEGER_MAX]),
+    (shape.INSTANT, [0, INSTANT_MAX]),
     (shape.integer(2, 4), [2, 3, 4]),
     (shape.boolean, [True, False]),
     (shape.one_of("a", "b"), ["a", "b"]),
@@ -149,7 +149,7 @@ GOOD: list[tuple["shape.Check", list[object]]] = [
 ]
 
 BAD: list[tuple["shape.Check", list[object]]] = [
-    (shape.INSTANT, [-1, INTEGER_MAX + 1, "1", None, True, False, 1.0]),
+    (shape.INSTANT, [-1, INSTANT_MAX + 1, "1", None, True, False, 1.0]),
     (shape.integer(2, 4), [1, 5]),
     (shape.boolean, [1, 0, None, "true"]),
     (shape.one_of("a", "b"), ["c", "", "A", None, 1, ["a"], {}]),
