@@ -1,7 +1,8 @@
 """Messages that could not be taken: the reason, the first bytes, and how often.
 
 A box that sends the same again raises a count. A box that sends ever new rubbish fills LETTERS_PER_BOX_MAX rows; what
-comes after that is counted on the last row of its code.
+comes after that is counted on the last row of its code. (Box and kind are words of the sender, codes are ours: only they
+are few.)
 """
 
 import hashlib
@@ -23,11 +24,11 @@ def keep(connection: Connection, box: str, kind: str, payload: bytes, error: Pro
     box, kind = box[:64], kind[:64]
     digest = hashlib.sha256(payload).hexdigest()
     table = dead_letters.c
-    of_code = (table.box == box, table.kind == kind, table.code == error.code)
+    of_code = (table.box == box, table.code == error.code)
     held = connection.scalar(select(func.count()).where(table.box == box)) or 0
     if held >= LETTERS_PER_BOX_MAX:
-        newest = connection.scalar(select(func.max(table.id)).where(*of_code, table.digest != digest))
-        same = connection.scalar(select(table.id).where(*of_code, table.digest == digest))
+        newest = connection.scalar(select(func.max(table.id)).where(*of_code))
+        same = connection.scalar(select(table.id).where(*of_code, table.kind == kind, table.digest == digest))
         if same is None and newest is not None:
             counted = {"count": table.count + 1, "last_at_ms": now_ms}
             connection.execute(update(dead_letters).where(table.id == newest).values(counted))

@@ -265,6 +265,14 @@ def test_ever_new_rubbish_fills_no_disk(desk: Desk, journal: FakeJournal, monkey
     assert sum(letter["count"] for letter in letters) == 20
 
 
+def test_ever_new_names_of_topics_fill_no_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet_server.mailroom.dead_letters.LETTERS_PER_BOX_MAX", 5)
+    desk.mailroom.take([UplinkMessage(BOX, f"kind-{number}", b"x", 1) for number in range(20)])
+    letters = desk.rows(dead_letters)
+    assert len(letters) == 5
+    assert sum(letter["count"] for letter in letters) == 20
+
+
 def test_a_defect_of_ours_is_tried_three_times_and_then_set_aside(desk: Desk, journal: FakeJournal) -> None:
     def stumble(*_: object) -> None:
         raise ZeroDivisionError
