@@ -1,8 +1,7 @@
 """Messages that could not be taken: the reason, the first bytes, and how often.
 
 A box that sends the same again raises a count. A box that sends ever new rubbish fills LETTERS_PER_BOX_MAX rows; what
-comes after that is counted on the last row of its code. (Box and kind are words of the sender, codes are ours: only they
-are few.)
+comes after that is counted on the last row of its code. (Kinds are words of the sender; only codes are few.)
 """
 
 import hashlib

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from device.protocol import shape
 from device.protocol.errors import MalformedError, ProtocolError
-from device.protocol.limits import INSTANT_MAX, INTEGER_MAX
+from device.protocol.limits import INSTANT_MAX
 from device.protocol.record import Document, Record
 
 
