@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hil_tests.bench.country import ACTING
 from hil_tests.bench.network import free_console_port
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.strategy import Strategy
@@ -19,7 +20,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stage")
     catalog = folder / "catalog.csv"
     write_catalog(catalog)
-    stage = Stage(folder, console_port=free_console_port(), say=print)
+    stage = Stage(folder, console_port=free_console_port(), say=print, staff=ACTING)
     write_song_list(catalog, stage.songs)
     try:
         stage.open_fleet()

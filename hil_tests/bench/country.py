@@ -52,6 +52,9 @@ BY_REGION = {
     for region in sorted({officer.region for officer in OFFICERS})
 }
 
+# Those who act in tour and scenarios: the ministry, the county of the first venue, and the operator.
+ACTING = (*BY_REGION["000000"], *BY_REGION[TIANHE.region], OPERATOR)
+
 
 def officers_over(region: str) -> tuple[Officer, Officer]:
     """The two officers of the lowest authority here whose region contains this one."""

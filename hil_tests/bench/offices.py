@@ -13,7 +13,7 @@ from typing import Any
 
 from device.crypto.p256 import SigningKey
 from device.protocol.envelope import Envelope, Signature
-from hil_tests.bench.country import ACCOUNTS, OPERATOR, Officer, officers_over
+from hil_tests.bench.country import OPERATOR, Officer, officers_over
 from hil_tests.bench.fleet import ADMIN, FleetServer
 from hil_tests.bench.program import Outcome, run
 from hil_tests.bench.venue import Place
@@ -35,9 +35,12 @@ class Approved:
 
 
 class Offices:
-    def __init__(self, fleet: FleetServer, ceremony: Path) -> None:
+    """``staff`` has accounts on the server; an officer without one still has a key."""
+
+    def __init__(self, fleet: FleetServer, ceremony: Path, staff: Sequence[Officer]) -> None:
         self.fleet = fleet
         self.ceremony = ceremony
+        self._staff = staff
 
     def key(self, officer: Officer) -> Path:
         return self.ceremony / "officers" / f"{officer.person}.pem"
@@ -49,12 +52,12 @@ class Offices:
         run(PROVISION, "ceremony", *given).require()
 
     def hire(self) -> None:
-        """Persons, roles, accounts and sessions of everybody in office; who is hired already stays."""
+        """Persons, roles, accounts and sessions of the staff; who is hired already stays."""
         self.fleet.sign_in(ADMIN)
         known = {person["person"] for person in self.fleet.data_of(ADMIN, "person", "list")}
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(self._hire, (officer for officer in ACCOUNTS if officer.person not in known)))
-            list(pool.map(self.fleet.sign_in, (officer.person for officer in ACCOUNTS)))
+            list(pool.map(self._hire, (officer for officer in self._staff if officer.person not in known)))
+            list(pool.map(self.fleet.sign_in, (officer.person for officer in self._staff)))
 
     def _hire(self, officer: Officer) -> None:
         who = (officer.person, "--name", officer.name, "--region", officer.region)

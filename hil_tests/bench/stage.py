@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hil_tests.bench.country import OPERATOR, PLACES, people_file
+from hil_tests.bench.country import ACCOUNTS, OPERATOR, PLACES, Officer, people_file
 from hil_tests.bench.fleet import FleetServer
 from hil_tests.bench.offices import PROVISION, Offices
 from hil_tests.bench.program import run
@@ -25,12 +25,12 @@ Say = Callable[[str], None]
 
 
 class Stage:
-    def __init__(self, folder: Path, *, console_port: int, say: Say) -> None:
+    def __init__(self, folder: Path, *, console_port: int, say: Say, staff: Sequence[Officer] = ACCOUNTS) -> None:
         self.folder = folder
         self.world = World(folder)
         self.say = say
         self.fleet = FleetServer(folder / "fleet", console_port, self.world.offset_ms)
-        self.offices = Offices(self.fleet, folder / "ceremony")
+        self.offices = Offices(self.fleet, folder / "ceremony", staff)
         self.songs = folder / "songs.csv"
         self.venues = [self._venue(place) for place in PLACES]
 

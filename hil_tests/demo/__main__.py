@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hil_tests.bench.country import OPERATOR
+from hil_tests.bench.country import ACCOUNTS, ACTING, OPERATOR
 from hil_tests.bench.network import is_free
 from hil_tests.bench.program import CHECKOUT
 from hil_tests.bench.stage import Stage
@@ -44,7 +44,8 @@ def main() -> int:
     with _alone(folder):
         if tour or os.environ.get("RESET"):
             _clear(folder)
-        stage = Stage(folder, console_port=_console_port(), say=_say)
+        staff = ACTING if tour else ACCOUNTS
+        stage = Stage(folder, console_port=_console_port(), say=_say, staff=staff)
         try:
             _set_up(stage)
             return _tour(stage) if tour else _show(stage)

@@ -10,8 +10,8 @@ from hil_tests.bench.waiting import wait_for
 from hil_tests.tour.desk import require_same_count
 
 TITLE = "kills"
-PACE = 3.0
-SUNG_BETWEEN = 12
+PACE = 2.0
+SUNG_BETWEEN = 6
 
 
 def prove(stage: Stage) -> str:
@@ -39,7 +39,7 @@ def prove(stage: Stage) -> str:
         venue.close_doors()
         assert not venue.tally().unended(), f"{venue.place.box}: an end was never acknowledged"
     plays, _ = require_same_count(stage)
-    return f"box, broker, fleet server killed; {plays - before} plays counted through it, ledger = count"
+    return f"box, broker, fleet server killed with -9; {plays - before} plays counted through it, ledger = count"
 
 
 def _sing_on(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from device.crypto.p256 import SigningKey
 from device.protocol.envelope import seal
 from device.protocol.updates import RolloutLeg
 from hil_tests.bench.hostile_fleet import HostileFleet
-from hil_tests.bench.image import build_image
+from hil_tests.bench.image import Fault, build_image
 from hil_tests.bench.offices import PROVISION
 from hil_tests.bench.program import run
 from hil_tests.bench.stage import Stage
@@ -18,7 +18,7 @@ from hil_tests.tour import compromised
 from hil_tests.tour.desk import journal_of
 
 TITLE = "update"
-GOOD, BROKEN, FORGED = "1.1.0", "1.2.0", "1.3.0"
+GOOD, SICK, FORGED = "1.1.0", "1.2.0", "1.3.0"
 UPDATE_WITHIN_S = 120.0
 
 
@@ -26,26 +26,26 @@ def prove(stage: Stage) -> str:
     venue = stage.venues[2]
     started = now_s()
     slot = venue.board.status()["slot"]
-    leg = _roll_out(stage, venue, GOOD, broken=False, until=("confirmed", "rolled-back", "rejected"))
+    leg = _roll_out(stage, venue, GOOD, until=("confirmed", "rolled-back", "rejected"))
     confirmed_s = now_s() - started
     assert leg["state"] == "confirmed", leg
     said = venue.wait_answering()
     assert said["version"] == GOOD, said
     assert venue.board.status()["slot"] != slot, "the new version runs from the old slot"
 
-    leg = _roll_out(stage, venue, BROKEN, broken=True, until=("confirmed", "rolled-back", "rejected"))
+    leg = _roll_out(stage, venue, SICK, "sick", until=("confirmed", "rolled-back", "rejected"))
     assert leg["state"] == "rolled-back", leg
     assert venue.wait_answering()["version"] == GOOD
 
     code = _forged(stage, venue)
     assert code == "UPDATE_UNTRUSTED", f"a bundle signed by the wrong key: {code or 'accepted'}"
     assert venue.wait_answering()["version"] == GOOD
-    return f"{GOOD} confirmed after {confirmed_s:.0f} s, {BROKEN} rolled back, {FORGED} with wrong key: {code}"
+    return f"{GOOD} confirmed after {confirmed_s:.0f} s, {SICK} rolled back, {FORGED} with wrong key: {code}"
 
 
-def _roll_out(stage: Stage, venue: Venue, version: str, *, broken: bool, until: tuple[str, ...]) -> dict[str, Any]:
+def _roll_out(stage: Stage, venue: Venue, version: str, fault: Fault = "", *, until: tuple[str, ...]) -> dict[str, Any]:
     """Build, sign, hand over, roll out; the leg once the box has said how it ended."""
-    image = build_image(stage.folder / "bundles" / f"{version}.img", version, broken=broken)
+    image = build_image(stage.folder / "bundles" / f"{version}.img", version, fault)
     keys = [stage.offices.ceremony / f"firmware-{number}.pem" for number in (1, 2)]
     bundle = image.with_suffix(".tar")
     run(PROVISION, "bundle", "build", "--image", image, "--version", version, "--out", bundle).require()
