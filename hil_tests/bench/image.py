@@ -27,7 +27,7 @@ def find(*_):
 
 
 CatalogFile.find = find
-health.TRIES_MAX = 1
+health.TRIES_MAX, health.AGAIN_S, health.SETTLE_S = 1, 1.0, 0.5
 """
 Fault = Literal["", "falls-over", "sick"]
 STARTS: dict[Fault, str] = {"": START, "falls-over": FALLS_OVER, "sick": SICK + START}
