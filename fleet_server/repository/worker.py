@@ -10,7 +10,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from tuf.api.exceptions import RepositoryError
+
+from device.crypto.p256 import KeyFileError
 from device.protocol import topics
+from device.protocol.errors import ProtocolError
 from fleet_server.fleet import Fleet
 from fleet_server.repository import store
 from fleet_server.repository.incoming import take_in
@@ -52,10 +56,23 @@ def ring(fleet: Fleet) -> None:
 
 
 async def _go_on(fleet: Fleet) -> None:
+    said = ""
     with suppress(asyncio.CancelledError):
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await asyncio.to_thread(bring_up_to_date, fleet)
+            fault = await asyncio.to_thread(_fault, fleet)
+            if fault and fault != said:
+                _log.error("the repository cannot be brought up to date: %s", fault)
+            said = fault
+
+
+def _fault(fleet: Fleet) -> str:
+    """One round; what went wrong, or nothing. A damaged repository must not stop plays and orders."""
+    try:
+        bring_up_to_date(fleet)
+    except (RepositoryError, ProtocolError, KeyFileError, OSError, KeyError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _copy_policy(fleet: Fleet) -> None:

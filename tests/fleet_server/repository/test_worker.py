@@ -9,9 +9,11 @@ from tuf.api.metadata import Metadata, Root
 from device.crypto.p256 import SigningKey
 from device.protocol.policy import AuthorityPolicy
 from fleet_server.fleet import Fleet
+from fleet_server.repository import worker as repository_worker
 from fleet_server.repository.worker import bring_up_to_date
 from provisioning import ceremony, clock, key_files
 from provisioning.people import read_people
+from tests.fleet_server.fake_box import eventually
 from tests.fleet_server.repository.published import PublishedFleet
 from tests.provisioning.fleet_folder import PEOPLE, a_people_file
 
@@ -76,6 +78,28 @@ def test_the_timestamp_is_signed_again_before_it_expires(fleet: Fleet, tmp_path:
     assert folder.timestamp().signed.version == before.version + 1
     assert folder.timestamp().signed.expires > before.expires
     assert folder.versions() == {"targets": 1, "policy": 1, "catalog": 1, "firmware": 1}
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"{}", b'{"signed":{},"signatures":[]}'])
+async def test_a_damaged_repository_is_said_and_the_server_goes_on(
+    fleet: Fleet, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    hold(fleet, tmp_path / "ceremony")
+    monkeypatch.setattr(repository_worker, "LOOK_EVERY_S", 0.01)
+    async with repository_worker.worker(fleet):
+        timestamp = fleet.publisher.folder.metadata / "timestamp.json"
+        sound = timestamp.read_bytes()
+        timestamp.write_bytes(raw)
+        await eventually(lambda: "cannot be brought up to date" in caplog.text, "the fault is said")
+        timestamp.write_bytes(sound)
+        people = read_people(a_people_file(tmp_path, PEOPLE + "[rules]\ncut_song_s = 30\n"))
+        keys = tmp_path / "ceremony"
+        signers = [keys / "policy-1.pem", keys / "policy-2.pem"]
+        ceremony.update_policy(keys, fleet.data, people, signers, fleet.clock.now_ms())
+        copy = fleet.data / "policy.json"
+        await eventually(
+            lambda: AuthorityPolicy.decode(copy.read_bytes()).epoch == 2, "and the next policy is taken in"
+        )
 
 
 def test_targets_that_nothing_names_go_when_no_box_fetches_them_any_more(tmp_path: Path) -> None:
