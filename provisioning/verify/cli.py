@@ -66,6 +66,7 @@ def _of_verdict(verdict: Verdict) -> dict[str, object]:
         "valid": True,
         "box": info.box,
         "venue": info.venue,
+        "venue_signed": bool(counts.kinds["CLAIM"]),
         "epoch": info.epoch,
         "from": info.first,
         "to": info.last,
@@ -84,16 +85,19 @@ def _of_verdict(verdict: Verdict) -> dict[str, object]:
 def _say_verdict(verdict: Verdict, is_zh: bool) -> str:
     info, counts = verdict.info, verdict.counts
     at = datetime.fromtimestamp(info.exported_at_ms / 1000, UTC).astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M")
+    is_signed = bool(counts.kinds["CLAIM"])
     if is_zh:
+        word = "" if is_signed else "（场所由平台注明，此段记录中前置机未签署）"
         return (
-            f"证据有效：前置机 {info.box}，场所 {info.venue}（导出时间 {at}）。\n"
+            f"证据有效：前置机 {info.box}，场所 {info.venue}{word}（导出时间 {at}）。\n"
             f"记录 {info.epoch}-{info.first} 至 {info.epoch}-{info.last}，共 {counts.entries} 条，"
             f"检查点 {counts.checkpoints} 个，平台回执 {counts.acks} 个，全部相符。\n"
             f"点播 {counts.kinds['PLAY_START']} 次，有效 {counts.counted} 次，拒绝 {counts.kinds['REFUSED']} 次，"
             f"指令 {counts.kinds['ORDER']} 条。"
         )
+    word = "" if is_signed else " (by the platform's word: the box signs it in no entry of these)"
     return (
-        f"VALID: box {info.box}, venue {info.venue} (exported {at} UTC+8).\n"
+        f"VALID: box {info.box}, venue {info.venue}{word} (exported {at} UTC+8).\n"
         f"Entries {info.epoch}-{info.first} to {info.epoch}-{info.last}: {counts.entries} entries, "
         f"{counts.checkpoints} checkpoints, {counts.acks} acknowledgements; all of them fit.\n"
         f"{counts.kinds['PLAY_START']} plays, {counts.counted} counted, {counts.kinds['REFUSED']} refused, "

@@ -6,7 +6,9 @@ Rules:
 2. The chain from `previous.json` over the entries has, at each checkpoint's size, the head that the box signed.
    The last entry is covered by a checkpoint.
 3. `chain.txt` is unsigned. Where a signed head does not fit, the first line that differs names the entry.
-4. An acknowledgement is signed by the platform, for a head that the chain has.
+4. The box signs where it stands only when it is claimed: a CLAIM among the entries must name the venue of `info.json`.
+   Without one the venue is the platform's word, and the verdict says so.
+5. An acknowledgement is signed by the platform, for a head that the chain has.
 """
 
 from collections import Counter
@@ -96,6 +98,8 @@ def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) ->
             bad = seq if suspect is None else suspect
             raise FindingError("ENTRY_CHANGED", f"the box signed another head at {seq + 1}", info.epoch, bad)
         _count(counts, entry)
+        if entry.kind == "CLAIM" and entry.body["venue"] != info.venue:
+            raise FindingError("INFO_MALFORMED", f"the box stands in {entry.body['venue']}, not in {info.venue}")
     _require_end(info, counts, checkpoints)
     if suspect is not None or len(hints) != counts.entries:
         raise FindingError("FILE_CHANGED", "chain.txt")

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.crypto.p256 import SigningKey
+from device.protocol.codec import dumps
 from provisioning.verify import cli
 from provisioning.verify.archive import pack
 from provisioning.verify.finding import FindingError
 from provisioning.verify.verification import verify_bytes, verify_evidence
 from tests.fleet_server.repository.published import PublishedFleet
-from tests.provisioning.evidence_builder import BOX, Evidence, a_checkpoint, an_entry, box_certificate
+from tests.provisioning.evidence_builder import BOX, VENUE, Evidence, a_checkpoint, an_entry, box_certificate
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,29 @@ def test_one_flipped_bit_anywhere_is_found(evidence: Evidence, fleet: PublishedF
         flipped.write_bytes(raw[:at] + bytes([raw[at] ^ (1 << at % 8)]) + raw[at + 1 :])
         with pytest.raises(FindingError):
             verify_evidence(flipped, fleet.root)
+
+
+def test_a_claim_among_the_entries_decides_the_venue(evidence: Evidence, fleet: PublishedFleet, tmp_path: Path) -> None:
+    claim = json.loads(evidence.lines[1]) | {"kind": "CLAIM", "body": {"venue": VENUE, "region": "310101"}}
+    evidence.lines[1] = dumps(claim)
+    evidence.sign()
+    verdict = verify_evidence(evidence.write(tmp_path / "evidence.tar"), fleet.root)
+    assert verdict.counts.kinds["CLAIM"] == 1
+    info = json.loads(evidence.files["info.json"]) | {"venue": "J0150010300176E"}
+    evidence.files["info.json"] = json.dumps(info).encode()
+    assert finding(evidence, fleet, tmp_path).code == "INFO_MALFORMED"
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "platform's word"), ("zh", "由平台注明")])
+def test_a_venue_that_no_entry_signs_is_said_to_be_the_platforms_word(
+    evidence: Evidence, fleet: PublishedFleet, tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str, word: str
+) -> None:
+    path, root = evidence.write(tmp_path / "evidence.tar"), tmp_path / "root.json"
+    root.write_bytes(fleet.root)
+    assert cli.main([str(path), "--root", str(root), "--lang", lang]) == 0
+    assert word in capsys.readouterr().out
+    assert cli.main([str(path), "--root", str(root), "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["venue_signed"] is False
 
 
 @pytest.mark.parametrize("seq", [0, 7, 13, 19])
