@@ -5,6 +5,7 @@ outcome.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from device.core.effects import Install
@@ -19,13 +20,18 @@ _log = logging.getLogger(__name__)
 
 
 class Updates:
-    """One installation at a time; a newer leg ends the one before."""
+    """One installation at a time; a newer leg ends the one before.
+
+    A write that is under way cannot be called back. All writes share one thread, so that the newer one begins when the
+    older has left the slot, and what is digested is what it has written.
+    """
 
     def __init__(self, slots: Slots, fetch: FetchBundle, runtime: Events) -> None:
         self._slots = slots
         self._fetch = fetch
         self._runtime = runtime
         self._installing: asyncio.Task[None] | None = None
+        self._writing = ThreadPoolExecutor(1, "slots")
 
     def install(self, effect: Install) -> None:
         if self._installing is not None:
@@ -45,12 +51,14 @@ class Updates:
         if self._installing is not None:
             self._installing.cancel()
             await asyncio.gather(self._installing, return_exceptions=True)
+        self._writing.shutdown(wait=False, cancel_futures=True)
 
     async def _install(self, version: str) -> None:
         try:
             bundle = await self._fetch(version)
-            length = await asyncio.to_thread(self._slots.write, _chunks(bundle.image))
-            digest = await asyncio.to_thread(self._slots.digest, length)
+            loop = asyncio.get_running_loop()
+            length = await loop.run_in_executor(self._writing, self._slots.write, _chunks(bundle.image))
+            digest = await loop.run_in_executor(self._writing, self._slots.digest, length)
             is_whole = (length, digest) == (bundle.manifest.image.length, bundle.manifest.image.sha256)
             code = "" if is_whole else "UPDATE_DIGEST"
         except (ContentError, DriverError) as error:

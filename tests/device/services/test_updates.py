@@ -1,6 +1,7 @@
 """Installing, arming, and whether a trial is well (SPEC 13.2, 13.3)."""
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -107,6 +108,36 @@ async def test_a_newer_leg_ends_the_one_before(tmp_path: Path) -> None:
     assert await inbox.next() == ("written", "")
     await updates.close()
     assert inbox.events.empty()
+
+
+async def test_a_write_under_way_leaves_the_slot_before_the_next_begins(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(TrivialBoard):
+        def write(self, chunks: Iterable[bytes]) -> int:
+            written = b"".join(chunks)
+            if not begun.is_set():
+                begun.set()
+                go_on.wait(30)
+            self.other_slot = written
+            return len(written)
+
+    (tmp_path / "old").mkdir()
+    bundles = {"1.9.0": a_bundle(tmp_path / "old", b"old", b"old"), "2.0.0": a_bundle(tmp_path)}
+
+    async def fetch(version: str) -> Bundle:
+        return bundles[version]
+
+    inbox, board = Inbox(), Slow()
+    updates = Updates(board, fetch, inbox)
+    updates.install(Install(rollout="R-1", version="1.9.0"))
+    await asyncio.to_thread(begun.wait, 30)
+    updates.install(Install(rollout="R-2", version="2.0.0"))
+    asyncio.get_running_loop().call_later(0.1, go_on.set)
+    assert await inbox.next() == ("written", "")
+    await asyncio.sleep(0.1)
+    assert board.other_slot == IMAGE
+    await updates.close()
 
 
 async def test_arming_is_told_either_way() -> None:
