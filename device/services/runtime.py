@@ -96,6 +96,7 @@ class Runtime:
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._disk = ThreadPoolExecutor(1, "disk")
         self._ending: type | None = None
+        self._telling: asyncio.Task[None] | None = None  # that recovery failed; the core asks for one at a time
         self.ticked_at_s = asyncio.get_running_loop().time()
 
     def perform_by(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
@@ -149,6 +150,8 @@ class Runtime:
                 await self._perform(self._decided(await self._group()))
         finally:
             ticks.cancel()
+            if self._telling is not None:
+                self._telling.cancel()
             self._disk.shutdown(wait=True)
         return self._ending
 
@@ -210,7 +213,8 @@ class Runtime:
         try:
             found = await self.in_disk_thread(self._journal.recover)
         except DriverError as error:
-            await self.post(JournalFailed(reason=str(error), requests=[]))
+            # Only this loop empties the queue, so it must not wait for room in it.
+            self._telling = asyncio.create_task(self.post(JournalFailed(reason=str(error), requests=[])))
             return
         recovered = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head)
         await self._perform(self._decided([recovered]))

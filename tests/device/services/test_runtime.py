@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from device.core import events as on
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
+from device.ports import DriverError, Recovered
 from device.services import runtime as runtime_module
 from device.services.runtime import BusyError
 from tests import builders
@@ -50,6 +52,36 @@ async def test_9_7_a_journal_that_fails_refuses_plays_and_heals_without_restart(
     assert state == "failed"
     rooms = [entry["body"]["room"] for entry in entries_on(disk) if entry["kind"] == "PLAY_START"]
     assert rooms == ["K1", "K4"]
+
+
+async def test_a_queue_that_fills_while_recovery_fails_does_not_hold_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovering, go_on = threading.Event(), threading.Event()
+
+    def recover(_: JournalFile) -> Recovered:
+        recovering.set()
+        go_on.wait(30)
+        raise DriverError("JOURNAL_UNAVAILABLE", "still broken")
+
+    disk = CrashFolder()
+    async with lan_rig(tmp_path, disk) as rig:
+        with monkeypatch.context() as broken:
+            broken.setattr(JournalFile, "recover", recover)
+            disk.fail_at = "write"
+            asked = asyncio.create_task(rig.play("K1"))
+            while not recovering.is_set():
+                rig.clock.passed_ms += 60_000
+                rig.runtime.post_soon(on.Tick())
+                await asyncio.sleep(0.01)
+            while rig.runtime.post_soon(on.Tick()):
+                pass
+            go_on.set()
+            async with asyncio.timeout(30):
+                await rig.runtime.settled()
+            assert (await asked)[1]["code"] == "JOURNAL_UNAVAILABLE"
+        await heal(rig, disk)
+        assert (await rig.play("K2"))[0] == 201
 
 
 async def test_a_failed_group_answers_nobody_with_yes(tmp_path: Path) -> None:
