@@ -91,6 +91,8 @@ class Enrolment:
         fields = fields_of(body, _IDENTITY, "body")
         if not fields["fleet_url"].startswith("https://"):
             raise MalformedError("DOCUMENT_MALFORMED", "body.fleet_url must begin with https://")
+        for name in ("certificate", "factory_ca", "fleet_ca"):
+            _pem(fields[name], f"body.{name}")
         certificate = _der(fields["certificate"])
         async with self._one_at_a_time:
             if self._identity.is_enrolled:
@@ -116,7 +118,7 @@ class Enrolment:
                 answer = await self._ask_fleet(voucher)
                 self._check_certificate(_der(answer["certificate"]))
                 facts = {name: answer[name] for name in ("broker", "venue", "region")}
-                own, ca = [certificates.pem_of(_der(answer[name])) for name in ("certificate", "ca")]
+                own, ca = _pem(answer["certificate"], "certificate"), _pem(answer["ca"], "ca")
                 await asyncio.to_thread(self._identity.keep_claim, own, ca, facts)
         await self._claimed(Claimed(venue=facts["venue"], region=facts["region"]))
         return {"box": self._identity.box, "venue": facts["venue"], "region": facts["region"]}
@@ -124,9 +126,8 @@ class Enrolment:
     def _keep_identity(self, certificate: bytes, fields: Mapping[str, Any]) -> None:
         self._keep_root(_der(fields["root"]))
         self._keep_label(fields["label_code"])
-        pem, factory_ca, enrol_ca = [
-            certificates.pem_of(raw) for raw in (certificate, _der(fields["factory_ca"]), _der(fields["fleet_ca"]))
-        ]
+        pem = certificates.pem_of(certificate)
+        factory_ca, enrol_ca = [_pem(fields[name], name) for name in ("factory_ca", "fleet_ca")]
         self._identity.keep_factory(pem, factory_ca, enrol_ca, {"fleet_url": fields["fleet_url"].rstrip("/")})
 
     def _check_certificate(self, certificate: bytes) -> None:
@@ -181,6 +182,14 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> dict[s
     if code not in MESSAGES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "FLEET_UNREACHABLE", f"{status} {code}")
     raise EnrolmentError(status, code)
+
+
+def _pem(text: str, name: str) -> bytes:
+    """A certificate of a document; raises MalformedError that names the field."""
+    try:
+        return certificates.pem_of(_der(text))
+    except CertificateError as error:
+        raise MalformedError("DOCUMENT_MALFORMED", f"{name} must be a certificate in DER") from error
 
 
 def _der(text: str) -> bytes:

@@ -14,7 +14,7 @@ from device.core.events import Claimed
 from device.drivers.folder import Folder
 from device.ports import DriverError
 from device.protocol.enrolment import Voucher
-from device.protocol.errors import ProtocolError
+from device.protocol.errors import MalformedError, ProtocolError
 from device.services.enrolment import Enrolment, EnrolmentError
 from device.services.identity import Identity
 from tests import builders
@@ -83,6 +83,15 @@ async def test_14_1_the_key_is_born_once_and_never_lies_open_on_disk(box: Applic
     assert keys[0] == keys[1]
     files = b"".join(path.read_bytes() for path in (box.path / "identity").iterdir())
     assert b"PRIVATE KEY" not in files
+
+
+@pytest.mark.parametrize("name", ["certificate", "factory_ca", "fleet_ca"])
+async def test_14_1_what_is_no_certificate_is_named_and_nothing_is_kept(box: Applicant, name: str) -> None:
+    sound = await Applicant(box.path / "another", box.fleet).factory()
+    await box.enrolment.factory_csr({"box": builders.BOX})
+    with pytest.raises(MalformedError, match=f"body.{name}"):
+        await box.enrolment.factory_identity(sound | {name: "AAAA"})
+    assert (box.roots, box.labels, box.identity.is_enrolled) == ([], [], False)
 
 
 async def test_14_1_a_second_identity_is_refused_and_the_same_one_is_not(box: Applicant) -> None:
