@@ -54,7 +54,7 @@ class StatusView:
         tone, shape, headline, sentence = words.STATES.get(str(self._state["state"]), words.STATES["starting"])
         sentences = [self._say(sentence)]
         cut_in_s = self._state.get("cut_in_s")
-        if cut_in_s is not None:
+        if cut_in_s:  # at 0 nothing plays any more
             sentences.append(self._say(words.CUT_SOON, cut_in_s))
         if self._state.get("online") is False and self._state.get("venue"):
             sentences.append(self._say(words.OFFLINE))

@@ -6,7 +6,6 @@ from pathlib import Path
 from fleet_server.cli.outcome import OK
 from fleet_server.cli.signing import load_key, sealed
 from fleet_server.cli.verbs import Context, Verbs
-from fleet_server.clock import Clock
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -65,7 +64,7 @@ def _send(context: Context) -> int:
     given = context.arguments
     key = load_key(given.key)
     body = {name: getattr(given, name) for name in ("kind", "authority", "text_zh", "text_en")}
-    body |= {"venues": given.venue, "show_until_ms": Clock().now_ms() + given.days * DAY_MS}
+    body |= {"venues": given.venue, "show_until_ms": context.server_ms() + given.days * DAY_MS}
     if given.region:
         body["region"] = given.region
     drafted = context.client.post("/api/v1/notices/drafts", body)

@@ -13,7 +13,6 @@ from typing import Any
 from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, OK, USAGE, CommandError
 from fleet_server.cli.signing import load_key, sealed, signature_of
 from fleet_server.cli.verbs import Context, Verbs
-from fleet_server.clock import Clock
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -144,7 +143,7 @@ def _add_signing(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
 def _draft(context: Context) -> int:
     given = context.arguments
     key = load_key(given.key)
-    drafted = context.client.post("/api/v1/orders/drafts", _wish(given))
+    drafted = context.client.post("/api/v1/orders/drafts", _wish(given, context.server_ms()))
     _confirm(context, drafted["payload"], drafted["order"], drafted["impact"])
     context.client.post("/api/v1/orders", json.loads(sealed("order", drafted["payload"], key)))
     context.show({"order": drafted["order"], "state": "signed", "document": drafted["document"]})
@@ -194,8 +193,7 @@ def _withdraw(context: Context) -> int:
     return OK
 
 
-def _wish(given: argparse.Namespace) -> dict[str, Any]:
-    now_ms = Clock().now_ms()
+def _wish(given: argparse.Namespace, now_ms: int) -> dict[str, Any]:
     wish = {
         name: getattr(given, name)
         for name in ("kind", "authority", "document", "basis", "text_zh", "text_en", "grace_s", "ends")

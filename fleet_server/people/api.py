@@ -45,6 +45,9 @@ class GrantShown(BaseModel):
 
 
 class SessionShown(BaseModel):
+    """`now_ms` is the server's time: papers are dated by it, not by the clock of an officer's computer."""
+
+    now_ms: int
     account: str
     person: str
     name: str
@@ -117,7 +120,13 @@ def show_session(call: Annotated[Call, needs(Action.SESSION_READ)]) -> SessionSh
     """Who is signed in, with which roles."""
     actor = call.actor
     grants = [GrantShown(role=grant.role, region=grant.region) for grant in actor.grants]
-    return SessionShown(account=actor.account, person=actor.person, name=actor.name, grants=grants)
+    return SessionShown(
+        now_ms=call.fleet.clock.now_ms(),
+        account=actor.account,
+        person=actor.person,
+        name=actor.name,
+        grants=grants,
+    )
 
 
 @router.delete("/session", status_code=204)
