@@ -119,12 +119,17 @@ class Venue:
 
     # -- the VOD server
 
-    def open_doors(self, *, rooms: int = 12, plays: int | None = None, pace: float = 1.0, seed: str = "") -> None:
-        """The VOD server sings, for so many plays or until ``close_doors``."""
-        command = [sys.executable, "-m", "hil_tests.vod", "--box", self.url, "--leave-with-parent"]
-        command += ["--token-file", str(self.folder / "token"), "--songs", str(self._songs)]
+    def open_doors(
+        self, *, rooms: int = 12, plays: int | None = None, pace: float = 1.0, by_serial: bool = False
+    ) -> None:
+        """The VOD server sings, over the LAN or the serial line, for so many plays or until ``close_doors``."""
+        command = [sys.executable, "-m", "hil_tests.vod", "--songs", str(self._songs), "--leave-with-parent"]
+        if by_serial:
+            command += ["--serial", str(self.board.directory / "serial" / "vod")]
+        else:
+            command += ["--box", self.url, "--token-file", str(self.folder / "token")]
         command += ["--tally", str(self.folder / "tally.jsonl"), "--rooms", str(rooms), "--pace", str(pace)]
-        command += ["--seed", seed or self.place.box]
+        command += ["--seed", self.place.box]
         if plays is not None:
             command += ["--plays", str(plays)]
         self._vod = Process(f"VOD of {self.place.box}", command, self.folder / "vod.log", {"PYTHONPATH": str(CHECKOUT)})

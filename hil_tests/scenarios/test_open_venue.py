@@ -10,6 +10,15 @@ from hil_tests.tour.desk import journal_of, some_songs
 pytestmark = pytest.mark.hil
 
 
+def require_ledger(stage: Stage, venue: Venue) -> None:
+    """The ledger is the VOD server's own count, in the rooms in which it sang."""
+    stage.wait_settled([venue])
+    counted = venue.tally().counted()
+    rooms = {room for room, _ in counted}
+    ledger = stage.offices.ledger(stage.code(venue))
+    assert {key: plays for key, plays in ledger.items() if key[0] in rooms} == dict(counted)
+
+
 def test_one_song_goes_from_the_vod_server_into_the_ledger(stage: Stage, in_service: Venue) -> None:
     song = some_songs(stage, 1, skip=7)[0]
     laptop = in_service.laptop()
@@ -29,11 +38,23 @@ def test_a_power_cut_in_the_middle_of_songs_loses_and_doubles_nothing(stage: Sta
     ended = len(in_service.tally().ended)
     wait_for("more songs", lambda: len(in_service.tally().ended) > ended + 20)
     in_service.close_doors()
-    stage.wait_settled([in_service])
-    counted = in_service.tally().counted()
-    rooms = {room for room, _ in counted}
-    ledger = stage.offices.ledger(stage.code(in_service))
-    assert {key: plays for key, plays in ledger.items() if key[0] in rooms} == dict(counted)
+    require_ledger(stage, in_service)
+
+
+def test_an_older_vod_server_sings_over_the_serial_line(stage: Stage, in_service: Venue) -> None:
+    before = in_service.tally().counted()
+    in_service.open_doors(rooms=3, plays=30, pace=4, by_serial=True)
+    in_service.wait_sung()
+    require_ledger(stage, in_service)
+    assert in_service.tally().counted() > before
+
+
+def test_a_network_that_stalls_holds_up_no_guest_and_no_play_is_lost(stage: Stage, in_service: Venue) -> None:
+    in_service.board.stall_network()
+    in_service.open_doors(plays=40, pace=4)
+    in_service.wait_sung()
+    in_service.board.heal_network()
+    require_ledger(stage, in_service)
 
 
 def test_a_broken_seal_is_written_down_and_told(in_service: Venue) -> None:
