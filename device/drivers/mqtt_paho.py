@@ -12,16 +12,31 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from device.ports import DriverError
+from device.protocol.limits import ENVELOPE_BYTES_MAX
 
 KEEPALIVE_S = 30
 CONNECT_S = 15.0
 PUBLISH_S = 30.0
 INFLIGHT_MAX = 20
 ARRIVED_MAX = 1024  # then messages are dropped: QoS 0, the fleet sends again what a report lacks (SPEC 10.5)
+PACKET_BYTES_MAX = ENVELOPE_BYTES_MAX + 1024  # the largest document, and its topic
 _log = logging.getLogger(__name__)
+
+
+class _Client(paho.Client):
+    """A session that a hostile broker cannot fill the box's memory with: paho would take packets of 256 MB, and keep
+    QoS 2 messages, for which nobody has asked, for ever.
+    """
+
+    def _packet_read(self) -> MQTTErrorCode:
+        result = super()._packet_read()
+        if self._in_packet["remaining_length"] > PACKET_BYTES_MAX or self._in_messages:
+            _log.warning("the broker sends what it may not; the session ends")
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return result
 
 
 class PahoUplink:
@@ -38,7 +53,7 @@ class PahoUplink:
         self._ready: asyncio.Future[None] = self._loop.create_future()
 
     async def connect(self, client_id: str, downlink: Sequence[str]) -> None:
-        client = paho.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=True,

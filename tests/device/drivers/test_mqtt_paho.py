@@ -75,6 +75,36 @@ async def test_up_arrives_and_down_is_heard(fleet: Fleet, broker: Broker) -> Non
     assert set(heard) == {("v1/dn/KTV-AAAA0001/order", b"order"), ("v1/dn/all/notice", b"notice")}
 
 
+HUGE = b"\x30\xff\xff\xff\x7f" + bytes(1 << 16)  # announces 256 MB
+EXACTLY_ONCE = b"\x34\x09\x00\x05topic\x00\x01"
+
+
+@pytest.mark.parametrize("hostile", [HUGE, EXACTLY_ONCE])
+async def test_a_broker_that_sends_what_nobody_asked_for_is_left(fleet: Fleet, hostile: bytes) -> None:
+    left = asyncio.Event()
+
+    async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)  # CONNECT
+        writer.write(b"\x20\x02\x00\x00")
+        asked = await reader.read(1024)  # SUBSCRIBE
+        count = len(topics.subscriptions(BOX))
+        writer.write(bytes([0x90, 2 + count]) + asked[2:4] + bytes(count) + hostile)
+        while await reader.read(1024):
+            pass
+        left.set()
+        writer.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(fleet.pki.server.certificate, fleet.pki.server.key)
+    async with await asyncio.start_server(broker, "127.0.0.1", 0, ssl=context) as server:
+        uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
+        await uplink.connect(BOX, topics.subscriptions(BOX))
+        with pytest.raises(DriverError, match="UPLINK_DOWN"):
+            await asyncio.wait_for(anext(uplink.messages()), 10)
+        await asyncio.wait_for(left.wait(), 10)
+        await uplink.close()
+
+
 async def test_many_publishes_at_once_are_all_acknowledged(fleet: Fleet, broker: Broker) -> None:
     uplink = PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)
     await uplink.connect(BOX, topics.subscriptions(BOX))
