@@ -1,4 +1,8 @@
-"""Those who are told at once: VOD servers and status pages on WebSockets, the serial line (SPEC 15.4)."""
+"""Those who are told at once: VOD servers and status pages on WebSockets, the serial line (SPEC 15.4).
+
+A page needs no token, and a VOD server must hear of a cut: so pages stop at PAGES_MAX listeners, WebSockets of VOD
+servers at LISTENERS_MAX, and the serial line always has its place.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -7,13 +11,16 @@ from typing import Any
 
 WAITING_MAX = 64
 LISTENERS_MAX = 32
+PAGES_MAX = 12
+WITH_SERIAL_MAX = LISTENERS_MAX + 1
+assert PAGES_MAX < LISTENERS_MAX
 
 Event = Mapping[str, Any]
 Mailbox = asyncio.Queue[Event | None]
 
 
 class TooManyListenersError(Exception):
-    """LISTENERS_MAX are connected."""
+    """As many are connected as may be."""
 
 
 class Listeners:
@@ -25,9 +32,9 @@ class Listeners:
         self._mailboxes: set[Mailbox] = set()
 
     @contextmanager
-    def mailbox(self) -> Iterator[Mailbox]:
-        """Events from now on; None means cut off."""
-        if len(self._mailboxes) >= LISTENERS_MAX:
+    def mailbox(self, most: int = LISTENERS_MAX) -> Iterator[Mailbox]:
+        """Events from now on; None means cut off. Raises TooManyListenersError if `most` listen already."""
+        if len(self._mailboxes) >= most:
             raise TooManyListenersError
         mailbox: Mailbox = asyncio.Queue(WAITING_MAX + 1)
         self._mailboxes.add(mailbox)

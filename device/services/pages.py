@@ -17,7 +17,7 @@ from aiohttp import web
 from device.services import status_words as words
 from device.services.desk import Desk
 from device.services.lan_guard import RefusalError
-from device.services.listeners import Mailbox, TooManyListenersError
+from device.services.listeners import PAGES_MAX, Mailbox, TooManyListenersError
 from device.services.status_view import StatusView
 
 PAGE_BYTES_MAX = 30_000
@@ -65,7 +65,7 @@ class _Pages:
         if not socket.can_prepare(request):
             raise RefusalError(426, "REQUEST_MALFORMED")
         try:
-            with self._desk.listeners.mailbox() as mailbox:
+            with self._desk.listeners.mailbox(PAGES_MAX) as mailbox:
                 await socket.prepare(request)
                 sender = asyncio.create_task(self._send_all(socket, mailbox, language))
                 try:

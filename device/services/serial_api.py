@@ -21,6 +21,7 @@ from device.protocol.limits import SERIAL_PAYLOAD_BYTES_MAX
 from device.protocol.serial_frame import FrameReader, frame
 from device.services import vod_requests
 from device.services.desk import Desk, NotReadyError
+from device.services.listeners import WITH_SERIAL_MAX
 from device.services.runtime import Answer, BusyError
 
 OPEN_AGAIN_S_MAX = 30.0
@@ -57,28 +58,31 @@ class SerialApi:
         """Raises DriverError when the line fails."""
         reader = FrameReader()
         requests: set[asyncio.Task[None]] = set()
-        with self._desk.listeners.mailbox() as mailbox:
-            telling = asyncio.create_task(self._tell(line, mailbox))
-            try:
-                async for chunk in line.chunks():
-                    for payload in reader.feed(chunk, self._mono_ms()):
-                        if len(requests) < REQUESTS_AT_ONCE_MAX:
-                            task = asyncio.create_task(self._answer(line, payload))
-                            requests.add(task)
-                            task.add_done_callback(requests.discard)
-            finally:
-                telling.cancel()
-                for task in requests:
-                    task.cancel()
-                await asyncio.gather(telling, *requests, return_exceptions=True)
-                line.close()
+        telling = asyncio.create_task(self._tell(line))
+        try:
+            async for chunk in line.chunks():
+                for payload in reader.feed(chunk, self._mono_ms()):
+                    if len(requests) < REQUESTS_AT_ONCE_MAX:
+                        task = asyncio.create_task(self._answer(line, payload))
+                        requests.add(task)
+                        task.add_done_callback(requests.discard)
+        finally:
+            telling.cancel()
+            for task in requests:
+                task.cancel()
+            await asyncio.gather(telling, *requests, return_exceptions=True)
+            line.close()
 
-    async def _tell(self, line: Line, mailbox: "asyncio.Queue[Any]") -> None:
+    async def _tell(self, line: Line) -> None:
+        """Events as they come. Whoever was cut off for being slow gets the state, and what comes after it."""
+        was_cut_off = False
         while True:
-            event = await mailbox.get()
-            if event is None:  # cut off for being slow: the VOD server asks for the state when it can
-                return
-            await self._write(line, {"id": 0, "event": dict(event)})
+            with self._desk.listeners.mailbox(WITH_SERIAL_MAX) as mailbox:
+                if was_cut_off:
+                    await self._write(line, {"id": 0, "event": {"type": "state", **self._desk.brief()}})
+                while (event := await mailbox.get()) is not None:
+                    await self._write(line, {"id": 0, "event": dict(event)})
+            was_cut_off = True
 
     async def _answer(self, line: Line, payload: bytes) -> None:
         number = 0

@@ -3,12 +3,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+
+import pytest
+from aiohttp import WSServerHandshakeError
 
 from device.core import events as on
 from device.ports import DriverError
 from device.protocol.serial_frame import FrameReader, frame
+from device.services.listeners import LISTENERS_MAX, PAGES_MAX, WAITING_MAX
 from device.services.serial_api import SerialApi
 from tests import builders
 from tests.device.services.lan_rig import LanRig, lan_rig
@@ -114,6 +119,35 @@ async def test_a_long_notice_is_told_by_its_number(tmp_path: Path) -> None:
         task.cancel()
     assert (told["event"]["type"], told["event"]["notice"]) == ("notice", f"{builders.REGION}-2026-T00001")
     assert "text_zh" not in told["event"]
+
+
+async def test_a_line_that_stood_still_gets_the_state_and_goes_on(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        far, task = await on_the_line(rig)
+        assert (await far.ask(id=1, op="state"))["status"] == 200
+        for number in range(WAITING_MAX + 10):  # in one go: nobody reads meanwhile
+            rig.desk.listeners.tell({"type": "ban", "number": number})
+        async with asyncio.timeout(30):
+            while (await far.frames.get())["event"]["type"] != "state":
+                pass
+            rig.desk.listeners.tell({"type": "late"})
+            assert (await far.frames.get())["event"] == {"type": "late"}
+        task.cancel()
+
+
+async def test_pages_take_no_place_of_vod_servers_nor_these_of_the_line(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig, AsyncExitStack() as open_sockets:
+        for path, most in (("/live", PAGES_MAX), ("/v1/events", LISTENERS_MAX - PAGES_MAX)):
+            for _ in range(most):
+                await open_sockets.enter_async_context(rig.http.ws_connect(path))
+            with pytest.raises(WSServerHandshakeError, match="503"):
+                await rig.http.ws_connect(path)
+        far, task = await on_the_line(rig)
+        assert (await far.ask(id=1, op="state"))["status"] == 200
+        rig.desk.listeners.tell({"type": "ban"})
+        async with asyncio.timeout(30):
+            assert (await far.frames.get())["event"] == {"type": "ban"}
+        task.cancel()
 
 
 async def test_a_lock_is_pushed_and_a_box_without_core_says_so(tmp_path: Path) -> None:
