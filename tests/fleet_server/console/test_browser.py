@@ -33,6 +33,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser(seeded: Seed) -> Iterator[Browser]:
     assert seeded.venues  # entered before Playwright's event loop runs in this thread
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -84,9 +85,12 @@ class Watch:
 def sign_in(page: Page, server: Running, account: str = "zhang", back: str = "/") -> None:
     """By keyboard alone."""
     page.goto(server.url + back)
+    expect(page.locator("#account")).to_be_focused(timeout=PATIENCE_MS)
     page.keyboard.type(account)
     page.keyboard.press("Tab")
+    expect(page.locator("#password")).to_be_focused(timeout=PATIENCE_MS)
     page.keyboard.type(PASSWORD)
+    expect(page.locator("#password")).to_have_value(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#live[data-state=open]")
 
@@ -180,7 +184,7 @@ def test_an_approval_shows_without_reloading(
     zhang, li = api("zhang"), api("li")
     venue = seeded.venues[3]
     drafted = draft(zhang, server, venue)
-    expect(waiting).to_have_count(before + 1, timeout=PATIENCE_MS)
+    expect(waiting).to_have_count(before + 1)
     assert page.evaluate("window.isSamePage")
 
     page.goto(f"{server.url}/orders/{drafted['order']}")
@@ -188,11 +192,11 @@ def test_an_approval_shows_without_reloading(
     expect(page.locator("#head")).to_contain_text("待第二人签名")
     body = signature(drafted["payload"], LI)
     assert li.post(f"/api/v1/orders/{drafted['order']}/approvals", json=body).status_code == 200
-    expect(page.locator("#head")).to_contain_text("已签发", timeout=PATIENCE_MS)
+    expect(page.locator("#head")).to_contain_text("已签发")
     expect(page.locator("#ways .is-force")).to_have_count(0)  # issued is not in force
     envelope = li.get(f"/api/v1/orders/{drafted['order']}/envelope").content
     obey(server.fleet, seeded.boxes[venue], envelope)
-    expect(page.locator("#ways .is-force")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator("#ways .is-force")).to_have_count(1)
     assert page.evaluate("window.isSamePage")
 
 
@@ -211,7 +215,7 @@ def test_eight_tabs_stay_alive(
     draft(api("zhang"), server, seeded.venues[0])
     for page in pages:
         page.bring_to_front()
-        expect(page.locator("#waiting tbody tr")).to_have_count(before + 1, timeout=PATIENCE_MS)
+        expect(page.locator("#waiting tbody tr")).to_have_count(before + 1)
         page.goto(server.url + "/venues")
         expect(page.locator("h1")).to_have_text("场所")
 
@@ -222,7 +226,7 @@ def test_a_session_that_ends_elsewhere_is_said(context: BrowserContext, server: 
     leaving.goto(server.url + "/")
     leaving.get_by_role("button", name="退出").click()
     watching.bring_to_front()
-    expect(watching.locator("#live")).to_have_attribute("data-state", "ended", timeout=PATIENCE_MS)
+    expect(watching.locator("#live")).to_have_attribute("data-state", "ended")
     expect(watching.locator("#live-text")).to_have_text("会话已结束，请重新登录")
 
 
@@ -231,10 +235,10 @@ def test_a_server_that_was_away_is_found_again(context: BrowserContext, tmp_path
     with running(tmp_path / "fleet") as server:
         sign_in(page, server, "admin")
         page.evaluate("window.isSamePage = true")
-    expect(page.locator("#live")).to_have_attribute("data-state", "lost", timeout=PATIENCE_MS)
+    expect(page.locator("#live")).to_have_attribute("data-state", "lost")
     expect(page.locator("#live-text")).to_contain_text("已断开，正在重连")
     with running(tmp_path / "fleet", int(server.url.rpartition(":")[2])):
-        expect(page.locator("#live")).to_have_attribute("data-state", "open", timeout=PATIENCE_MS)
+        expect(page.locator("#live")).to_have_attribute("data-state", "open")
         assert page.evaluate("window.isSamePage")
 
 
