@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from device.protocol.regions import COUNTRY_CODE
 from fleet_server.http_errors import ProblemError
 from fleet_server.mailroom import dead_letters
 from fleet_server.people import Action, Call, needs
@@ -173,7 +174,10 @@ def list_meters(wanted: Wanted, call: Annotated[Call, needs(Action.PLAYS_READ)])
 
 @router.get("/plays.csv", response_class=StreamingResponse)
 def export_plays(wanted: Wanted, call: Annotated[Call, needs(Action.PLAYS_EXPORT)]) -> StreamingResponse:
-    """The same plays as a table for spreadsheets."""
+    """The same plays as a table for spreadsheets; who took it, and which, is on record."""
+    with call.writing() as act:
+        asked = " ".join(f"{name}={value}" for name, value in asdict(wanted).items() if value)
+        act.record("plays", wanted.region or COUNTRY_CODE, reason=asked)
 
     def chunks() -> Iterator[bytes]:
         """A page is one transaction: a reader that is slow holds none, and each lives in one thread."""

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import json
 
 import pytest
 
+from fleet_server.audit.model import audit_rows
 from fleet_server.plays.model import incidents
 from fleet_server.plays.queries import Play
 from fleet_server.plays.table_file import csv_rows
@@ -97,6 +99,8 @@ async def test_the_table_has_every_play_and_opens_in_a_spreadsheet(ledger: Desk,
     assert [(row["room"], row["counted"]) for row in rows] == [("101", "1"), ("101", "1"), ("102", "1"), ("102", "0")]
     assert rows[0]["started_at"].endswith("+08:00")
     assert (await people.client("v", ("installer", "000000")).get("/api/v1/plays.csv")).status_code == 403
+    (taken,) = [json.loads(row["row"]) for row in ledger.rows(audit_rows) if row["action"] == "plays.export"]
+    assert (taken["person"], taken["reason"]) == ("a", f"venue={VENUE}")
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+cmd", "-2", "@SUM(A1)", "＝1", '=HYPERLINK("x")'])
