@@ -169,7 +169,6 @@ def _templates() -> Environment:
         "Action": Action,
         "address": assets.address,
         "day": instants.day,
-        "clock_time": instants.clock_time,
         "duration": instants.duration,
         "instant": instants.instant,
         "kind_of": kind_of,

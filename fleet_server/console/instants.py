@@ -32,12 +32,6 @@ def day(at_ms: int) -> Markup:
     return _element(at_ms, at.strftime("%Y-%m-%d"))
 
 
-def clock_time(at_ms: int) -> Markup:
-    """The time alone, where the day is plain from the place."""
-    at = datetime.fromtimestamp(at_ms / 1000, BEIJING)
-    return _element(at_ms, at.strftime("%H:%M:%S"))
-
-
 def span(for_ms: int, lang: Lang) -> str:
     """The two largest units that are not zero: `1 小时 5 分钟`, `3 d`."""
     left_s = max(0, for_ms) // 1000
@@ -58,12 +52,6 @@ def ago(at_ms: int, now_ms: int, lang: Lang) -> Markup:
     text = span(_rounded(now_ms - at_ms), lang)
     said = {"zh": f"{text}前", "en": f"{text} ago"}[lang] if now_ms >= at_ms else instant(at_ms)
     return _element(at_ms, said)
-
-
-def start_of_day(now_ms: int) -> int:
-    """Midnight in Beijing before `now_ms`."""
-    at = datetime.fromtimestamp(now_ms / 1000, BEIJING)
-    return int(at.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
 
 def days_from(text: str) -> int | None:

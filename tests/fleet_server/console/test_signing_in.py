@@ -87,3 +87,10 @@ def test_after_many_failures_one_has_to_wait(stranger: httpx.Client, monkeypatch
     answer = post(stranger, "/sign-in", account="chen", password=PASSWORD)
     assert answer.status_code == 429
     assert "15 分钟" in answer.text
+
+
+def test_a_form_without_its_fields_is_answered_in_words(stranger: httpx.Client) -> None:
+    for form in ({}, {"account": "zhang"}, {"account": "x" * 2000, "password": "y"}):
+        answer = post(stranger, "/sign-in", **form)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+        assert "FIELDS_INVALID" in answer.text

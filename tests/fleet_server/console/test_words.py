@@ -41,6 +41,16 @@ def test_every_word_of_a_template_is_there(name: str) -> None:
     assert asked <= set(WORDS)
 
 
+def test_no_word_is_left_over() -> None:
+    """But for those whose key ends in a value, which the protocol or the audit record names."""
+    folder = Path(fleet_server.__file__).parent / "console"
+    sources = [*folder.glob("*.py"), *folder.glob("templates/*.html")]
+    asked = set(re.findall(r'"([a-z_]+(?:[.][\w-]+)*)"', "".join(path.read_text(encoding="utf-8") for path in sources)))
+    empty = {f"{key}.{part}" for key in asked for part in ("what", "do")}
+    by_value = {key for key in WORDS if key in states.WORDS or key.startswith(("theme.", "chain.", "about.word."))}
+    assert not set(WORDS) - asked - empty - by_value
+
+
 def test_every_value_has_its_word() -> None:
     asked = {f"update.{state}" for state in rollouts.STATES}
     asked |= {f"venue.state.{state}" for state in STATES} | {f"role.{role.value}" for role in Role}
