@@ -6,7 +6,7 @@ The venue is locked all the while, and every bad document is a resume: none of t
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,12 +40,15 @@ def prove(stage: Stage) -> str:
     ordered = stop(stage, venue)
     venue.board.wait_lamp("locked")
 
-    documents = _documents(stage, ordered.order, old_resume.envelope)
+    # Each way has documents of its own, so that no receipt can be taken for another's.
+    documents = _documents(stage, ordered.order, old_resume.envelope, series=1)
     for bad in documents:
         _require(f"box, LAN: {bad.what}", bad.code, partial(_to_lan, venue, bad.envelope))
-        _require(f"box, broker: {bad.what}", bad.code, partial(_to_broker, stage, venue, bad.envelope))
         if bad.at_fleet:
             _require(f"fleet: {bad.what}", bad.at_fleet, partial(_to_fleet, stage, bad.envelope))
+        assert venue.state()["state"] == "locked", f"{bad.what}: the venue is open again"
+    for bad in _documents(stage, ordered.order, old_resume.envelope, series=2):
+        _require(f"box, broker: {bad.what}", bad.code, partial(_to_broker, stage, venue, bad.envelope))
         assert venue.state()["state"] == "locked", f"{bad.what}: the venue is open again"
 
     resume(stage, venue, ordered)
@@ -54,7 +57,7 @@ def prove(stage: Stage) -> str:
     return f"{len(documents)} documents by LAN, broker and fleet API, each with its code; {rollback}; still locked"
 
 
-def _documents(stage: Stage, ends: str, old_resume: bytes) -> list[Bad]:
+def _documents(stage: Stage, ends: str, old_resume: bytes, series: int) -> list[Bad]:
     first, second = officers_over(TIANHE.region)
     keys = [stage.offices.key(officer) for officer in (first, second)]
     strangers = officers_over(HUANGPU.region)
@@ -62,23 +65,24 @@ def _documents(stage: Stage, ends: str, old_resume: bytes) -> list[Bad]:
     assert stage.venues[1].place == NANSHAN
     now_ms = stage.world.now_ms()
 
-    def paper(number: int, by: Officer, scope: dict[str, object], issued_at_ms: int = now_ms) -> Paper:
-        order = f"{by.region}-2026-{number:06d}"
+    def paper(number: int, by: Officer, scope: Mapping[str, object], issued_at_ms: int = now_ms) -> Paper:
+        order = f"{by.region}-2026-{990_000 + 100 * series + number:06d}"
         expires_at_ms = issued_at_ms + 10 * DAY_MS
         return Paper(order, "resume", by.region, by.person, scope, issued_at_ms, expires_at_ms, {"ends": [ends]})
 
-    good = paper(990001, first, {"venues": [here]})
-    abroad = paper(990002, strangers[0], {"region": TIANHE.region})
-    elsewhere = paper(990003, first, {"venues": [there]})
-    expired = paper(990004, first, {"venues": [here]}, now_ms - 30 * DAY_MS)
+    here_alone, one_key, both = {"venues": [here]}, keys[:1], keys
+    once, twice, changed = (paper(number, first, here_alone) for number in (1, 2, 3))
+    abroad = paper(4, strangers[0], {"region": TIANHE.region})
+    elsewhere = paper(5, first, {"venues": [there]})
+    expired = paper(6, first, here_alone, now_ms - 30 * DAY_MS)
     return [
-        Bad("one signature", good.signed(keys[:1]), "ORDER_THRESHOLD", "ORDER_THRESHOLD"),
-        Bad("same person twice", good.signed([keys[0], keys[0]]), "ORDER_SAME_PERSON", "ORDER_SAME_PERSON"),
+        Bad("one signature", once.signed(one_key), "ORDER_THRESHOLD", "ORDER_THRESHOLD"),
+        Bad("same person twice", twice.signed(one_key * 2), "ORDER_SAME_PERSON", "ORDER_SAME_PERSON"),
         Bad("wrong region", abroad.signed(list(map(stage.offices.key, strangers))), "ORDER_REGION", "ORDER_REGION"),
-        Bad("wrong venue", elsewhere.signed(keys), "ORDER_NOT_ADDRESSED", ""),
+        Bad("wrong venue", elsewhere.signed(both), "ORDER_NOT_ADDRESSED", ""),
         Bad("replayed resume", old_resume, "ORDER_REPLAYED", "ORDER_REPLAYED"),
-        Bad("changed byte", with_changed_byte(good.signed(keys)), "SIGNATURE_INVALID", "SIGNATURE_INVALID"),
-        Bad("expired", expired.signed(keys), "ORDER_EXPIRED", "ORDER_EXPIRED"),
+        Bad("changed byte", with_changed_byte(changed.signed(both)), "SIGNATURE_INVALID", "SIGNATURE_INVALID"),
+        Bad("expired", expired.signed(both), "ORDER_EXPIRED", "ORDER_EXPIRED"),
     ]
 
 
