@@ -182,8 +182,10 @@ def _check_values(source: _Source, top: dict[str, Any], tables: dict[str, dict[s
 def _check_numbers(source: _Source, tables: dict[str, dict[str, Any]]) -> None:
     if not 0 <= tables.get("lan", {}).get("port", 0) <= 65_535:
         raise source.error("lan", "port", "must be from 0 to 65535")
-    if not re.fullmatch(r"(\S+:\d{1,5})?", tables.get("uplink", {}).get("broker", "")):
-        raise source.error("uplink", "broker", "must be host:port")
+    broker = tables.get("uplink", {}).get("broker", "") or "any:1"
+    host, _, port = broker.rpartition(":")
+    if not re.fullmatch(r"\S+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
+        raise source.error("uplink", "broker", "must be host:port, with a port from 1 to 65535")
     if tables.get("serial", {}).get("baud", 9600) not in BAUD_RATES:
         raise source.error("serial", "baud", f"must be one of {', '.join(map(str, BAUD_RATES))}")
 

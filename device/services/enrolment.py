@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -89,8 +90,8 @@ class Enrolment:
 
     async def factory_identity(self, body: Mapping[str, Any]) -> dict[str, Any]:
         fields = fields_of(body, _IDENTITY, "body")
-        if not fields["fleet_url"].startswith("https://"):
-            raise MalformedError("DOCUMENT_MALFORMED", "body.fleet_url must begin with https://")
+        if not _is_fleet_url(fields["fleet_url"]):
+            raise MalformedError("DOCUMENT_MALFORMED", "body.fleet_url must be https://host:port")
         for name in ("certificate", "factory_ca", "fleet_ca"):
             _pem(fields[name], f"body.{name}")
         certificate = _der(fields["certificate"])
@@ -182,6 +183,15 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> dict[s
     if code not in MESSAGES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "FLEET_UNREACHABLE", f"{status} {code}")
     raise EnrolmentError(status, code)
+
+
+def _is_fleet_url(text: str) -> bool:
+    """What is kept at the factory is kept for good: it must be an address."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _pem(text: str, name: str) -> bytes:

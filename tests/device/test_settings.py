@@ -42,6 +42,8 @@ def test_a_byte_order_mark_and_carriage_returns_do_no_harm(tmp_path: Path, chang
         ('["box.lan"]', "[1]", "must be a list of texts"),
         ("port = 0", "port = 0\nport = 1", "box.toml"),
         ("port = 0", "port: 0", "line 5"),
+        ("[lan]", '[uplink]\nbroker = "fleet:99999"\n[lan]', "box.toml:5: uplink.broker: must be host:port"),
+        ("[lan]", '[uplink]\nbroker = ":8883"\n[lan]', "box.toml:5: uplink.broker: must be host:port"),
         ("port = 0", "port = 0 # \0", "box.toml:5: NUL"),
     ],
 )

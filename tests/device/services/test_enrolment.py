@@ -85,6 +85,17 @@ async def test_14_1_the_key_is_born_once_and_never_lies_open_on_disk(box: Applic
     assert b"PRIVATE KEY" not in files
 
 
+@pytest.mark.parametrize(
+    "url", ["http://fleet:8443", "https://", "https://fleet:99999", "https://[fleet:1", "https://:8443"]
+)
+async def test_14_1_what_is_no_address_of_a_fleet_is_not_kept(box: Applicant, url: str) -> None:
+    sound = await Applicant(box.path / "another", box.fleet).factory()
+    await box.enrolment.factory_csr({"box": builders.BOX})
+    with pytest.raises(MalformedError, match=r"body\.fleet_url"):
+        await box.enrolment.factory_identity(sound | {"fleet_url": url})
+    assert (box.roots, box.identity.is_enrolled) == ([], False)
+
+
 @pytest.mark.parametrize("name", ["certificate", "factory_ca", "fleet_ca"])
 async def test_14_1_what_is_no_certificate_is_named_and_nothing_is_kept(box: Applicant, name: str) -> None:
     sound = await Applicant(box.path / "another", box.fleet).factory()
