@@ -5,8 +5,8 @@ Rules (SPEC 4.3, 11.3):
 1. Identity is the common name of the certificate that the broker verified. The MQTT client id must be
    the same: another's id would end that box's session.
 2. The box must be one that the fleet lets connect (active, not revoked).
-3. A box publishes below `v1/up/BOX/` and subscribes below `v1/dn/BOX/` and `v1/dn/all/`; nothing else,
-   least of all anything below `$`.
+3. A box publishes the topics of SPEC 11.1 (retained messages of ever new ones would fill the store) and
+   subscribes below `v1/dn/BOX/` and `v1/dn/all/`; nothing else, least of all anything below `$`.
 
 The request comes over the AUTH account, which nobody enters without the password of this run; its
 signature by the broker is therefore not checked again.
@@ -22,6 +22,8 @@ from typing import Any
 import nkeys
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+
+from device.protocol import topics
 
 # A box holds three or four subscriptions; the bound keeps a hostile one from filling the broker.
 SUBSCRIPTIONS_MAX = 16
@@ -55,7 +57,7 @@ class Issuer:
         """Rule 3."""
         box = request.box
         permissions = {
-            "pub": {"allow": [f"v1.up.{box}.>"]},
+            "pub": {"allow": [topics.up(box, kind).replace("/", ".") for kind in topics.UP_KINDS]},
             # The broker asks for the parent too when a box subscribes with `#`.
             "sub": {"allow": [f"v1.dn.{box}", f"v1.dn.{box}.>", "v1.dn.all", "v1.dn.all.>"]},
             "subs": SUBSCRIPTIONS_MAX,

@@ -56,7 +56,8 @@ async def test_11_3_a_box_speaks_for_no_other_box_and_to_none(broker: Broker, pk
     async with FakeBox(pki, broker.mqtt_port, A) as a, FakeBox(pki, broker.mqtt_port, B) as b:
         await a.connected()
         await b.connected()
-        for topic in [f"v1/up/{B}/journal", f"v1/dn/{B}/order", "v1/dn/all/order", f"$MQTT/msgs/v1/up/{B}/x"]:
+        downward = [f"v1/dn/{B}/order", "v1/dn/all/order"]
+        for topic in [f"v1/up/{B}/journal", f"v1/up/{A}/more", *downward, f"$MQTT/msgs/v1/up/{B}/x"]:
             a.client.publish(topic, b"foreign", qos=1, retain=True)
         a.publish("journal", b"own")
         broker.send(f"v1/dn/{B}/order", b"last")
