@@ -54,7 +54,9 @@ class Stage:
             return
         self.say(f"import of {catalog.name} and release of the catalog")
         imported = self.fleet.ask(OPERATOR.person, "catalog", "import", catalog, *mapping, "--output", "json")
-        imported.require(0, PARTLY_APPLIED)
+        report = json.loads(imported.require(0, PARTLY_APPLIED).out)
+        if report["bad"]:
+            self.say(f"{report['sound']} of {report['rows']} rows are sound and taken; {report['bad']} are not")
         self.release_again()
 
     def release_again(self) -> int:

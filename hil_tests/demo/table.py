@@ -1,6 +1,7 @@
 """The live table: one line a venue, drawn again every second on a terminal, now and then as plain lines."""
 
 import os
+import shutil
 import sys
 import unicodedata
 from collections import Counter
@@ -73,7 +74,8 @@ class Display:
         lines = [heading, *laid_out([HEADINGS, *rows])]
         if self._is_terminal:
             up = f"\x1b[{len(lines)}A" if self._drawings else ""
-            sys.stdout.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
+            columns = shutil.get_terminal_size().columns
+            sys.stdout.write(up + "".join(f"\x1b[2K{_cut(line, columns)}\n" for line in lines))
         elif self._drawings % self._plain_every == 0:
             sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
@@ -87,6 +89,13 @@ def laid_out(rows: Sequence[Row]) -> list[str]:
         "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def _cut(line: str, columns: int) -> str:
+    """The beginning that fits: a line that wraps would spoil the drawing over."""
+    while _width(line) > columns:
+        line = line[:-1]
+    return line
 
 
 def _width(text: str) -> int:
