@@ -60,6 +60,7 @@ def test_a_network_that_stalls_holds_up_no_guest_and_no_play_is_lost(stage: Stag
 def test_a_broken_seal_is_written_down_and_told(in_service: Venue) -> None:
     in_service.board.open_seal()
     wait_for("the seal in the journal", lambda: any(e.body == {"open": True} for e in journal_of(in_service)))
+    assert in_service.state()["seal"] == "open"
     in_service.board.open_seal(False)
 
 

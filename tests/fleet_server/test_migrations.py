@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -40,4 +41,15 @@ def test_every_older_version_is_brought_up(older: str, tmp_path: Path) -> None:
 
 
 def test_upgrading_again_changes_nothing(fleet: Fleet) -> None:
+    before = whole_of(fleet)
     migrations.upgrade(fleet.database)
+    assert before
+    assert whole_of(fleet) == before
+
+
+def whole_of(fleet: Fleet) -> list[str]:
+    """The database as SQL: tables, indexes, triggers and every row."""
+    with fleet.database.reading() as connection:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        return list(raw.iterdump())

@@ -110,6 +110,7 @@ async def test_many_publishes_at_once_are_all_acknowledged(fleet: Fleet, broker:
     await uplink.connect(BOX, topics.subscriptions(BOX))
     await asyncio.gather(*(uplink.publish(topics.up(BOX, "receipt"), b"%d" % n) for n in range(100)))
     await eventually(lambda: len(fleet.delivered) == 100, "all deliveries")
+    assert {message.payload for message in fleet.delivered} == {b"%d" % n for n in range(100)}
     await uplink.close()
 
 
