@@ -149,7 +149,7 @@ class Inside:
         self._shell = shell
         self._identity = shell.identity
         self._journal = JournalFile(Folder(data / "journal"))
-        self._store = StateStore(Folder(data / "state"))
+        self._store = StateStore(Folder(data / "state"), shell.board.secret)
         version = version_of_this_image()
         self._boot = BootFacts(self._identity.box, version, shell.board, self._journal, self._store, shell.run_files)
         self._catalog = CatalogFile(data / "content")

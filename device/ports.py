@@ -101,7 +101,7 @@ class Slots(Protocol):
 
 
 class BoardSecret(Protocol):
-    """32 bytes bound to this board; the box key on disk is sealed with it."""
+    """32 bytes bound to this board: the box key on disk is sealed, and the state record proven, with it."""
 
     def read(self) -> bytes: ...
 
@@ -206,15 +206,15 @@ class Catalog(Protocol):
 
 
 class StateStore(Protocol):
-    """The state record of the core, whole or not at all. Both calls block."""
+    """The state record of the core: whole or not at all, and of this board or not at all. Both calls block."""
 
     def load(self) -> bytes | None:
-        """The last saved record, or None. A broken one is set aside: DriverError STATE_DAMAGED, then
-        None.
+        """The last saved record, or None. One that is damaged, edited or of another board is set aside:
+        DriverError STATE_DAMAGED, then None. Raises DriverError STATE_UNAVAILABLE, BOARD_FAILED.
         """
 
     def save(self, record: bytes) -> None:
-        """Durable on return. Raises DriverError STATE_UNAVAILABLE."""
+        """Durable on return. Raises DriverError STATE_UNAVAILABLE, BOARD_FAILED."""
 
 
 class Uplink(Protocol):

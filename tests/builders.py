@@ -51,6 +51,16 @@ class FakeSigner:
         return _fake_signature(self.key, message)
 
 
+class BoardSecret:
+    """The secret of a board that a test knows."""
+
+    def __init__(self, name: bytes = b"this board") -> None:
+        self._secret = hashlib.sha256(name).digest()
+
+    def read(self) -> bytes:
+        return self._secret
+
+
 def fake_verify(key: "Key", message: bytes, signature: bytes) -> bool:
     """Whether a FakeSigner signed this."""
     return signature == _fake_signature(key, message)

@@ -104,7 +104,8 @@ def _remember(turn: "Turn", event: "Started") -> "Saved | None":
     """Put the state record back; None for a new box, and where there is nothing to be trusted."""
     memory = turn.memory
     if event.state is None:
-        if event.journal_epoch > 1 or event.journal_size > 0:
+        # The counter was never raised before a record was saved: a wiped card is seen as well.
+        if event.journal_epoch > 1 or event.journal_size > 0 or event.counter > 0:
             memory.damage.found()
         return None
     try:

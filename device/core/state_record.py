@@ -1,14 +1,13 @@
 """The state record: what must outlive a loss of power, whole or not at all (decisions 3, style 2.8).
 
-1. One line with the SHA-256 (hexadecimal) of the rest, then canonical JSON: the same state always gives the
-   same bytes, and a damaged record is never taken for another one.
+1. Canonical JSON: the same state always gives the same bytes. That a record is whole and of this box is the store's
+   to prove (`ports.StateStore`), with a key that the core does not know.
 2. It says where the journal stood when it was saved, so that a journal that was put back is seen; and the
    reading of the hardware counter, so that a record that was put back is seen (`damage.py`).
 3. A record of another version is not guessed at: it counts as damaged.
 4. What is not here begins anew at every start: sessions, running plays, allowances, grace.
 """
 
-import hashlib
 import json
 
 from device.core.claim import Claim
@@ -68,8 +67,7 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "update": _plain(memory.update),
         "seal": memory.seal_is_open,
     }
-    body = dumps(value)
-    return hashlib.sha256(body).digest().hex().encode() + b"\n" + body
+    return dumps(value)
 
 
 def restore_state(memory: "Memory", raw: bytes) -> Saved:
@@ -77,11 +75,8 @@ def restore_state(memory: "Memory", raw: bytes) -> Saved:
 
     Raises StateDamagedError; then the memory may hold a part of it and must not be used.
     """
-    body = raw[65:]
-    if len(raw) < 65 or raw[:65] != hashlib.sha256(body).digest().hex().encode() + b"\n":
-        raise StateDamagedError("the checksum does not match")
     try:
-        value = json.loads(body)
+        value = json.loads(raw)
         if value["v"] != VERSION or value["box"] != memory.box:
             raise StateDamagedError(f"version {value['v']} of {value['box']}")
         return _restore(memory, value)

@@ -1,41 +1,44 @@
-"""The state record of the core on disk: whole or not at all, and known to be whole.
+"""The state record of the core on disk: whole or not at all, and written by this box (SPEC 6.6).
 
-The file is the record, a line feed and the hex SHA-256 of the record. It is replaced atomically; a file
-that does not match its digest is renamed to `state.broken` (evidence, not rubbish) and said.
+The file is the record, authenticated with a key of the board (`card_mac.py`), and is replaced atomically. One
+that is damaged, edited or of another board is renamed to `state.broken` (evidence, not rubbish) and said.
 """
 
-import hashlib
-
+from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.drivers.folder import Folder
-from device.ports import DriverError
+from device.ports import BoardSecret, DriverError
 
 NAME = "state.json"
 BROKEN = "state.broken"
-DIGEST_CHARS = 64
+_PURPOSE = b"state"
 
 
 class StateStore:
     """Keeps one record in a folder."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, secret: BoardSecret) -> None:
         self._folder = folder
+        self._secret = secret
 
     def load(self) -> bytes | None:
+        secret = self._secret.read()
         try:
             if NAME not in self._folder.names():
                 return None
             raw = self._folder.read(NAME)
-            record, digest = raw[: -DIGEST_CHARS - 1], raw[-DIGEST_CHARS:]
-            if hashlib.sha256(record).hexdigest().encode() == digest:
-                return record
+            try:
+                return authentic(secret, _PURPOSE, raw)
+            except NotAuthenticError as error:
+                found = DriverError("STATE_DAMAGED", f"{NAME}: {error}; kept as {BROKEN}")
             self._folder.rename(NAME, BROKEN)
             self._folder.sync_names()
         except OSError as error:
             raise DriverError("STATE_UNAVAILABLE", str(error)) from error
-        raise DriverError("STATE_DAMAGED", f"{NAME} does not match its digest; kept as {BROKEN}")
+        raise found
 
     def save(self, record: bytes) -> None:
+        raw = authenticate(self._secret.read(), _PURPOSE, record)
         try:
-            self._folder.replace(NAME, record + b"\n" + hashlib.sha256(record).hexdigest().encode())
+            self._folder.replace(NAME, raw)
         except OSError as error:
             raise DriverError("STATE_UNAVAILABLE", str(error)) from error

@@ -151,6 +151,15 @@ def test_6_6_a_damaged_record_opens_nothing_until_contact(state: bytes | None) -
     assert rig.state == "locked"
 
 
+def test_6_6_a_wiped_card_opens_nothing() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    rig.disk.state, rig.disk.entries, rig.disk.chains = None, {}, {}
+    rig.restart()
+    rig.give(on.Claimed(venue=builders.VENUE, region=builders.REGION))
+    assert rig.play().body["code"] == "BOX_RESTRICTED"
+
+
 def test_6_6_a_second_lease_does_not_begin_the_wait_anew() -> None:
     damage = Damage()
     damage.found()

@@ -1,11 +1,8 @@
 """The state record: round trip, canonical, and never taken for what it is not (SPEC 6.6)."""
 
-import hashlib
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from device.core import events as on
 from device.core.memory import Memory
@@ -38,12 +35,11 @@ def memory() -> Memory:
 
 
 def sealed(value: dict[str, object]) -> bytes:
-    body = json.dumps(value).encode()
-    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    return json.dumps(value).encode()
 
 
 def plain() -> dict[str, object]:
-    value: dict[str, object] = json.loads(RECORD[65:])
+    value: dict[str, object] = json.loads(RECORD)
     return value
 
 
@@ -52,7 +48,7 @@ def test_a_record_read_and_written_again_is_the_same_but_for_what_a_boot_brings(
     before = plain()
     rig.restart()
     assert rig.disk.state is not None
-    after = json.loads(rig.disk.state[65:])
+    after = json.loads(rig.disk.state)
     for name in ("boot", "counter", "journal"):
         before.pop(name)
         after.pop(name)
@@ -68,19 +64,10 @@ def test_the_same_state_gives_the_same_bytes() -> None:
     assert encode_state(one, now) == encode_state(two, now)
 
 
-@settings(max_examples=200)
-@given(st.integers(0, len(RECORD) - 1), st.integers(1, 255))
-def test_any_changed_byte_is_seen(place: int, change: int) -> None:
-    raw = RECORD[:place] + bytes([RECORD[place] ^ change]) + RECORD[place + 1 :]
+@pytest.mark.parametrize("raw", [b"", b"5", b"[]", b"\xff", RECORD[:-1], RECORD + b"x"])
+def test_what_is_no_record_at_all_is_damaged(raw: bytes) -> None:
     with pytest.raises(StateDamagedError):
         restore_state(memory(), raw)
-
-
-@settings(max_examples=100)
-@given(st.integers(0, len(RECORD) - 1))
-def test_any_lost_tail_is_seen(length: int) -> None:
-    with pytest.raises(StateDamagedError):
-        restore_state(memory(), RECORD[:length])
 
 
 @pytest.mark.parametrize(

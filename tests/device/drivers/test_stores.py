@@ -1,5 +1,6 @@
 """State record and settings: whole or not at all, and damage is said."""
 
+import hashlib
 import random
 from pathlib import Path
 
@@ -9,20 +10,23 @@ from device.drivers.folder import Folder
 from device.drivers.settings_store import SettingsStore
 from device.drivers.state_store import StateStore
 from device.ports import DriverError
+from tests.builders import BoardSecret
 from tests.device.drivers.crash_folder import CrashFolder
+
+BOARD = BoardSecret()
 
 
 def test_a_record_is_read_back_and_none_is_none(tmp_path: Path) -> None:
-    store = StateStore(Folder(tmp_path))
+    store = StateStore(Folder(tmp_path), BOARD)
     assert store.load() is None
     store.save(b'{"v":1}')
     store.save(b'{"v":2}')
-    assert StateStore(Folder(tmp_path)).load() == b'{"v":2}'
+    assert StateStore(Folder(tmp_path), BOARD).load() == b'{"v":2}'
 
 
 def test_a_cut_leaves_the_old_record_or_the_new_one() -> None:
     disk = CrashFolder()
-    store = StateStore(disk)
+    store = StateStore(disk, BOARD)
     records = [b"%d" % number * 200 for number in range(8)]
     for number, record in enumerate(records):
         store.save(record)
@@ -30,14 +34,14 @@ def test_a_cut_leaves_the_old_record_or_the_new_one() -> None:
     states = 0
     for files, acknowledged in disk.crash_states(random.Random(1)):
         states += 1
-        found = StateStore(CrashFolder(files)).load()
+        found = StateStore(CrashFolder(files), BOARD).load()
         allowed = records[max(0, acknowledged - 1) : acknowledged + 1]
         assert found in allowed or (found is None and acknowledged == 0)
     assert states > 50
 
 
 def test_a_damaged_record_is_kept_and_said_once(tmp_path: Path) -> None:
-    store = StateStore(Folder(tmp_path))
+    store = StateStore(Folder(tmp_path), BOARD)
     store.save(b"record")
     file = tmp_path / "state.json"
     file.write_bytes(file.read_bytes().replace(b"record", b"recxrd"))
@@ -47,9 +51,22 @@ def test_a_damaged_record_is_kept_and_said_once(tmp_path: Path) -> None:
     assert store.load() is None
 
 
+def test_a_record_that_its_owner_edited_or_brought_from_another_box_is_damage(tmp_path: Path) -> None:
+    """SPEC 6.6: whoever can write the card, but has not the board's secret, can only make it restricted."""
+    file = tmp_path / "state.json"
+    edited = b'{"holds":[]}'
+    for forged in (edited, edited + b"\n" + hashlib.sha256(edited).hexdigest().encode(), b"", b"\n"):
+        file.write_bytes(forged)
+        with pytest.raises(DriverError, match="STATE_DAMAGED"):
+            StateStore(Folder(tmp_path), BOARD).load()
+    StateStore(Folder(tmp_path), BoardSecret(b"another board")).save(edited)
+    with pytest.raises(DriverError, match="STATE_DAMAGED"):
+        StateStore(Folder(tmp_path), BOARD).load()
+
+
 def test_a_disk_that_cannot_be_written_is_said_and_healed_by_the_next_save() -> None:
     disk = CrashFolder()
-    store = StateStore(disk)
+    store = StateStore(disk, BOARD)
     store.save(b"before")
     for failing in ("write", "sync", "rename", "sync_names"):
         disk.fail_at = failing

@@ -54,7 +54,7 @@ class LanRig:
         self.clock = StillClock()
         self.is_enrolled = False
         self.journal = JournalFile(folder or Folder(path / "journal"))
-        self.store = StateStore(Folder(path / "state"))
+        self.store = StateStore(Folder(path / "state"), builders.BoardSecret())
         songs = {name: builders.song(name) for name in SONGS}
         self.box = Box(builders.BOX, builders.fake_verify, songs.get, self.journal.head_at)
         self.runtime = Runtime(self.box, self.clock, self.journal, self.store, self._signed)
