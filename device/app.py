@@ -106,6 +106,7 @@ class Shell:
             is_enrolled=lambda: self.identity.is_enrolled,
         )
         self.supervisor = Supervisor()
+        self.ticking: health.Ticking | None = None
         self._settings = settings
         self.lan = LanServer(self.desk, settings.lan.host, settings.lan.port, settings.lan.hosts)
 
@@ -116,6 +117,9 @@ class Shell:
             Folder(self._settings.data_dir).replace("lan-address", f"{host}:{port}".encode())
         except OSError as error:
             _log.warning("lan-address: %s", error)
+        self.supervisor.keep(
+            "watchdog", lambda: health.feed(self.board.watchdog, lambda: self.ticking, self.desk.faults)
+        )
         self.board.lamp.show("boot" if self.identity.is_enrolled else "unclaimed")
         serial = self._settings.serial
         if serial.path:
@@ -183,7 +187,7 @@ class Inside:
         keep = shell.supervisor.keep
         running = asyncio.create_task(self._runtime.run())
         starting = asyncio.create_task(self._start())
-        keep("watchdog", lambda: health.feed(shell.board.watchdog, self._runtime))
+        shell.ticking = self._runtime
         keep("content", self._looking)
         keep("fleet", self._talking)
         keep("health", self._give_attempt_back)

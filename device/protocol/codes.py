@@ -229,6 +229,10 @@ HARDWARE = {
         "设置文件有误，正在使用上一次有效的设置，请改正后重启。",
         "The settings file is wrong; the last good one is in use. Correct it and restart.",
     ),
+    "DISK_STALLED": (
+        "存储卡没有响应，暂时无法记录点播，正在等待其恢复。",
+        "The disk does not answer, so no play can be recorded. The box waits for it.",
+    ),
     "SERIAL_DOWN": ("串口不可用，正在自动重试。", "The serial line is down. The box tries again by itself."),
     "UPLINK_DOWN": (
         "连不上平台，业务不受影响，正在自动重试。",

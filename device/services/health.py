@@ -3,7 +3,9 @@
 1. The self test writes and reads back on the journal's disk, reads the journal's newest entry, looks a
    song up, and asks the box's own LAN interface. Everything that fails is named.
 2. A boot that is no trial of an update has used up an attempt too; it gets it back when the self test passes.
-4. The watchdog is fed only while the runtime's loop handles its ticks.
+3. The watchdog is fed only while the box is alive: this loop runs, and the core handles its ticks or waits for the
+   disk. A loop or core that hangs resets the board. A card that stands still does not: a reset would not mend it, and
+   the box has to say what is the matter. It is a fault, DISK_STALLED, until the disk answers again.
 """
 
 import asyncio
@@ -21,15 +23,20 @@ AGAIN_S = 5.0
 TRIES_MAX = 24  # two minutes: names, network and broker may all have to come up
 FEED_EVERY_S = 1.0
 TICK_AGE_S_MAX = 8.0
+DISK_STALL_S = 5.0  # a card that collects its garbage takes a second or two
 _log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[None]]
 
 
 class Ticking(Protocol):
-    """The runtime, as the watchdog sees it: when it last handled a tick, in the loop's time."""
+    """The runtime, as the watchdog sees it: when it last handled a tick, in the loop's time, and how long it has been
+    waiting for the disk.
+    """
 
     ticked_at_s: float
+
+    def disk_busy_s(self) -> float: ...
 
 
 class Health:
@@ -48,7 +55,7 @@ class Health:
             await runtime.post(UpdateAdvanced(state="rejected", code="UPDATE_UNHEALTHY"))
 
     async def give_attempt_back(self) -> None:
-        """Rule 3."""
+        """Rule 2."""
         if await asyncio.to_thread(self._slots.is_trial) and await _are_well(self._checks):
             await asyncio.to_thread(self._slots.confirm)
 
@@ -76,13 +83,32 @@ async def _are_well(checks: Mapping[str, Check]) -> bool:
     return False
 
 
-async def feed(watchdog: Watchdog, runtime: Ticking) -> None:
-    """Rule 4, for ever."""
-    loop = asyncio.get_running_loop()
+async def feed(watchdog: Watchdog, core: Callable[[], Ticking | None], faults: set[str]) -> None:
+    """Rule 3, for ever. `core` gives None while there is none: then a loop that runs is all that can be asked."""
     while True:
-        if loop.time() - runtime.ticked_at_s < TICK_AGE_S_MAX:
-            watchdog.feed()
+        ticking = core()
+        is_alive = ticking is None or _is_alive(ticking)
+        _set(faults, "DISK_STALLED", ticking is not None and ticking.disk_busy_s() > DISK_STALL_S)
+        if is_alive:
+            try:
+                watchdog.feed()
+            except DriverError as error:
+                _log.error("%s", error)
+                faults.add("WATCHDOG_FAILED")
+            else:
+                faults.discard("WATCHDOG_FAILED")
         await asyncio.sleep(FEED_EVERY_S)
+
+
+def _is_alive(core: Ticking) -> bool:
+    return core.disk_busy_s() > 0 or asyncio.get_running_loop().time() - core.ticked_at_s < TICK_AGE_S_MAX
+
+
+def _set(faults: set[str], code: str, is_so: bool) -> None:
+    if is_so:
+        faults.add(code)
+    else:
+        faults.discard(code)
 
 
 def disk_check(write: Callable[[bytes], None], read: Callable[[], bytes]) -> Check:

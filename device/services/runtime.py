@@ -95,6 +95,7 @@ class Runtime:
         self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_MAX)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._disk = ThreadPoolExecutor(1, "disk")
+        self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
         self._ending: type | None = None
         self._telling: asyncio.Task[None] | None = None  # that recovery failed; the core asks for one at a time
         self.ticked_at_s = asyncio.get_running_loop().time()
@@ -140,7 +141,17 @@ class Runtime:
 
     async def in_disk_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """A blocking call of journal or store, in the one thread that writes."""
-        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self._disk_calls.append(began_s)
+        try:
+            return await loop.run_in_executor(self._disk, call, *arguments)
+        finally:
+            self._disk_calls.remove(began_s)
+
+    def disk_busy_s(self) -> float:
+        """How long the disk has been on the oldest call that has not returned; 0 if there is none."""
+        return asyncio.get_running_loop().time() - self._disk_calls[0] if self._disk_calls else 0.0
 
     async def run(self) -> type:
         """Handle what is posted; returns CloseDown or Reboot when the core asks for it."""
