@@ -48,8 +48,9 @@ endif
 hil: setup  ## every scenario with whole boxes on the emulated board
 	@pytest hil_tests -v
 
-bench: setup  ## the figures in docs, measured here
-	@"$(BIN)/python" -m bench
+bench: setup  ## the figures in docs/performance.md, measured here against peers (QUICK=1)
+	@requirements/system_packages.sh bench
+	@"$(BIN)/python" -m bench $(if $(QUICK),--quick)
 
 fix: setup  ## format, and repair what the linter can repair
 	@ruff format --quiet .
@@ -59,7 +60,7 @@ requirements: setup  ## pin again what pyproject.toml asks for (needs the networ
 	@requirements/compile.sh "$(BIN)/uv"
 
 system-packages:
-	@tests/system_packages.sh
+	@requirements/system_packages.sh tests
 
 # The second MicroPython (the official WebAssembly build), and the accessibility checks. Tests skip by name without them.
 %/node_modules/.package-lock.json: %/package-lock.json | system-packages

@@ -18,6 +18,7 @@ PROGRAMS = (
     "provisioning",
     "provisioning.verify",
     "device",
+    "bench",
     "hil_tests.board",
     "hil_tests.bench.lever",
     "hil_tests.demo",

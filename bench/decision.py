@@ -1,0 +1,91 @@
+"""The whole decision whether a song may start: our box, casbin."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import casbin
+
+from bench import songs
+from bench.row import Bench, Row, Run, times_cheaper
+from bench.sides import Figures, interleaved
+from device.core.turn import Turn
+from device.core.verdict import refusal_code
+from device.drivers.catalog_file import CatalogFile
+from tests.box_rig import Rig
+
+POLICIES_COUNT = 100
+DECISIONS_COUNT = 100_000
+ROOM = "K12"
+
+SAYS = (
+    "from room and song to allowed or the code of the refusal. Ours looks the song up among 1,000,000 and asks damage, "
+    "claim, journal, holds, lease, hours, bans and room, nothing journalled; casbin (RBAC model without roles, "
+    f"{POLICIES_COUNT} policies, one of which fits) knows no time, no catalog and no holds. Microseconds of CPU"
+)
+
+_MODEL = """
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
+"""
+
+
+class Ours:
+    """A box in service with the catalog of 1,000,000."""
+
+    def __init__(self, folder: Path, _data: Path, _quick: bool) -> None:
+        catalog = CatalogFile(songs.installed(folder))
+        catalog.load()
+        self._find = catalog.find
+        self._wanted = songs.queries()[:DECISIONS_COUNT]
+        self._rig = Rig()
+        self.measure()
+
+    def measure(self) -> Figures:
+        box, now, find = self._rig.box, self._rig.now, self._find
+
+        def may_play(song: str) -> str:
+            return refusal_code(Turn(box._memory, now), ROOM, find(song))
+
+        cpu_s = time.thread_time()
+        for song in self._wanted:
+            may_play(song)
+        return {"us": (time.thread_time() - cpu_s) / len(self._wanted) * 1e6}
+
+
+class Casbin:
+    """An enforcer with the policies in memory."""
+
+    def __init__(self, _folder: Path, _data: Path, quick: bool) -> None:
+        logging.disable()
+        model = casbin.Model()
+        model.load_model_from_text(_MODEL)
+        self._enforcer = casbin.Enforcer(model)
+        for number in range(POLICIES_COUNT):
+            self._enforcer.add_policy(ROOM, songs.song_id(number), "play")
+        self._decisions_count = 500 if quick else 3_000
+        self.measure()
+
+    def measure(self) -> Figures:
+        enforce, wanted = self._enforcer.enforce, [songs.song_id(number) for number in range(POLICIES_COUNT)]
+        cpu_s = time.thread_time()
+        for number in range(self._decisions_count):
+            enforce(ROOM, wanted[number % POLICIES_COUNT], "play")
+        return {"us": (time.thread_time() - cpu_s) / self._decisions_count * 1e6}
+
+
+def measure(run: Run) -> Sequence[Row]:
+    songs.laid_out(run)
+    got = interleaved({"ours": "bench.decision:Ours", "casbin": "bench.decision:Casbin"}, run)
+    name = f"casbin, {POLICIES_COUNT} policies"
+    return [times_cheaper("decision", got["ours"]["us"], got["casbin"]["us"], name, "us", 50)]
+
+
+BENCH = Bench("decision", SAYS, measure)

@@ -1,0 +1,131 @@
+"""Look-up of a song among 1,000,000: the catalog file, a dict, SQLite."""
+
+import gc
+import pickle
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import songs
+from bench.machine import memory_mb
+from bench.row import Bench, Row, Run, at_most, at_most_times, times_cheaper
+from bench.sides import Figures, interleaved
+from device.drivers.catalog_file import CatalogFile
+from device.protocol.catalog import SongRecord, text_key
+
+SAYS = (
+    "from the song's id to its record, random, half of them unknown, all pages touched before. Every side makes the "
+    "same 16-byte key of the id and hands back a SongRecord. Ours verifies each page at first touch and reads a mapped "
+    "file; the dict is whole in memory and verifies nothing; SQLite (WITHOUT ROWID, immutable, mapped) verifies "
+    "nothing. Microseconds of CPU; open: from a cold file to the first answer; memory: anonymous"
+)
+
+
+class _Side:
+    """Opens once, then looks all songs up in every round."""
+
+    def __init__(self, folder: Path, data: Path, _quick: bool) -> None:
+        del data
+        self._wanted = songs.queries()
+        self._open_ms = 0.0
+        gc.collect()
+        before = memory_mb("self")
+        find = self._open(folder)
+        for song in self._wanted:
+            find(song)
+        self._find = find
+        self._memory_mb = memory_mb("self") - before
+
+    def _open(self, folder: Path) -> Callable[[str], SongRecord | None]:
+        raise NotImplementedError
+
+    def measure(self) -> Figures:
+        find, wanted = self._find, self._wanted
+        wall_s, cpu_s = time.perf_counter(), time.thread_time()
+        for song in wanted:
+            find(song)
+        cpu_s, wall_s = time.thread_time() - cpu_s, time.perf_counter() - wall_s
+        return {
+            "us": cpu_s / len(wanted) * 1e6,
+            "wall_us": wall_s / len(wanted) * 1e6,
+            "memory_mb": self._memory_mb,
+            "open_ms": self._open_ms,
+        }
+
+
+class Ours(_Side):
+    """`CatalogFile` as the box opens it at every start."""
+
+    def _open(self, folder: Path) -> Callable[[str], SongRecord | None]:
+        content = songs.installed(folder)
+        for path in content.iterdir():
+            songs.drop_from_memory(path)
+        begun_s = time.perf_counter()
+        catalog = CatalogFile(content)
+        catalog.load()
+        catalog.find(self._wanted[0])
+        self._open_ms = (time.perf_counter() - begun_s) * 1e3
+        return catalog.find
+
+
+class InDict(_Side):
+    """What a program without a catalog file would do: everything in one dict, read at start."""
+
+    def _open(self, folder: Path) -> Callable[[str], SongRecord | None]:
+        path = folder.parent / "dict.pickle"
+        songs.drop_from_memory(path)
+        begun_s = time.perf_counter()
+        gc.disable()
+        records = pickle.loads(path.read_bytes())  # noqa: S301 - written by this bench
+        gc.enable()
+        gc.freeze()
+        get = records.get
+        self._open_ms = (time.perf_counter() - begun_s) * 1e3
+
+        def find(song: str) -> SongRecord | None:
+            raw = get(text_key(song))
+            return None if raw is None else songs.decoded(song, raw)
+
+        return find
+
+
+class InSqlite(_Side):
+    """A table without row ids, immutable and mapped into memory: the fastest that SQLite offers to readers."""
+
+    def _open(self, folder: Path) -> Callable[[str], SongRecord | None]:
+        path = folder.parent / "catalog.sqlite"
+        songs.drop_from_memory(path)
+        begun_s = time.perf_counter()
+        database = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+        database.execute("PRAGMA mmap_size = 268435456")
+        ask = database.cursor().execute
+
+        def find(song: str) -> SongRecord | None:
+            row = ask("SELECT record FROM songs WHERE key = ?", (text_key(song),)).fetchone()
+            return None if row is None else songs.decoded(song, row[0])
+
+        find(self._wanted[0])
+        self._open_ms = (time.perf_counter() - begun_s) * 1e3
+        return find
+
+
+def measure(run: Run) -> Sequence[Row]:
+    songs.laid_out(run)
+    for name in ("dict.pickle", "catalog.sqlite"):
+        shutil.copyfile(songs.built(run) / name, run.folder / name)
+    here = "bench.lookup:"
+    got = interleaved({"ours": f"{here}Ours", "dict": f"{here}InDict", "sqlite": f"{here}InSqlite"}, run)
+    ours, in_dict, in_sqlite = got["ours"], got["dict"], got["sqlite"]
+    for name, figures in got.items():
+        run.say(f"{name}: wall {figures['wall_us']:.2f} us, open {figures['open_ms']:.1f} ms")
+    return [
+        at_most_times("lookup", ours["us"], in_dict["us"], "dict of 1,000,000", "us", 1.6),
+        times_cheaper("lookup", ours["us"], in_sqlite["us"], "SQLite WITHOUT ROWID, mmap", "us", 3),
+        at_most("lookup-memory", ours["memory_mb"], "MB", 5, in_dict["memory_mb"], "dict of 1,000,000"),
+        at_most("lookup-open", ours["open_ms"], "ms", 10, in_sqlite["open_ms"], "SQLite WITHOUT ROWID, mmap"),
+    ]
+
+
+BENCH = Bench("lookup", SAYS, measure)
