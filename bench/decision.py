@@ -10,13 +10,13 @@ import casbin
 from bench import songs
 from bench.row import Bench, Row, Run, times_cheaper
 from bench.sides import Figures, interleaved
-from device.core.turn import Turn
-from device.core.verdict import refusal_code
+from device.core.events import Now
 from device.drivers.catalog_file import CatalogFile
 from tests.box_rig import Rig
 
 POLICIES_COUNT = 100
 DECISIONS_COUNT = 100_000
+DECISIONS_PER_MS = 100  # the clock goes on; what the box's own checks say is asked anew every millisecond
 ROOM = "K12"
 
 SAYS = (
@@ -43,20 +43,19 @@ class Ours:
     def __init__(self, folder: Path, _data: Path, _quick: bool) -> None:
         catalog = CatalogFile(songs.installed(folder))
         catalog.load()
-        self._find = catalog.find
         self._wanted = songs.queries()[:DECISIONS_COUNT]
         self._rig = Rig()
+        self._rig.box._memory.find_song = catalog.find
         self.measure()
 
     def measure(self) -> Figures:
-        box, now, find = self._rig.box, self._rig.now, self._find
-
-        def may_play(song: str) -> str:
-            return refusal_code(Turn(box._memory, now), ROOM, find(song))
-
+        may_play, began = self._rig.box.may_play, self._rig.now
         cpu_s = time.thread_time()
-        for song in self._wanted:
-            may_play(song)
+        for start in range(0, len(self._wanted), DECISIONS_PER_MS):
+            passed_ms = start // DECISIONS_PER_MS
+            now = Now(mono_ms=began.mono_ms + passed_ms, rtc_ms=began.rtc_ms + passed_ms)
+            for song in self._wanted[start : start + DECISIONS_PER_MS]:
+                may_play(ROOM, song, "", now)
         return {"us": (time.thread_time() - cpu_s) / len(self._wanted) * 1e6}
 
 

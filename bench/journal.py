@@ -98,7 +98,7 @@ class _Side:
 
     async def _write(self, runtime: Runtime, number: int, ends_s: float) -> int:
         count, request = 0, f"w{number}"
-        asked = PlayRequested(request=request, room="K1", song="SONG-1", kind="guest")
+        asked = PlayRequested(request=request, room="K1", song="SONG-1", kind="guest", file="")
         while time.perf_counter() < ends_s:
             await runtime.ask(request, asked)
             count += 1

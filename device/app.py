@@ -227,7 +227,7 @@ class Inside:
             if self._box.state_body(self._runtime.now())["venue"] != facts["venue"]:
                 await self._runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
         await self._runtime.settled()
-        self._shell.desk.open_with(self._runtime, self._state, self._brief)
+        self._shell.desk.open_with(self._runtime, self._state, self._brief, self._may_play)
         self._stands.set()
         if self._identity.is_claimed:
             self._is_claimed.set()
@@ -376,6 +376,9 @@ class Inside:
 
     def _brief(self) -> dict[str, Any]:
         return self._box.state_brief(self._runtime.now())
+
+    def _may_play(self, room: str, song: str, file: str) -> str:
+        return self._box.may_play(room, song, file, self._runtime.now())
 
 
 def _open_board(settings: Settings) -> Board:

@@ -201,9 +201,9 @@ class Rig:
     def answer(self, request: str) -> "do.Reply | do.ReplySigned":
         return self.answers[request]
 
-    def play(self, room: str = "K1", song: str = "000482", kind: str = "guest") -> "do.Reply":
+    def play(self, room: str = "K1", song: str = "000482", kind: str = "guest", file: str = "") -> "do.Reply":
         request = self.request()
-        self.give(on.PlayRequested(request=request, room=room, song=song, kind=kind))
+        self.give(on.PlayRequested(request=request, room=room, song=song, kind=kind, file=file))
         return self._reply(request)
 
     def end(self, play: str, played_s: int = 200, reason: str = "end") -> "do.Reply":

@@ -1,7 +1,7 @@
 """The box: one event in, what is to be done out, in order.
 
     box = Box("KTV-0001", verify=p256.verify, find_song=catalog.find, head_at=journal.head_at)
-    for effect in box.handle(PlayRequested(request="r1", room="K1", song="000482", kind="guest"), now):
+    for effect in box.handle(PlayRequested(request="r1", room="K1", song="000482", kind="guest", file=""), now):
         runtime.perform(effect)          # Append, then Reply 201: always in this order
 
 Only dispatch stands here; each noun has its module. No input, no output, no time but `now`, no chance but the
@@ -22,6 +22,7 @@ from device.core import (
     start,
     tick,
     update,
+    verdict,
     watermark,
 )
 from device.core.memory import Memory
@@ -76,9 +77,11 @@ class Box:
     ) -> None:
         """find_song answers from the catalog last loaded, head_at from the durable journal (None: never that size)."""
         self._memory = Memory(box, verify, find_song, head_at)
+        self._moment: verdict.Moment | None = None
 
     def handle(self, event: "Event", now: "Now") -> "list[Effect]":
         """Decide; the effects are to be performed in their order."""
+        self._moment = None
         turn = Turn(self._memory, now)
         if not _is_heard(self._memory, event):
             turn.refuse(getattr(event, "request", ""), 503, "JOURNAL_UNAVAILABLE")
@@ -89,6 +92,20 @@ class Box:
         if turn.last is not None:
             turn.do(turn.last)
         return turn.effects
+
+    def may_play(self, room: str, song: str, file: str, now: "Now") -> str:
+        """What a play would be told now (SPEC 15.3): the code of its refusal, empty if it may start. Changes nothing.
+
+        The arguments are of the right form. What the box's own checks say is kept for the instant, until an event.
+        """
+        if not self._memory.is_started or self._memory.is_ending:
+            return "JOURNAL_UNAVAILABLE"
+        moment = self._moment
+        if moment is None or moment.now.mono_ms != now.mono_ms or moment.now.rtc_ms != now.rtc_ms:
+            moment = self._moment = verdict.Moment(self._memory, now)
+        if moment.box_code:
+            return moment.box_code
+        return verdict.play_code(moment, room, content.find_song(moment, song), file)
 
     def state_body(self, now: "Now") -> "dict[str, Any]":
         """The answer to `GET /v1/state`."""

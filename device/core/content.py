@@ -6,6 +6,7 @@ an old one may be genuine, and put back by hand. A catalog below the known epoch
 
 from device.core.effects import LookForTargets
 from device.core.plays import Rule
+from device.protocol.catalog import file_key
 from device.protocol.errors import ProtocolError
 from device.protocol.policy import AuthorityPolicy
 
@@ -13,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.core.events import CatalogLoaded, ContentRejected, LookReceived, PolicyLoaded
     from device.core.turn import Turn
+    from device.core.verdict import Moment
     from device.protocol.catalog import SongRecord
 
 RULES_MAX = 8  # rules of counting remembered; a play lasts minutes, a policy months
@@ -80,10 +82,24 @@ def look_received(turn: "Turn", _event: "LookReceived") -> None:
     turn.do(LookForTargets())
 
 
-def find_song(turn: "Turn", song: str) -> "SongRecord | None":
+def find_song(turn: "Turn | Moment", song: str) -> "SongRecord | None":
     """The song in the catalog in use; None with no catalog, or one that was put back."""
     memory = turn.memory
     return memory.find_song(song) if memory.content.catalog_entries else None
+
+
+def song_code(turn: "Turn | Moment", record: "SongRecord | None", file: str) -> str:
+    """The code of the first check of the song that fails, empty if none does (SPEC 15.3).
+
+    file: SHA-256 (hexadecimal) of what the VOD server would play, or empty.
+    """
+    if record is None:
+        return "SONG_UNKNOWN"
+    if turn.memory.holds.is_banned(record, turn.signed_ms):
+        return "SONG_BANNED"
+    if file and file_key(file) != record.file_key:
+        return "SONG_FILE"
+    return ""
 
 
 def _reject(turn: "Turn", kind: str, epoch: int, code: str) -> None:

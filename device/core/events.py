@@ -99,13 +99,14 @@ class Tick(Fact):
 
 
 class PlayRequested(Fact):
-    """The VOD server asks to begin a song in a room."""
+    """The VOD server asks to begin a song in a room. file: SHA-256 (hexadecimal) of what it would play, or empty."""
 
     request: str
     room: str
     song: str
     kind: str
-    FIELDS = ("request", "room", "song", "kind")
+    file: str
+    FIELDS = ("request", "room", "song", "kind", "file")
 
 
 class PlayEnded(Fact):

@@ -4,7 +4,7 @@ from device.core import content, plays, verdict
 from device.protocol.errors import MalformedError
 from device.protocol.journal import PLAY_KINDS
 from device.protocol.limits import PLAYED_S_MAX
-from device.protocol.shape import ROOM, SONG, integer, one_of
+from device.protocol.shape import ROOM, SHA256, SONG, integer, one_of, or_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from device.core.turn import Turn
 
 _KIND = one_of(*PLAY_KINDS)
+_FILE = or_empty(SHA256)
 _PLAYED_S = integer(0, PLAYED_S_MAX)
 _REASON = one_of(plays.END, plays.SKIP)
 
@@ -22,11 +23,12 @@ def play_requested(turn: "Turn", event: "PlayRequested") -> None:
         ROOM(event.room, "room")
         SONG(event.song, "song")
         _KIND(event.kind, "kind")
+        _FILE(event.file, "file")
     except MalformedError:
         turn.refuse(event.request, 422, "REQUEST_MALFORMED")
         return
     record = content.find_song(turn, event.song)
-    code = verdict.refusal_code(turn, event.room, record)
+    code = verdict.box_code(turn) or verdict.play_code(turn, event.room, record, event.file)
     if code:
         _refuse(turn, event, code)
         return

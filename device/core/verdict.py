@@ -1,14 +1,18 @@
 """Whether a song may start, and what that makes of the box: the sequence of SPEC 15.3 as a table.
 
-The first check that fails answers. The checks of the box come before those of the song, and the first of them
-that fails also names the state that the box reports (SPEC 10.4).
+The first check that fails answers. The checks of the box come before those of the room and the song, and the first of
+them that fails also names the state that the box reports (SPEC 10.4). A check is a function of what the box knows and
+the instant, of nothing else: `Box.may_play` asks those of the box once an instant.
 """
 
-from device.core import hours
+from device.core import content, hours
+from device.core.clock import SIGNED
 from device.core.lease import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from device.core.events import Now
+    from device.core.memory import Memory
     from device.core.turn import Turn
     from device.protocol.catalog import SongRecord
 
@@ -22,27 +26,38 @@ IN_SERVICE, UNCLAIMED, LOCKED, CLOSED, EXPIRED_STATE, FAILED = (
 )
 
 
-def _is_sound(turn: "Turn") -> bool:
+class Moment:
+    """What the checks look at, like a turn: what the box knows and one instant. `box_code`: what its own checks say."""
+
+    def __init__(self, memory: "Memory", now: "Now") -> None:
+        self.memory = memory
+        self.now = now
+        self.trusted_ms = memory.clock.trusted_ms(now)
+        self.signed_ms = self.trusted_ms if memory.clock.quality == SIGNED else None
+        self.box_code = box_code(self)
+
+
+def _is_sound(turn: "Turn | Moment") -> bool:
     return not turn.memory.damage.is_restricted
 
 
-def _is_claimed(turn: "Turn") -> bool:
+def _is_claimed(turn: "Turn | Moment") -> bool:
     return turn.memory.claim is not None
 
 
-def _is_recording(turn: "Turn") -> bool:
+def _is_recording(turn: "Turn | Moment") -> bool:
     return turn.memory.journal.is_available
 
 
-def _is_unlocked(turn: "Turn") -> bool:
+def _is_unlocked(turn: "Turn | Moment") -> bool:
     return not turn.memory.holds.stops(turn.signed_ms)
 
 
-def _is_leased(turn: "Turn") -> bool:
+def _is_leased(turn: "Turn | Moment") -> bool:
     return turn.memory.lease.standing(turn.trusted_ms) != EXPIRED
 
 
-def _is_open(turn: "Turn") -> bool:
+def _is_open(turn: "Turn | Moment") -> bool:
     return not hours.is_closed(turn.memory.clock, turn.now)
 
 
@@ -67,15 +82,19 @@ def state(turn: "Turn") -> str:
     return IN_SERVICE
 
 
-def refusal_code(turn: "Turn", room: str, record: "SongRecord | None") -> str:
-    """The code of the first check that fails; empty if the play may start. `record`: the song in the catalog."""
+def box_code(turn: "Turn | Moment") -> str:
+    """The code of the first check of the box that fails; empty in service."""
     for passes, code, _ in BOX_CHECKS:
         if not passes(turn):
             return code
-    if record is None:
-        return "SONG_UNKNOWN"
-    if turn.memory.holds.is_banned(record, turn.signed_ms):
-        return "SONG_BANNED"
+    return ""
+
+
+def play_code(turn: "Turn | Moment", room: str, record: "SongRecord | None", file: str) -> str:
+    """The same for room and song, where the box is in service. `record`: the song in the catalog."""
+    code = content.song_code(turn, record, file)
+    if code:
+        return code
     plays = turn.memory.plays
     if plays.is_full and plays.in_room(room) is None:
         return "PLAYS_TOO_MANY"

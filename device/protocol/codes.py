@@ -16,6 +16,10 @@ PLAYS = {
         "This song is not in the approved catalog. Please choose another.",
     ),
     "SONG_BANNED": ("这首歌不能播放，请另选一首。", "This song cannot be played. Please choose another."),
+    "SONG_FILE": (
+        "这首歌的文件与批准曲库不符，请重新下载。",
+        "This song's file is not the one of the approved catalog. Fetch it again.",
+    ),
     "VENUE_LOCKED": (
         "本场所已被依法停止经营，详情见前置机状态页。",
         "This venue is stopped by order. See the box's status page.",

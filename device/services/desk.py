@@ -39,6 +39,7 @@ class Desk:
     _runtime: Runtime | None = None
     _state: Callable[[], dict[str, Any]] | None = None
     _brief: Callable[[], dict[str, Any]] | None = None
+    _may_play: Callable[[str, str, str], str] | None = None
 
     @property
     def runtime(self) -> Runtime:
@@ -48,11 +49,22 @@ class Desk:
         return self._runtime
 
     def open_with(
-        self, runtime: Runtime, state: Callable[[], dict[str, Any]], brief: Callable[[], dict[str, Any]]
+        self,
+        runtime: Runtime,
+        state: Callable[[], dict[str, Any]],
+        brief: Callable[[], dict[str, Any]],
+        may_play: Callable[[str, str, str], str],
     ) -> None:
         self._runtime = runtime
         self._state = state
         self._brief = brief
+        self._may_play = may_play
+
+    def may_play(self, room: str, song: str, file: str) -> str:
+        """The code that a play would be refused with now, empty if it may start. Raises NotReadyError."""
+        if self._may_play is None:
+            raise NotReadyError(self.is_enrolled())
+        return self._may_play(room, song, file)
 
     def state(self) -> dict[str, Any]:
         """The body of GET /v1/state. Raises NotReadyError while an enrolled box starts."""

@@ -48,6 +48,7 @@ def is_open(path: str) -> bool:
 
 def add_routes(router: web.UrlDispatcher, desk: Desk) -> None:
     routes = _Routes(desk)
+    router.add_get("/v1/songs/{song}", _answered(routes.question), allow_head=False)
     router.add_post("/v1/plays", _answered(routes.play))
     router.add_post("/v1/plays/{play}/end", _answered(routes.end))
     router.add_post("/v1/orders", _answered(routes.order))
@@ -83,6 +84,13 @@ def _answered(route: Callable[[web.Request], Awaitable[tuple[int, Any]]]) -> _Ro
 class _Routes:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+
+    async def question(self, request: web.Request) -> tuple[int, Any]:
+        if len(set(request.query)) != len(request.query):
+            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED", "/")
+        asked = vod_requests.question({**request.query, "song": request.match_info["song"]})
+        code = self._desk.may_play(asked["room"], asked["song"], asked["file"])
+        return HTTPStatus.OK, vod_requests.answer_to(asked, code)
 
     async def play(self, request: web.Request) -> tuple[int, Any]:
         return await self._ask(vod_requests.play_requested(request[REQUEST_ID], await body_of(request)))

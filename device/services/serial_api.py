@@ -107,6 +107,10 @@ class SerialApi:
         request = secrets.token_hex(8)
         if op == "state" and not asked:
             return Answer(HTTPStatus.OK, self._desk.brief())
+        if op == "ask":
+            question = vod_requests.question(asked)
+            code = self._desk.may_play(question["room"], question["song"], question["file"])
+            return Answer(HTTPStatus.OK, vod_requests.answer_to(question, code))
         if op == "play":
             return await self._desk.runtime.ask(request, vod_requests.play_requested(request, asked))
         if op == "end":

@@ -114,8 +114,8 @@ def test_the_skip_of_a_play_that_was_never_allowed_leaves_no_trace() -> None:
     rig = Rig()
     first = rig.play("K1").body["play"]
     rig.journal_works = False
-    effects = rig.box.handle(on.PlayRequested(request="a", room="K1", song="000483", kind="guest"), rig.now)
-    rig.box.handle(on.PlayRequested(request="b", room="K1", song="000484", kind="guest"), rig.now)
+    effects = rig.box.handle(on.PlayRequested(request="a", room="K1", song="000483", kind="guest", file=""), rig.now)
+    rig.box.handle(on.PlayRequested(request="b", room="K1", song="000484", kind="guest", file=""), rig.now)
     assert len([effect for effect in effects if isinstance(effect, do.Append)]) == 2
     rig.give(on.JournalFailed(reason="full", requests=["a", "b"]))
     recover(rig)

@@ -14,7 +14,7 @@ from tests.builders import NOON_MS
 
 def test_9_7_a_play_is_allowed_only_behind_its_durable_entry() -> None:
     rig = Rig()
-    effects = rig.give(on.PlayRequested(request="r", room="K1", song="000482", kind="guest"))
+    effects = rig.give(on.PlayRequested(request="r", room="K1", song="000482", kind="guest", file=""))
     assert [type(effect) for effect in effects[:2]] == [do.Append, do.Reply]
     assert rig.bodies("PLAY_START")[-1] == {"room": "K1", "song": "000482", "kind": "guest", "catalog_epoch": 1}
 
@@ -29,7 +29,7 @@ def test_15_1_the_answer_names_the_play_by_its_place_in_the_journal() -> None:
 
 def test_9_7_a_refusal_is_answered_before_its_entry() -> None:
     rig = Rig()
-    effects = rig.give(on.PlayRequested(request="r", room="K1", song="unknown", kind="guest"))
+    effects = rig.give(on.PlayRequested(request="r", room="K1", song="unknown", kind="guest", file=""))
     assert [type(effect) for effect in effects[:2]] == [do.Reply, do.Append]
     expected = {"room": "K1", "song": "unknown", "kind": "guest", "code": "SONG_UNKNOWN"}
     assert rig.bodies("REFUSED") == [expected]

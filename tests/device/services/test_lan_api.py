@@ -37,6 +37,21 @@ async def test_an_end_counts_and_ending_twice_is_the_same_answer(tmp_path: Path)
     assert (unknown[0], unknown[1]["code"]) == (404, "PLAY_UNKNOWN")
 
 
+async def test_15_1_the_question_is_what_a_play_would_be_told(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        before = (await rig.get("/v1/state"))[1]
+        allowed = await rig.get("/v1/songs/000482?room=%E5%8C%85%E6%88%BF1&kind=test")
+        unknown = await rig.get("/v1/songs/unheard-of?room=K1")
+        after = (await rig.get("/v1/state"))[1]
+        bad = [await rig.get(f"/v1/songs/{rest}") for rest in ("1", "1?room=", "1?room=K1&room=K2", "1?room=K1&x=1")]
+        named = await rig.get("/v1/songs/000482?room=K1&file=" + "ab" * 32)
+    assert allowed == (200, {"song": "000482", "room": "包房1", "allowed": True, "code": ""})
+    assert unknown == (200, {"song": "unheard-of", "room": "K1", "allowed": False, "code": "SONG_UNKNOWN"})
+    assert before == after
+    assert {(status, body["code"]) for status, body in bad} == {(422, "REQUEST_MALFORMED")}
+    assert named[1]["code"] == "SONG_FILE"
+
+
 async def test_a_refusal_has_its_code_and_both_languages(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         status, body = await rig.play(song="nobody-knows")

@@ -37,6 +37,7 @@ async def test_every_route_is_described_and_every_description_is_a_route(tmp_pat
 async def test_answers_have_the_shape_that_is_described(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         _, play = await rig.play()
+        _, asked = await rig.get("/v1/songs/000482?room=K1")
         _, refusal = await rig.play(song="unheard-of")
         async with rig.http.post(
             "/v1/orders", data=builders.order_envelope("stop"), headers={"Content-Type": "application/json"}
@@ -45,6 +46,7 @@ async def test_answers_have_the_shape_that_is_described(tmp_path: Path) -> None:
         _, state = await rig.get("/v1/state")
         _, served = await rig.get("/openapi.json")
     check("Play", play)
+    check("Verdict", asked)
     check("Refusal", refusal)
     check("Envelope", receipt)
     check("State", state)

@@ -68,11 +68,13 @@ async def test_play_end_and_state_have_the_fields_of_http(tmp_path: Path) -> Non
         rig.clock.passed_ms += 100_000
         end = await far.ask(id=2, op="end", play=play["play"], played_s=100, reason="end")
         state = await far.ask(id=3, op="state")
+        asked = await far.ask(id=5, op="ask", room="K1", song="unheard-of")
         refused = await far.ask(id=4, op="play", room="K1", song="unheard-of", kind="guest")
         task.cancel()
     assert (play["status"], play["room"]) == (201, "K1")
     assert (end["status"], end["counted"]) == (200, True)
     assert (state["status"], state["state"], state["venue"]) == (200, "in-service", builders.VENUE)
+    assert (asked["status"], asked["allowed"], asked["code"]) == (200, False, "SONG_UNKNOWN")
     assert (refused["status"], refused["code"]) == (403, "SONG_UNKNOWN")
 
 
