@@ -23,9 +23,11 @@ def is_closed(clock: "Clock", now: "Now") -> bool:
     return CLOSED_FROM_MS <= _of_day_ms(clock, now) < CLOSED_UNTIL_MS
 
 
-def must_end_plays(clock: "Clock", now: "Now") -> bool:
-    """Plays that still run end now (rule 1)."""
-    return CLOSED_FROM_MS + RUNNING_MAY_LAST_S * 1000 <= _of_day_ms(clock, now) < CLOSED_UNTIL_MS
+def plays_end_mono_ms(clock: "Clock", now: "Now") -> int | None:
+    """The monotonic instant at which plays that still run end (rule 1); None outside of the closed hours."""
+    if not is_closed(clock, now):
+        return None
+    return now.mono_ms + max(0, CLOSED_FROM_MS + RUNNING_MAY_LAST_S * 1000 - _of_day_ms(clock, now))
 
 
 def _of_day_ms(clock: "Clock", now: "Now") -> int:

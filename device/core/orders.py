@@ -10,7 +10,7 @@ the box's memory, time and place:
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
 """
 
-from device.core import receipts
+from device.core import cuts, grace, receipts
 from device.core.facts import Fact
 from device.core.holds import ENDS, hold_of
 from device.core.plays import BAN as CUT_BY_BAN
@@ -134,8 +134,8 @@ def _carry_out(turn: "Turn", request: str, order: "Order", subject: receipts.Sub
     cut: list[Play] = []
     reason = LOCK
     if order.kind == STOP:
-        memory.cut_at_ms[order.order] = turn.now.mono_ms + order.grace_s * 1000
-        cut = running if is_grace_over(turn) else []
+        grace.begin(turn, order.order, order.grace_s)
+        cut = [play for play in running if _is_due(turn, play)]
     elif order.kind == BAN:
         reason = CUT_BY_BAN
         cut = [play for play in running if _is_banned(turn, play)]
@@ -146,19 +146,12 @@ def _carry_out(turn: "Turn", request: str, order: "Order", subject: receipts.Sub
     receipts.accepted(turn, request, subject)
     if order.kind == BAN:
         _push_ban(turn, order)
+    cuts.follow(turn)
 
 
-def is_grace_over(turn: "Turn") -> bool:
-    """Whether the grace of a stop that is in force has passed (SPEC 6.4)."""
-    due = turn.memory.cut_at_ms
-    return any([turn.now.mono_ms >= due.get(hold.order, 0) for hold in turn.memory.holds.stops(turn.signed_ms)])
-
-
-def grace_left_s(turn: "Turn") -> int | None:
-    """Seconds until running plays are cut; None if no stop is in force."""
-    due = turn.memory.cut_at_ms
-    left = [due.get(hold.order, 0) - turn.now.mono_ms for hold in turn.memory.holds.stops(turn.signed_ms)]
-    return max(0, min(left)) // 1000 if left else None
+def _is_due(turn: "Turn", play: "Play") -> bool:
+    at_ms = grace.lock_at_mono_ms(turn, play)
+    return at_ms is not None and turn.now.mono_ms >= at_ms
 
 
 def _is_banned(turn: "Turn", play: "Play") -> bool:

@@ -7,7 +7,7 @@
 4. The state answer lets the venue read why it is stopped: authority, document and text of every hold.
 """
 
-from device.core import orders, verdict
+from device.core import grace, verdict
 from device.core.effects import Send, Show
 from device.core.facts import Fact
 from device.core.seal import INTACT, OPEN
@@ -41,7 +41,7 @@ def follow(turn: "Turn") -> None:
                 "state": state,
                 "holds": holds[:HOLDS_IN_PUSH_MAX],
                 "holds_count": len(holds),
-                "cut_in_s": orders.grace_left_s(turn),
+                "cut_in_s": grace.left_s(turn),
                 "lease": lease,
             }
         )
@@ -91,7 +91,7 @@ def state_body(turn: "Turn") -> "dict[str, Any]":
         "venue": "" if claim is None else claim.venue,
         "region": "" if claim is None else claim.region,
         "state": verdict.state(turn),
-        "cut_in_s": orders.grace_left_s(turn),
+        "cut_in_s": grace.left_s(turn),
         "holds": [_hold(hold) for hold in memory.holds.in_force(turn.signed_ms)],
         "notices": [_fields(held, ("document",)) for held in memory.notices.all()],
         "at_ms": turn.trusted_ms,
@@ -127,7 +127,7 @@ def state_brief(turn: "Turn") -> "dict[str, Any]":
         "box": memory.box,
         "venue": "" if memory.claim is None else memory.claim.venue,
         "state": verdict.state(turn),
-        "cut_in_s": orders.grace_left_s(turn),
+        "cut_in_s": grace.left_s(turn),
         "holds": holds[:HOLDS_IN_PUSH_MAX],
         "holds_count": len(holds),
         "notices_count": len(memory.notices.all()),

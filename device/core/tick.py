@@ -1,9 +1,7 @@
 """What time alone brings about."""
 
-from device.core import hours, update
+from device.core import cuts, grace, update
 from device.core.effects import RecoverJournal
-from device.core.orders import is_grace_over
-from device.core.plays import HOURS, LOCK, end_plays, push_cuts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
     if not journal.is_available and turn.now.mono_ms >= journal.retry_at_ms:
         journal.fail(turn.now.mono_ms)
         turn.do(RecoverJournal())
-    _end_what_must_end(turn)
+    cuts.follow(turn)
     if memory.damage.heal(turn.now.mono_ms):
         turn.save()
     _forget(turn)
@@ -32,21 +30,6 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
         turn.save()
 
 
-def _end_what_must_end(turn: "Turn") -> None:
-    """SPEC 6.4 after the grace, and 7.4 for songs that ran at 02:00."""
-    running = turn.memory.plays.running()
-    if not running:
-        return
-    if is_grace_over(turn):
-        reason = LOCK
-    elif hours.must_end_plays(turn.memory.clock, turn.now):
-        reason = HOURS
-    else:
-        return
-    push_cuts(turn, running, reason)
-    end_plays(turn, running, reason)
-
-
 def _forget(turn: "Turn") -> None:
     """Holds, endings, orders and notices whose time is over."""
     memory = turn.memory
@@ -55,5 +38,4 @@ def _forget(turn: "Turn") -> None:
     if memory.notices.forget(turn.trusted_ms) or holds_changed:
         # At once: after a loss of power time is no longer signed, and a hold that ended would stand again.
         turn.save()
-    in_force = [hold.order for hold in memory.holds.stops(turn.signed_ms)]
-    memory.cut_at_ms = {order: at for order, at in memory.cut_at_ms.items() if order in in_force}
+    grace.forget(turn)

@@ -175,6 +175,45 @@ def test_6_4_the_shortest_grace_of_several_stops_counts() -> None:
     assert len(rig.pushed("cut")) == 1
 
 
+def test_15_4_the_end_of_a_song_is_told_when_it_is_fixed_and_a_minute_before() -> None:
+    rig = Rig()
+    play = rig.play("K1").body["play"]
+    told = {"type": "countdown", "room": "K1", "play": play, "reason": "lock"}
+    rig.receipt_of(order_envelope("stop", grace_s=600))
+    assert rig.pushed("countdown") == [told | {"ends_in_s": 600}]
+    rig.wait(539)
+    assert len(rig.pushed("countdown")) == 1
+    rig.wait(1)
+    assert rig.pushed("countdown")[1:] == [told | {"ends_in_s": 60}]
+    rig.wait(59)
+    assert (len(rig.pushed("countdown")), rig.pushed("cut")) == (2, [])
+    rig.wait(1)
+    assert len(rig.pushed("cut")) == 1
+
+
+def test_15_4_an_urgent_stop_is_told_once_and_a_sooner_one_again() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.receipt_of(order_envelope("stop", number=1, grace_s=600))
+    rig.receipt_of(order_envelope("stop", number=2, grace_s=10))
+    assert [event["ends_in_s"] for event in rig.pushed("countdown")] == [600, 10]
+    rig.wait(10)
+    assert [event["type"] for event in rig.pushed("countdown") + rig.pushed("cut")] == ["countdown", "countdown", "cut"]
+
+
+def test_6_4_a_loss_of_power_ends_the_grace_with_the_songs_that_it_spared() -> None:
+    rig = Rig()
+    rig.play("K1")
+    rig.receipt_of(order_envelope("stop", grace_s=600))
+    rig.wait(5)
+    assert rig.box.state_body(rig.now)["cut_in_s"] == 595
+    rig.restart()
+    state = rig.box.state_body(rig.now)
+    assert (state["state"], state["cut_in_s"], state["rooms"]) == ("locked", 0, [])
+    shown = [effect for effect in rig.done if isinstance(effect, do.Show)][-1]
+    assert not shown.relay_closed, "the relay is open: no song sounds"
+
+
 def test_6_4_a_resume_within_the_grace_lets_songs_run_on() -> None:
     rig = Rig()
     rig.play("K1")

@@ -6,7 +6,7 @@ from device.core import events as on
 from device.core import verdict
 from device.core.clock import Clock
 from device.core.events import Now
-from device.core.hours import is_closed, must_end_plays
+from device.core.hours import is_closed, plays_end_mono_ms
 from device.protocol.limits import DAY_MS, INSTANT_MAX
 from tests import builders
 from tests.box_rig import Rig
@@ -62,21 +62,21 @@ def test_8_4_checks_are_the_same_for_every_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at_ms", "closed", "cut"),
+    ("at_ms", "closed", "plays_end_ms"),
     [
-        (CLOSES_MS - 1, False, False),
-        (CLOSES_MS, True, False),
-        (CLOSES_MS + 299_999, True, False),
-        (CLOSES_MS + 300_000, True, True),
-        (OPENS_MS - 1, True, True),
-        (OPENS_MS, False, False),
-        (CLOSES_MS + 7 * DAY_MS, True, False),
+        (CLOSES_MS - 1, False, None),
+        (CLOSES_MS, True, 305_000),
+        (CLOSES_MS + 299_999, True, 5_001),
+        (CLOSES_MS + 300_000, True, 5_000),
+        (OPENS_MS - 1, True, 5_000),
+        (OPENS_MS, False, None),
+        (CLOSES_MS + 7 * DAY_MS, True, 305_000),
     ],
 )
-def test_7_4_hours_to_the_millisecond(at_ms: int, closed: bool, cut: bool) -> None:
-    clock, now = Clock(), Now(mono_ms=0, rtc_ms=0)
+def test_7_4_hours_to_the_millisecond(at_ms: int, closed: bool, plays_end_ms: int | None) -> None:
+    clock, now = Clock(), Now(mono_ms=5_000, rtc_ms=0)
     clock.sign(at_ms, now)
-    assert (is_closed(clock, now), must_end_plays(clock, now)) == (closed, cut)
+    assert (is_closed(clock, now), plays_end_mono_ms(clock, now)) == (closed, plays_end_ms)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,10 @@ def test_7_4_a_song_that_runs_at_two_ends_within_five_minutes() -> None:
     assert rig.pushed("cut") == []
     rig.wait(1)
     assert [event["reason"] for event in rig.pushed("cut")] == ["hours"]
+    assert [(event["reason"], event["ends_in_s"]) for event in rig.pushed("countdown")] == [
+        ("hours", 300),
+        ("hours", 60),
+    ]
     assert [body["reason"] for body in rig.bodies("PLAY_END")] == ["hours"]
 
 
