@@ -188,6 +188,7 @@ class Inside:
         running = asyncio.create_task(self._runtime.run())
         starting = asyncio.create_task(self._start())
         shell.ticking = self._runtime
+        keep("faults", self._observing)
         keep("content", self._looking)
         keep("fleet", self._talking)
         keep("health", self._give_attempt_back)
@@ -261,6 +262,10 @@ class Inside:
         await self._stands.wait()
         if self._state()["update"]["state"] != "trial":
             await self._health.give_attempt_back()
+
+    async def _observing(self) -> None:
+        await self._stands.wait()
+        await health.observe(self._shell.desk, self._runtime)
 
     async def _talking(self) -> None:
         await self._is_claimed.wait()

@@ -38,13 +38,15 @@ class Reports:
 
     def _file(self, connection: Connection, sender: Sender, report: Report, now_ms: int) -> list[Outcome]:
         before = boxes.last_report(connection, sender.box)
-        if not boxes.record_report(connection, report, now_ms):
-            return []  # of an earlier boot: old news
-        if before is not None and before[0].policy_epoch < report.policy_epoch:
-            orders.forget_rejections(connection, sender)
-        journal = report.journal
-        outcomes: list[Outcome] = [Event("box", sender.region or "000000", sender.box)]
-        outcomes += orders.record_holds(connection, sender, report.holds, journal.epoch, journal.size, now_ms)
+        outcomes: list[Outcome] = []
+        # Old news changes nothing here, but is answered: it may be of a box whose old card was put back, which waits
+        # for its lease. A report that somebody kept and sent again gets a lease that no box takes.
+        if boxes.record_report(connection, report, now_ms):
+            if before is not None and before[0].policy_epoch < report.policy_epoch:
+                orders.forget_rejections(connection, sender)
+            journal = report.journal
+            outcomes.append(Event("box", sender.region or "000000", sender.box))
+            outcomes += orders.record_holds(connection, sender, report.holds, journal.epoch, journal.size, now_ms)
         for answer in self._answers:
             outcomes += answer(connection, sender, report, now_ms)
         return outcomes

@@ -12,6 +12,7 @@ from device.core import (
     claim,
     content,
     events,
+    faults,
     lease,
     notices,
     orders,
@@ -62,6 +63,7 @@ HANDLERS: "dict[Any, Callable[[Turn, Any], None]]" = {
     events.Disconnected: session.disconnected,
     events.SealChanged: seal.seal_changed,
     events.Claimed: claim.claimed,
+    events.Observed: faults.observed,
 }
 
 

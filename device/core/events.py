@@ -184,6 +184,17 @@ class SealChanged(Fact):
     FIELDS = ("is_open",)
 
 
+class Observed(Fact):
+    """What the services see of the box, whenever it has changed.
+
+    faults: codes of what is out of order, in ascending order. refused: LAN requests refused since boot, by code.
+    """
+
+    faults: "tuple[str, ...]"
+    refused: "dict[str, int]"
+    FIELDS = ("faults", "refused")
+
+
 class Claimed(Fact):
     """The fleet has accepted the claim of this box for a venue, and the certificate is on disk."""
 

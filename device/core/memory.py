@@ -3,6 +3,7 @@
 from device.core.clock import Clock
 from device.core.content import Content
 from device.core.damage import Damage
+from device.core.faults import Faults
 from device.core.holds import Holds
 from device.core.journal import JournalEnd
 from device.core.lease import LeaseDesk
@@ -48,6 +49,7 @@ class Memory:
         self.content = Content()
         self.plays = Plays()
         self.refusals = Refusals()
+        self.faults = Faults()
         self.claim: Claim | None = None
         self.update: Update = NO_UPDATE
         self.seal_is_open = False

@@ -38,6 +38,12 @@ class Refusals:
         if code in self.counts or len(self.counts) < COUNTS_MAX:
             self.counts[code] = self.counts.get(code, 0) + 1
 
+    def observed(self, counts: "dict[str, int]") -> None:
+        """Counts since boot that the LAN interface keeps itself; no code of them is counted here otherwise."""
+        for code, count in counts.items():
+            if code in self.counts or len(self.counts) < COUNTS_MAX:
+                self.counts[code] = count
+
     def rejected(self, rejection: Rejection) -> None:
         self.count(rejection.code)
         self.last = (self.last + [rejection])[-LAST_REJECTIONS_MAX:]

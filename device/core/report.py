@@ -78,6 +78,7 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         seal=OPEN if memory.seal_is_open else INTACT,
         rooms_busy=memory.plays.count,
         refused=memory.refusals.counts,
+        faults=memory.faults.codes,
     ).encode()
 
 
@@ -159,6 +160,7 @@ def _report(turn: "Turn", state: str, holds: "list[str]") -> None:
         "notices": [held.notice for held in memory.notices.all()],
         "update": (memory.update.rollout, memory.update.state, memory.update.code),
         "seal": memory.seal_is_open,
+        "faults": memory.faults.codes,
     }
     due_ms = memory.reported_at_ms + REPORT_EVERY_S * 1000
     if saying == memory.reported and turn.now.mono_ms < due_ms:

@@ -102,6 +102,7 @@ BODIES = {
     ),
     "SEAL": (("open", boolean),),
     "CLAIM": (("venue", VENUE), ("region", REGION)),
+    "FAULT": (("code", CODE), ("begun", boolean)),
 }
 
 

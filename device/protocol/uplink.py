@@ -7,6 +7,7 @@ from device.protocol.limits import (
     BATCH_BYTES_MAX,
     BATCH_ENTRIES_MAX,
     ENTRY_BYTES_MAX,
+    FAULTS_MAX,
     HOLDS_MAX,
     NOTICES_MAX,
     PLAYS_OPEN_MAX,
@@ -169,6 +170,7 @@ class Report(Document):
     seal: str
     rooms_busy: int
     refused: "dict[str, int]"
+    faults: "tuple[str, ...]"
 
     SHAPE = (
         ("box", BOX),
@@ -190,4 +192,5 @@ class Report(Document):
         ("seal", one_of("intact", "open")),
         ("rooms_busy", integer(0, PLAYS_OPEN_MAX)),
         ("refused", _refused),
+        ("faults", array(CODE, FAULTS_MAX)),
     )

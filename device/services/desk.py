@@ -1,5 +1,6 @@
 """What stands behind the LAN interface: the running core if there is one, identity, tokens, listeners."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -36,6 +37,7 @@ class Desk:
     faults: set[str] = field(
         default_factory=set
     )  # codes of what is out of order now; each part adds and removes its own
+    refused: Counter[str] = field(default_factory=Counter)  # LAN requests of strangers, by code
     _runtime: Runtime | None = None
     _state: Callable[[], dict[str, Any]] | None = None
     _brief: Callable[[], dict[str, Any]] | None = None

@@ -11,10 +11,11 @@
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from device.core.events import UpdateAdvanced
+from device.core.events import Observed, UpdateAdvanced
 from device.ports import DriverError, Slots, Watchdog
 from device.services.runtime import Events
 
@@ -22,6 +23,7 @@ SETTLE_S = 3.0  # what falls over at start has fallen by then
 AGAIN_S = 5.0
 TRIES_MAX = 24  # two minutes: names, network and broker may all have to come up
 FEED_EVERY_S = 1.0
+OBSERVE_EVERY_S = 2.0
 TICK_AGE_S_MAX = 8.0
 DISK_STALL_S = 5.0  # a card that collects its garbage takes a second or two
 _log = logging.getLogger(__name__)
@@ -37,6 +39,13 @@ class Ticking(Protocol):
     ticked_at_s: float
 
     def disk_busy_s(self) -> float: ...
+
+
+class Seen(Protocol):
+    """What the services see of the box; the desk. Codes in force, and counts by code since the start."""
+
+    faults: set[str]
+    refused: Counter[str]
 
 
 class Health:
@@ -98,6 +107,19 @@ async def feed(watchdog: Watchdog, core: Callable[[], Ticking | None], faults: s
             else:
                 faults.discard("WATCHDOG_FAILED")
         await asyncio.sleep(FEED_EVERY_S)
+
+
+async def observe(seen: Seen, runtime: Events) -> None:
+    """Tell the core what is out of order and who was turned away, for ever. What comes and goes within a look is
+    nothing.
+    """
+    told = None
+    while True:
+        now = Observed(faults=tuple(sorted(seen.faults)), refused=dict(seen.refused))
+        if now != told:
+            await runtime.post(now)
+            told = now
+        await asyncio.sleep(OBSERVE_EVERY_S)
 
 
 def _is_alive(core: Ticking) -> bool:

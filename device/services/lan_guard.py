@@ -29,6 +29,9 @@ BODY_S = 10.0
 CONNECTIONS_PER_ADDRESS_MAX = 64
 CONNECTIONS_MAX = 256
 
+# Codes of those who are refused for who they are or where they come from.
+STRANGERS = frozenset({"TOKEN_MISSING", "TOKEN_UNKNOWN", "PAIRING_CODE", "HOST_FOREIGN", "ORIGIN_FOREIGN"})
+
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 _CODES = {
     HTTPStatus.NOT_FOUND: "NOT_FOUND",
@@ -131,9 +134,11 @@ def _refused_by_aiohttp(error: web.HTTPException, request_id: str) -> web.Respon
     return response
 
 
-def guard(names: frozenset[str], is_open: Callable[[str], bool], vod_of: Callable[[str], str]) -> Any:
+def guard(
+    names: frozenset[str], is_open: Callable[[str], bool], vod_of: Callable[[str], str], refused_by_code: Counter[str]
+) -> Any:
     """The middleware: `names` are accepted hosts, `is_open` tells which paths need no token, `vod_of`
-    whose it is.
+    whose it is. STRANGERS are counted: the fleet reads it.
     """
 
     @web.middleware
@@ -150,6 +155,7 @@ def guard(names: frozenset[str], is_open: Callable[[str], bool], vod_of: Callabl
                 _check_token(request, vod_of)
             response = await handler(request)
         except RefusalError as error:
+            refused_by_code.update(STRANGERS & {error.code})
             response = refused(error, request_id)
             if not request.content.is_eof():
                 response.force_close()

@@ -23,7 +23,7 @@ class LanServer:
         self._host = host
         self._port = port
         accepted = frozenset(name.lower() for name in (host, "localhost", *names))
-        middleware = guard(accepted, lan_api.is_open, desk.pairing.vod_of)
+        middleware = guard(accepted, lan_api.is_open, desk.pairing.vod_of, desk.refused)
         self._application = web.Application(middlewares=[middleware], client_max_size=LAN_BODY_BYTES_MAX)
         lan_api.add_routes(self._application.router, desk)
         pages.add_routes(self._application.router, desk)

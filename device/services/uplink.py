@@ -127,8 +127,13 @@ class FleetSession:
 
     async def _send_documents(self, uplink: Uplink) -> None:
         while self._receipts:
-            await uplink.publish(topics.up(self._box, "receipt"), self._receipts[0])
-            self._receipts.popleft()
+            receipt = self._receipts.popleft()
+            try:
+                await uplink.publish(topics.up(self._box, "receipt"), receipt)
+            except BaseException:  # cancelled or failed: it goes first in the next session, if there is room
+                if len(self._receipts) < RECEIPTS_MAX:
+                    self._receipts.appendleft(receipt)
+                raise
         report, self._report = self._report, None
         if report is not None:
             await uplink.publish(topics.up(self._box, "report"), report)

@@ -1,6 +1,8 @@
 """What boxes last reported; the signature is verified by whoever received the report.
 
-A report of an earlier boot than the one on record is old news and changes nothing: a queue may deliver late.
+A report that is older than the one on record changes nothing: a queue may deliver late. Which of two is newer the lease
+says first, whose number only we raise: a box whose card was wiped or put back counts its boots anew, until it has a
+lease of now. Then boot, epoch and size of the journal.
 """
 
 from sqlalchemy import Connection, select
@@ -14,7 +16,10 @@ ONLINE_FOR_MS = 3 * REPORT_EVERY_S * 1000
 
 
 def record_report(connection: Connection, report: Report, received_at_ms: int) -> bool:
-    """Whether it is the newest; the box must be registered."""
+    """Whether it is the newest; the box must be registered. The caller holds the write lock."""
+    known = last_report(connection, report.box)
+    if known is not None and _place(report) < _place(known[0]):
+        return False
     values = {
         "box": report.box,
         "report": report.encode(),
@@ -23,9 +28,9 @@ def record_report(connection: Connection, report: Report, received_at_ms: int) -
         "version": report.version,
         "received_at_ms": received_at_ms,
     }
-    upsert = insert(box_reports).values(values)
-    upsert = upsert.on_conflict_do_update(index_elements=["box"], set_=values, where=box_reports.c.boot <= report.boot)
-    return connection.execute(upsert).rowcount > 0
+    upsert = insert(box_reports).values(values).on_conflict_do_update(index_elements=["box"], set_=values)
+    connection.execute(upsert)
+    return True
 
 
 def last_report(connection: Connection, box: str) -> tuple[Report, int] | None:
@@ -37,3 +42,7 @@ def last_report(connection: Connection, box: str) -> tuple[Report, int] | None:
 def is_online(received_at_ms: int | None, now_ms: int) -> bool:
     """Whether the box has been heard of lately: the one meaning of *online*."""
     return received_at_ms is not None and now_ms - received_at_ms <= ONLINE_FOR_MS
+
+
+def _place(report: Report) -> tuple[int, int, int, int]:
+    return report.lease, report.boot, report.journal.epoch, report.journal.size

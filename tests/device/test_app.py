@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -133,7 +134,7 @@ async def test_a_bare_box_becomes_a_claimed_one_without_a_restart(world: World) 
         assert await world.play() == (403, "LEASE_EXPIRED")
         _, state = await world.ask("GET", "/v1/state")
     assert (state["venue"], state["state"], state["online"]) == (builders.VENUE, "expired", False)
-    assert state["faults"] == ["SERIAL_DOWN"]
+    assert "SERIAL_DOWN" in state["faults"]
     kinds = [entry["kind"] for entry in world.entries()]
     assert kinds[0] == "BOOT"
     assert kinds.count("CLAIM") == 1
@@ -185,6 +186,22 @@ async def test_the_watchdog_is_fed_and_the_attempt_given_back(world: World) -> N
         await world.factory()
         await eventually(lambda: world.hardware.fed and not world.hardware.trial, "a fed watchdog, a good slot")
     assert world.hardware.confirmed == 1
+
+
+async def test_what_is_out_of_order_is_written_down_and_so_is_its_end(world: World) -> None:
+    async with world.on() as _:
+        await world.factory()
+        await eventually(lambda: faults_of(world) == [("SERIAL_DOWN", True)], "the fault in the journal")
+        far, near = os.openpty()
+        (world.path / "no-such-port").symlink_to(os.ttyname(near))
+        await eventually(lambda: faults_of(world)[1:] == [("SERIAL_DOWN", False)], "its end")
+        os.close(far)
+        os.close(near)
+
+
+def faults_of(world: World) -> list[tuple[str, bool]]:
+    found = [entry["body"] for entry in world.entries() if entry["kind"] == "FAULT"]
+    return [(body["code"], body["begun"]) for body in found]
 
 
 async def test_the_seal_is_written_down_when_it_opens(world: World) -> None:

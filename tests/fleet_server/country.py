@@ -73,6 +73,7 @@ class StandingBox:
             seal="intact",
             rooms_busy=3,
             refused={},
+            faults=(),
         )
         return seal("report", report.replace(**changes).encode(), [self.key]).encode()
 

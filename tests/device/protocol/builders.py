@@ -171,6 +171,7 @@ BODY_OF: dict[str, dict[str, Any]] = {
     "UPDATE": {"rollout": "r-7", "version": "1.4.1", "slot": "b", "state": "rolled-back", "code": "UPDATE_UNHEALTHY"},
     "SEAL": {"open": True},
     "CLAIM": {"venue": VENUE, "region": REGION},
+    "FAULT": {"code": "SERIAL_DOWN", "begun": True},
 }
 
 
@@ -253,6 +254,7 @@ def report(**changes: Any) -> Report:
         seal="intact",
         rooms_busy=3,
         refused={"VENUE_LOCKED": 2},
+        faults=("SERIAL_DOWN",),
     ).replace(**changes)
 
 

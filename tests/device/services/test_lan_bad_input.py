@@ -107,6 +107,7 @@ async def test_pages_of_other_sites_do_not_speak_to_the_box(
 ) -> None:
     async with lan_rig(tmp_path) as rig:
         found = await raw(rig, b"GET /v1/state HTTP/1.1\r\n" + headers + AUTH + b"\r\n")
+        assert dict(rig.desk.refused) == ({code: 1} if code else {})
     assert (found[0], found[1].get("code", "")) == (status, code)
 
 

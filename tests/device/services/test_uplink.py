@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from device.core import effects
 from device.core import events as on
 from device.drivers.folder import Folder
@@ -15,6 +17,7 @@ from device.protocol.envelope import Envelope, seal
 from device.protocol.journal import Checkpoint, first_chain, next_chain
 from device.protocol.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from device.protocol.uplink import Batch
+from device.services import uplink as uplink_module
 from device.services.journal_feed import ACK_FOR_S_MAX, BATCHES_OPEN_MAX, JournalFeed
 from device.services.uplink import FleetSession
 from tests import builders
@@ -108,6 +111,9 @@ class Pipe:
         self.wall.sessions += 1
 
     async def publish(self, topic: str, payload: bytes) -> None:
+        if self.wall.break_at_receipt and topic.endswith("/receipt"):
+            self.wall.break_at_receipt.set()
+            raise DriverError("UPLINK_DOWN", "broken off")
         await self.wall.up.put((topic, payload))
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
@@ -125,6 +131,7 @@ class Wall:
         self.down: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
         self.refusals = 1
         self.sessions = 0
+        self.break_at_receipt: asyncio.Event | None = None
 
     async def heard(self, kind: str) -> bytes:
         async with asyncio.timeout(30):
@@ -170,6 +177,27 @@ async def test_receipts_wait_for_a_session_and_reports_do_not(tmp_path: Path) ->
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert wall.up.empty()
+
+
+async def test_a_receipt_that_could_not_be_sent_goes_first_in_the_next_session_and_none_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue was full when the session broke, and its oldest gave way: what is sent is still each once, in order."""
+    monkeypatch.setattr(uplink_module, "RECEIPTS_MAX", 3)
+    wall = Wall()
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 1, "x")
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
+        breaking = wall.break_at_receipt = asyncio.Event()
+        for number in range(3):
+            session.send("receipt", b"receipt %d" % number)
+        task = asyncio.create_task(session.run())
+        await breaking.wait()
+        wall.break_at_receipt = None
+        heard = [await wall.heard("receipt") for _ in range(3)]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert heard == [b"receipt 0", b"receipt 1", b"receipt 2"]
 
 
 async def test_connected_and_disconnected_are_told_to_the_core(tmp_path: Path) -> None:

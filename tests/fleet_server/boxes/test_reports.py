@@ -31,6 +31,7 @@ def a_report(boot: int) -> Report:
         seal="intact",
         rooms_busy=0,
         refused={},
+        faults=(),
     )
 
 
@@ -43,6 +44,26 @@ async def test_a_report_of_an_earlier_boot_changes_nothing(people: People) -> No
         assert boxes.last_report(connection, "KTV-0001") == (a_report(2), 1000)
     shown = (await operator.get("/api/v1/boxes/KTV-0001")).json()
     assert (shown["report"]["boot"], shown["is_online"]) == (2, False)
+
+
+async def test_of_one_boot_what_overtook_is_put_right(people: People) -> None:
+    operator = people.client("op", ("operator", "000000"))
+    await operator.post("/api/v1/boxes", json=FactoryBox("KTV-0001", a_factory()).registration)
+    at = [JournalState(epoch=epoch, size=size, head="0" * 64, watermark=0) for epoch, size in ((1, 7), (1, 9), (2, 1))]
+    older, newer, newest = (a_report(2).replace(journal=place) for place in at)
+    with people.fleet.database.writing() as connection:
+        took = [boxes.record_report(connection, report, 1000) for report in (newer, older, newest, newer, newest)]
+        assert took == [True, False, True, False, True]
+
+
+async def test_a_box_whose_card_was_wiped_counts_from_its_new_lease_on(people: People) -> None:
+    operator = people.client("op", ("operator", "000000"))
+    await operator.post("/api/v1/boxes", json=FactoryBox("KTV-0001", a_factory()).registration)
+    with people.fleet.database.writing() as connection:
+        assert boxes.record_report(connection, a_report(40).replace(lease=9), 1000)
+        assert not boxes.record_report(connection, a_report(1), 2000)
+        assert boxes.record_report(connection, a_report(1).replace(lease=10), 3000)
+        assert not boxes.record_report(connection, a_report(41).replace(lease=9), 4000)
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,7 @@ def _report(fleet: Fleet, box: StandingBox, number: int) -> None:
         seal="open" if state == "failed" else "intact",
         rooms_busy=3 * number + 2 if state == "in-service" else 0,
         refused={"SONG_UNKNOWN": 17, "SONG_BANNED": 4, "HOURS_CLOSED": 2},
+        faults=("JOURNAL_DAMAGED",) if state == "failed" else (),
     )
     with fleet.database.writing() as connection:
         boxes.record_report(connection, report, at_ms)

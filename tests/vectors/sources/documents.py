@@ -116,6 +116,7 @@ SPOILED: list[tuple[str, str, str, Any]] = [
     ("report", "10.4", "state", "unlocked"),
     ("report", "10.4", "refused", {"venue_locked": 1}),
     ("report", "10.4", "venue", None),
+    ("report", "10.4", "faults", ["serial_down"]),
     ("report", "10.4", "journal.epoch", 0),
     ("rollout leg", "13.1", "version", "1.4.1-rc1"),
     ("voucher", "14.2", "secret", "0" * 30),
