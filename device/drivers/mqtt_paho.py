@@ -3,10 +3,15 @@
 paho's network loop runs in its own thread; everything it tells comes into the event loop by
 `call_soon_threadsafe`. One object of paho is one session: paho's own reconnecting is switched off,
 because who reconnects, and when, is the uplink's decision (SPEC 11.4).
+
+What ended an attempt or a session is in the code of its DriverError: UPLINK_DOWN (nobody answers, or a session was
+lost), UPLINK_NAME, UPLINK_TLS, UPLINK_REFUSED, UPLINK_HOSTILE.
 """
 
 import asyncio
+import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -18,7 +23,10 @@ from device.ports import DriverError
 from device.protocol.limits import ENVELOPE_BYTES_MAX
 
 KEEPALIVE_S = 30
-CONNECT_S = 15.0
+CONTACT_S = 4.0  # the kernel asks at 0, 1 and 3 s
+CONNECT_S = 15.0  # name, contact, TLS and subscriptions together
+SILENT_S = 10  # sent bytes that nobody acknowledges end the session: the line is gone, whatever it looks like
+PROBE_IDLE_S, PROBE_EVERY_S = 10, 3  # and an idle line is asked
 PUBLISH_S = 30.0
 INFLIGHT_MAX = 20
 ARRIVED_MAX = 1024  # then messages are dropped: QoS 0, the fleet sends again what a report lacks (SPEC 10.5)
@@ -28,15 +36,52 @@ _log = logging.getLogger(__name__)
 
 class _Client(paho.Client):
     """A session that a hostile broker cannot fill the box's memory with: paho would take packets of 256 MB, and keep
-    QoS 2 messages, for which nobody has asked, for ever.
+    QoS 2 messages, for which nobody has asked, for ever. Nor can it hold the thread that shakes hands.
     """
+
+    tls: ssl.SSLSocket | None = None  # since contact was made
+    is_hostile = False
+    is_abandoned = False
+
+    def abandon(self) -> None:
+        """End an attempt that takes too long, wherever it is; from any thread."""
+        self.is_abandoned = True
+        if self.tls is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self.tls, socket.SHUT_RDWR)
 
     def _packet_read(self) -> MQTTErrorCode:
         result = super()._packet_read()
         if self._in_packet["remaining_length"] > PACKET_BYTES_MAX or self._in_messages:
             _log.warning("the broker sends what it may not; the session ends")
+            self.is_hostile = True
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
         return result
+
+    def _create_socket_connection(self) -> socket.socket:
+        line = socket.create_connection((self._host, self._port), CONTACT_S)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            (socket.TCP_USER_TIMEOUT, SILENT_S * 1000),
+            (socket.TCP_KEEPIDLE, PROBE_IDLE_S),
+            (socket.TCP_KEEPINTVL, PROBE_EVERY_S),
+        ):
+            line.setsockopt(socket.IPPROTO_TCP, option, value)
+        return line
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        assert self._ssl_context is not None
+        with contextlib.ExitStack() as undo:
+            undo.callback(tcp_sock.close)
+            tls = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+            undo.callback(tls.close)
+            self.tls = tls
+            if self.is_abandoned:
+                raise TimeoutError("too late")
+            tls.settimeout(CONNECT_S)
+            tls.do_handshake()
+            undo.pop_all()
+        return tls
 
 
 class PahoUplink:
@@ -46,9 +91,10 @@ class PahoUplink:
         self._host = host
         self._port = port
         self._tls = tls
-        self._client: paho.Client | None = None
+        self._client: _Client | None = None
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue(ARRIVED_MAX)
+        self._ended = DriverError("UPLINK_DOWN", "the session ended")
         self._published: dict[int, asyncio.Future[None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
 
@@ -61,7 +107,6 @@ class PahoUplink:
             reconnect_on_failure=False,
         )
         client.tls_set_context(self._tls())
-        client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(INFLIGHT_MAX)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -73,13 +118,14 @@ class PahoUplink:
         self._arrived = asyncio.Queue(ARRIVED_MAX)
         self._ready = self._loop.create_future()
         try:
-            async with asyncio.timeout(2 * CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 await asyncio.to_thread(client.connect, self._host, self._port, KEEPALIVE_S)
                 client.loop_start()
                 await self._ready
         except (OSError, ValueError, TimeoutError) as error:
+            client.abandon()
             await self.close()
-            raise DriverError("UPLINK_DOWN", f"{self._host}:{self._port}: {error}") from error
+            raise DriverError(_code_of(error, client), f"{self._host}:{self._port}: {error!r}") from error
         except DriverError:
             await self.close()
             raise
@@ -105,7 +151,7 @@ class PahoUplink:
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         while (message := await self._arrived.get()) is not None:
             yield message
-        raise DriverError("UPLINK_DOWN", "the session ended")
+        raise self._ended
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -118,13 +164,13 @@ class PahoUplink:
 
     def _on_connect(self, client: paho.Client, downlink: Any, _flags: Any, reason: Any, _props: Any) -> None:
         if reason.is_failure:
-            self._soon(self._end, f"the broker refused: {reason}")
+            self._soon(self._end, f"the broker refused: {reason}", "UPLINK_REFUSED")
         else:
             client.subscribe([(topic, 0) for topic in downlink])
 
     def _on_subscribe(self, client: paho.Client, _data: Any, _mid: int, reasons: Any, _props: Any) -> None:
         if any(reason.is_failure for reason in reasons):
-            self._soon(self._end, "the broker refused a subscription")
+            self._soon(self._end, "the broker refused a subscription", "UPLINK_REFUSED")
         else:
             self._soon(self._begin, client)
 
@@ -159,14 +205,28 @@ class PahoUplink:
             done.set_result(None)
 
     def _lost(self, client: paho.Client, why: str) -> None:
-        if client is self._client:
-            self._end(why)
+        if self._client is None or client is not self._client:
+            return
+        was_ready = self._ready.done()
+        self._end(
+            why, "UPLINK_HOSTILE" if self._client.is_hostile else "UPLINK_DOWN" if was_ready else "UPLINK_REFUSED"
+        )
 
-    def _end(self, why: str) -> None:
-        error = DriverError("UPLINK_DOWN", why)
+    def _end(self, why: str, code: str = "UPLINK_DOWN") -> None:
+        error = self._ended = DriverError(code, why)
         for waiting in [self._ready, *self._published.values()]:
             if not waiting.done():
                 waiting.set_exception(error)
                 waiting.exception()  # it may be that nobody waits any more
         if self._arrived.qsize() < ARRIVED_MAX:
             self._arrived.put_nowait(None)
+
+
+def _code_of(error: Exception, client: _Client) -> str:
+    """For an attempt that failed. Whoever ends TLS without an alert has no time now; an alert has a reason."""
+    if isinstance(error, socket.gaierror):
+        return "UPLINK_NAME"
+    if client.tls is None:
+        return "UPLINK_DOWN"
+    is_alert = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return "UPLINK_TLS" if is_alert else "UPLINK_REFUSED"

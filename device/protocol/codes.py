@@ -242,6 +242,22 @@ HARDWARE = {
         "连不上平台，业务不受影响，正在自动重试。",
         "The platform is out of reach. The box tries again by itself.",
     ),
+    "UPLINK_NAME": (
+        "平台的域名解析不到，请检查场所网络的 DNS。",
+        "The platform's name has no address. Check the network's DNS.",
+    ),
+    "UPLINK_TLS": (
+        "无法与平台建立安全连接。请检查网络中是否有拦截设备，并联系技术支持。",
+        "No secure connection to the platform. Check for a device in between, then call support.",
+    ),
+    "UPLINK_REFUSED": (
+        "平台暂不接受连接，正在自动重试。",
+        "The platform does not take the connection now. The box tries again by itself.",
+    ),
+    "UPLINK_HOSTILE": (
+        "冒充平台的一方不守协议，连接已断开。请联系技术支持。",
+        "What answers as the platform breaks the protocol. The connection was ended. Call support.",
+    ),
     "WATCHDOG_FAILED": ("看门狗故障，请联系运维。", "The watchdog has failed. Call support."),
     "SLOT_FAILED": (
         "系统分区写入失败，仍运行原版本。",

@@ -1,5 +1,6 @@
 """MQTT topics (SPEC 11). The box's name is a level of every topic, so that the broker can fence each box in."""
 
+from device.protocol.limits import CONNECT_WAIT_S_MAX, PROBE_S
 from device.protocol.shape import is_box
 
 UP_KINDS = ("journal", "report", "receipt")
@@ -7,7 +8,6 @@ DOWN_KINDS = ("order", "notice", "lease", "ack", "rollout", "look")
 ALL_KINDS = ("order", "notice", "look")
 QOS_UP = 1
 QOS_DOWN = 0
-CONNECT_WAIT_S_MAX = 900
 
 
 def up(box: str, kind: str) -> str:
@@ -46,9 +46,10 @@ def down_kind(topic: str, box: str) -> str:
     return parts[3] if parts[3] in (DOWN_KINDS if parts[2] == box else ALL_KINDS) else ""
 
 
-def connect_wait_s(failures: int, chance: float) -> float:
-    """SPEC 11.4: full jitter, so that a city that gets its power back does not knock all at once.
+def connect_wait_s(refusals: int, chance: float) -> float:
+    """SPEC 11.4: how long to wait before the next attempt to connect, with full jitter.
 
-    `failures` counts failed attempts since the last connection, `chance` is random from 0 to 1.
+    `refusals` counts the attempts in a row that were answered with no; where nothing answered it stays as it is.
+    `chance` is random from 0 to 1.
     """
-    return min(float(1 << min(failures, 10)), float(CONNECT_WAIT_S_MAX)) * chance
+    return min(float(PROBE_S << min(refusals, 8)), float(CONNECT_WAIT_S_MAX)) * chance

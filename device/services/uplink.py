@@ -6,7 +6,9 @@ Rules:
    dropped.
 2. Reports are only sent while connected: the next connect makes a new one. Receipts wait, RECEIPTS_MAX
    of them; beyond that the oldest is dropped, since the reports say the same.
-3. After an end the next attempt waits a random time (SPEC 11.4); only a session that stood resets the count.
+3. Before every attempt a random wait (SPEC 11.4), which grows only while the fleet says no.
+4. Why there is no session is a fault, one code at a time, until one stands.
+5. Entries that cannot be read hold up neither reports nor orders: they are tried again after READ_AGAIN_S.
 """
 
 import asyncio
@@ -20,13 +22,15 @@ from device.core import events
 from device.ports import DriverError, Uplink
 from device.protocol import topics
 from device.protocol.errors import MalformedError
-from device.protocol.limits import ENVELOPE_BYTES_MAX
+from device.protocol.limits import ENVELOPE_BYTES_MAX, SESSION_STEADY_S
 from device.services.journal_feed import JournalFeed
 from device.services.runtime import Runtime
 
 RECEIPTS_MAX = 256
 COLLECT_S = 0.15  # entries of one moment share a batch and a signature
 LOOK_AGAIN_S = 2.0
+READ_AGAIN_S = 15.0
+UNREACHED = frozenset({"UPLINK_DOWN", "UPLINK_NAME"})  # attempts that made no contact (SPEC 11.4)
 _EVENTS: dict[str, Callable[[bytes], Any]] = {
     "order": lambda raw: events.OrderReceived(request="", raw=raw),
     "notice": lambda raw: events.NoticeReceived(request="", raw=raw),
@@ -42,14 +46,25 @@ class FleetSession:
     """Runs until cancelled."""
 
     def __init__(
-        self, box: str, make: Callable[[], Uplink], runtime: Runtime, feed: JournalFeed, faults: set[str]
+        self,
+        box: str,
+        make: Callable[[], Uplink],
+        runtime: Runtime,
+        feed: JournalFeed,
+        faults: set[str],
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._box = box
         self._faults = faults
         self._make = make
         self._runtime = runtime
         self._feed = feed
+        self._chance = chance
         self._is_connected = False
+        self._stood_since_s = 0.0
+        self._fault = ""
+        self._unread = ""
+        self._read_again_at_s = 0.0
         self._report: bytes | None = None
         self._receipts: deque[bytes] = deque(maxlen=RECEIPTS_MAX)
         self._work = asyncio.Event()
@@ -71,26 +86,37 @@ class FleetSession:
         self._work.set()
 
     async def run(self) -> None:
-        failures = 0
+        refusals = 0
         while True:
-            wait_s = topics.connect_wait_s(failures, random.random())  # noqa: S311 - jitter, not a secret
-            await asyncio.sleep(wait_s if failures else 0)
-            failures += 1
+            await asyncio.sleep(topics.connect_wait_s(refusals, self._chance()))
             uplink = self._make()
+            had_session = False
             try:
                 await uplink.connect(self._box, topics.subscriptions(self._box))
-                failures = 1
+                had_session = True
+                self._say("")
                 await self._session(uplink)
             except DriverError as error:
                 _log.info("%s", error)
-                if error.code == "JOURNAL_DAMAGED":
-                    self._faults.add(error.code)
+                self._say(error.code)
+                if had_session:
+                    refusals = refusals + 1 if _now_s() - self._stood_since_s < SESSION_STEADY_S else 0
+                elif error.code not in UNREACHED:
+                    refusals += 1
             finally:
                 await uplink.close()
+
+    def _say(self, fault: str) -> None:
+        """Rule 4."""
+        self._faults.discard(self._fault)
+        self._fault = fault
+        if fault:
+            self._faults.add(fault)
 
     async def _session(self, uplink: Uplink) -> None:
         """One session from connect to its end; raises DriverError."""
         self._is_connected = True
+        self._stood_since_s = _now_s()
         self._feed.begin_again(_now_s())
         await self._runtime.post(events.Connected())
         sending = asyncio.create_task(self._send_all(uplink))
@@ -139,15 +165,27 @@ class FleetSession:
             await uplink.publish(topics.up(self._box, "report"), report)
 
     async def _send_entries(self, uplink: Uplink) -> None:
-        while (seq := self._feed.wanted(_now_s())) is not None:
+        while _now_s() >= self._read_again_at_s and (seq := self._feed.wanted(_now_s())) is not None:
             try:
                 batch, raw = await asyncio.to_thread(self._feed.batch_from, seq)
+            except DriverError as error:
+                self._cannot_read(error.code, error)
+                return
             except MalformedError as error:
-                raise DriverError("JOURNAL_DAMAGED", str(error)) from error
-            self._faults.discard("JOURNAL_DAMAGED")
+                self._cannot_read("JOURNAL_DAMAGED", error)
+                return
+            self._faults.discard(self._unread)
             await uplink.publish(topics.up(self._box, "journal"), raw)
             self._feed.sent(batch, _now_s())
             await self._send_documents(uplink)
+
+    def _cannot_read(self, code: str, error: Exception) -> None:
+        """Rule 5."""
+        _log.error("no batch: %s", error)
+        self._faults.discard(self._unread)
+        self._unread = code
+        self._faults.add(code)
+        self._read_again_at_s = _now_s() + READ_AGAIN_S
 
 
 def _now_s() -> float:

@@ -4,10 +4,12 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from device.drivers import mqtt_paho
 from device.drivers.mqtt_paho import PahoUplink
 from device.ports import DriverError
 from device.protocol import topics
@@ -99,7 +101,7 @@ async def test_a_broker_that_sends_what_nobody_asked_for_is_left(fleet: Fleet, h
     async with await asyncio.start_server(broker, "127.0.0.1", 0, ssl=context) as server:
         uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
         await uplink.connect(BOX, topics.subscriptions(BOX))
-        with pytest.raises(DriverError, match="UPLINK_DOWN"):
+        with pytest.raises(DriverError, match="UPLINK_HOSTILE"):
             await asyncio.wait_for(anext(uplink.messages()), 10)
         await asyncio.wait_for(left.wait(), 10)
         await uplink.close()
@@ -127,18 +129,53 @@ async def test_a_session_that_ends_is_said_to_reader_and_writer(fleet: Fleet, br
     await second.close()
 
 
-# paho leaves the socket of a failed handshake to the garbage collector, which says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_what_can_be_wrong_with_a_broker_is_one_error(fleet: Fleet, broker: Broker, tmp_path: Path) -> None:
+async def refusal_of(uplink: PahoUplink) -> str:
+    """The code with which an attempt ends."""
+    with pytest.raises(DriverError) as caught:
+        await uplink.connect(BOX, topics.subscriptions(BOX))
+    await uplink.close()
+    return caught.value.code
+
+
+async def test_what_is_wrong_with_a_broker_is_named(fleet: Fleet, broker: Broker, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    cases = [
-        PahoUplink("127.0.0.1", 1, fleet.tls),
-        PahoUplink("127.0.0.1", broker.mqtt_port, lambda: fleet.tls(FleetPki(other, "another CA").ca.certificate)),
-    ]
-    fleet.active = False
-    cases.append(PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls))
-    for uplink in cases:
-        with pytest.raises(DriverError, match="UPLINK_DOWN"):
-            await uplink.connect(BOX, topics.subscriptions(BOX))
+    stranger = FleetPki(other, "another CA").ca.certificate
+    for _ in range(3):
+        assert await refusal_of(PahoUplink("127.0.0.1", 1, fleet.tls)) == "UPLINK_DOWN"
+        assert await refusal_of(PahoUplink("no-such-name.invalid", 1, fleet.tls)) == "UPLINK_NAME"
+        tls = partial(fleet.tls, stranger)
+        assert await refusal_of(PahoUplink("127.0.0.1", broker.mqtt_port, tls)) == "UPLINK_TLS"
+        fleet.active = False
+        assert await refusal_of(PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)) == "UPLINK_REFUSED"
+        fleet.active = True
+        uplink = PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)
+        await uplink.connect(BOX, topics.subscriptions(BOX))
         await uplink.close()
+
+
+async def test_11_5_whoever_closes_before_tls_has_said_no(fleet: Fleet) -> None:
+    async def edge(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(edge, "127.0.0.1", 0) as server:
+        uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
+        assert await refusal_of(uplink) == "UPLINK_REFUSED"
+
+
+async def test_whoever_answers_nothing_holds_no_thread(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A half-open line, or a broker that drips its handshake: the attempt ends in time, again and again."""
+    monkeypatch.setattr(mqtt_paho, "CONNECT_S", 0.2)
+    gone = asyncio.Queue[None]()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            pass
+        gone.put_nowait(None)
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        for _ in range(3):
+            uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
+            assert await refusal_of(uplink) == "UPLINK_REFUSED"
+            await asyncio.wait_for(gone.get(), 10)

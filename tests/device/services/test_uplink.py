@@ -97,6 +97,11 @@ def test_10_3_a_nack_says_from_where(tmp_path: Path) -> None:
     assert batch.first == 30
 
 
+def at_once() -> float:
+    """The chance of not having to wait."""
+    return 0.0
+
+
 class Pipe:
     """A broker that loses nothing until `break_off`; each session is a new pipe of one wall."""
 
@@ -105,8 +110,7 @@ class Pipe:
 
     async def connect(self, client_id: str, downlink: Sequence[str]) -> None:
         if self.wall.refusals:
-            self.wall.refusals -= 1
-            raise DriverError("UPLINK_DOWN", "not yet")
+            raise DriverError(self.wall.refusals.pop(0), "not yet")
         assert (client_id, list(downlink)) == (BOX, topics.subscriptions(BOX))
         self.wall.sessions += 1
 
@@ -129,7 +133,7 @@ class Wall:
     def __init__(self) -> None:
         self.up: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.down: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
-        self.refusals = 1
+        self.refusals = ["UPLINK_DOWN"]
         self.sessions = 0
         self.break_at_receipt: asyncio.Event | None = None
 
@@ -145,7 +149,7 @@ async def test_a_session_sends_documents_and_entries_and_hears_orders(tmp_path: 
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
         _, feed = a_journal(tmp_path / "journal", 5, "x")
-        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once)
         task = asyncio.create_task(session.run())
         batch = Batch.decode(await wall.heard("journal"))
         session.send("receipt", b"receipt")
@@ -168,7 +172,7 @@ async def test_receipts_wait_for_a_session_and_reports_do_not(tmp_path: Path) ->
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
         _, feed = a_journal(tmp_path / "journal", 1, "x")
-        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once)
         session.send("receipt", b"early receipt")
         session.send("report", b"stale report")
         task = asyncio.create_task(session.run())
@@ -187,7 +191,7 @@ async def test_a_receipt_that_could_not_be_sent_goes_first_in_the_next_session_a
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
         _, feed = a_journal(tmp_path / "journal", 1, "x")
-        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once)
         breaking = wall.break_at_receipt = asyncio.Event()
         for number in range(3):
             session.send("receipt", b"receipt %d" % number)
@@ -202,11 +206,13 @@ async def test_a_receipt_that_could_not_be_sent_goes_first_in_the_next_session_a
 
 async def test_connected_and_disconnected_are_told_to_the_core(tmp_path: Path) -> None:
     wall = Wall()
-    wall.refusals = 0
+    wall.refusals = []
     async with lan_rig(tmp_path / "box") as rig:
         await rig.runtime.post(on.Disconnected())
         _, feed = a_journal(tmp_path / "journal", 1, "x")
-        task = asyncio.create_task(FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults).run())
+        task = asyncio.create_task(
+            FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once).run()
+        )
         await wall.heard("journal")
         await rig.until("online", True)
         task.cancel()
@@ -222,9 +228,92 @@ async def test_an_entry_that_cannot_be_read_is_said_and_nothing_else_stops(tmp_p
         raw = bytearray(segment.read_bytes())
         raw[20] ^= 1
         segment.write_bytes(raw)
-        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults)
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once)
         task = asyncio.create_task(session.run())
         await rig.until("faults", ["JOURNAL_DAMAGED"])
         assert (await rig.play())[0] == 201
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+class Waits:
+    """What `topics.connect_wait_s` was asked with; the wait itself takes no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.refusals: list[int] = []
+        monkeypatch.setattr(topics, "connect_wait_s", self._wait_s)
+
+    def _wait_s(self, refusals: int, _chance: float) -> float:
+        self.refusals.append(refusals)
+        return 0.0
+
+
+async def test_11_4_only_a_no_makes_the_wait_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, wall = Waits(monkeypatch), Wall()
+    wall.refusals = ["UPLINK_DOWN", "UPLINK_NAME", "UPLINK_REFUSED", "UPLINK_DOWN", "UPLINK_TLS", "UPLINK_NAME"]
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 1, "x")
+        task = asyncio.create_task(FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults).run())
+        await wall.heard("journal")
+        assert waits.refusals == [0, 0, 0, 1, 1, 2, 2]
+        wall.down.put_nowait(None)  # a session that ends at once is a no
+        await wall.heard("journal")
+        assert waits.refusals[-1] == 3
+        monkeypatch.setattr(uplink_module, "SESSION_STEADY_S", 0)
+        wall.down.put_nowait(None)  # one that stood is none, and all is forgotten
+        await wall.heard("journal")
+        assert waits.refusals[-1] == 0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_why_there_is_no_session_is_a_fault_until_one_stands(tmp_path: Path) -> None:
+    wall, seen = Wall(), list[list[str]]()
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 1, "x")
+
+        def make() -> Pipe:
+            seen.append(sorted(rig.desk.faults))
+            return Pipe(wall)
+
+        session = FleetSession(BOX, make, rig.runtime, feed, rig.desk.faults, at_once)
+        for _ in range(3):
+            wall.refusals = ["UPLINK_NAME", "UPLINK_TLS", "UPLINK_HOSTILE"]
+            task = asyncio.create_task(session.run())
+            await wall.heard("journal")
+            assert rig.desk.faults == set()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert seen == 3 * [[], ["UPLINK_NAME"], ["UPLINK_TLS"], ["UPLINK_HOSTILE"]]
+
+
+async def test_a_journal_that_cannot_be_read_holds_up_no_order_and_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uplink_module, "READ_AGAIN_S", 0.05)
+    monkeypatch.setattr(uplink_module, "LOOK_AGAIN_S", 0.05)
+    wall = Wall()
+    wall.refusals = []
+    async with lan_rig(tmp_path / "box") as rig:
+        journal, feed = a_journal(tmp_path / "journal", 3, "x")
+        read = journal.read
+        task = asyncio.create_task(
+            FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once).run()
+        )
+        await wall.heard("journal")
+        for _ in range(3):
+            monkeypatch.setattr(journal, "read", _broken)
+            feed.begin_again(0.0)
+            await rig.until("faults", ["JOURNAL_UNAVAILABLE"])
+            wall.down.put_nowait((topics.down(BOX, "order"), builders.order_envelope("stop")))
+            await rig.until("state", "locked")
+            monkeypatch.setattr(journal, "read", read)
+            await wall.heard("journal")
+            await rig.until("faults", [])
+        assert wall.sessions == 1
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _broken(*_: object) -> list[Frame]:
+    raise DriverError("JOURNAL_UNAVAILABLE", "input/output error")
