@@ -7,6 +7,10 @@
     level = 4              # county
     venues_max = 20
 
+    [[moved]]              # a county that changed its code, or was joined to another
+    region = "440183"
+    now = "440118"
+
     [[person]]
     person = "li.si"
     name = "李四"
@@ -22,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from device.protocol.policy import Rules, ScopeLimit
+from device.protocol.policy import Move, Rules, ScopeLimit
 from device.protocol.regions import is_region
 from provisioning.errors import ProvisioningError
 
@@ -32,7 +36,7 @@ CUT_SONG_S = 60
 VENUES_MAX_BY_LEVEL = {1: 1_000_000, 2: 100_000, 3: 10_000, 4: 1_000}
 
 _PERSON_NAMES = {"person", "name", "region", "may", "public"}
-_TOP_NAMES = {"person", "limit", "rules"}
+_TOP_NAMES = {"person", "limit", "moved", "rules"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class People:
 
     officers: tuple[Officer, ...]
     limits: tuple[ScopeLimit, ...]
+    moved: tuple[Move, ...]
     rules: Rules
 
 
@@ -74,7 +79,7 @@ def read_people(path: Path) -> People:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ProvisioningError("PEOPLE_FILE", f"{path.name}: {', '.join(twice)} stands twice")
-    return People(officers, _limits(table), _rules(table))
+    return People(officers, _limits(table), _moved(table), _rules(table))
 
 
 def _officer(entry: dict[str, Any], where: str) -> Officer:
@@ -85,9 +90,7 @@ def _officer(entry: dict[str, Any], where: str) -> Officer:
     public = entry.get("public")
     if public is not None and not isinstance(public, str):
         raise ProvisioningError("PEOPLE_FILE", f"{where}: public must be hexadecimal text")
-    region = _text(entry, "region", where)
-    if not is_region(region):
-        raise ProvisioningError("PEOPLE_FILE", f"{where}: region {region!r} must be six digits of GB/T 2260")
+    region = _region(entry, "region", where)
     return Officer(_text(entry, "person", where), _text(entry, "name", where), region, tuple(may), public)
 
 
@@ -100,6 +103,14 @@ def _limits(table: dict[str, Any]) -> tuple[ScopeLimit, ...]:
             raise ProvisioningError("PEOPLE_FILE", "limit: level must be 1 to 4 and venues_max a number")
         found[level] = most
     return tuple(ScopeLimit(level=level, venues_max=most) for level, most in sorted(found.items()))
+
+
+def _moved(table: dict[str, Any]) -> tuple[Move, ...]:
+    found = []
+    for entry in _entries(table, "moved"):
+        _require_known(entry, {"region", "now"}, "moved")
+        found.append(Move(region=_region(entry, "region", "moved"), now=_region(entry, "now", "moved")))
+    return tuple(found)
 
 
 def _rules(table: dict[str, Any]) -> Rules:
@@ -115,6 +126,13 @@ def _entries(table: dict[str, Any], name: str) -> list[dict[str, Any]]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ProvisioningError("PEOPLE_FILE", f"{name} must be tables: [[{name}]]")
     return entries
+
+
+def _region(entry: dict[str, Any], name: str, where: str) -> str:
+    region = _text(entry, name, where)
+    if not is_region(region):
+        raise ProvisioningError("PEOPLE_FILE", f"{where}: {name} {region!r} must be six digits of GB/T 2260")
+    return region
 
 
 def _text(entry: dict[str, Any], name: str, where: str) -> str:

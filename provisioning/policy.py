@@ -57,6 +57,7 @@ def build_policy(epoch: int, people: People, persons: Sequence[Person], services
         services=services.keys,
         authorities=services.authorities,
         limits=people.limits,
+        moved=people.moved,
         rules=people.rules,
     )
     try:

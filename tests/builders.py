@@ -104,6 +104,7 @@ def policy(**changes: "Any") -> AuthorityPolicy:
         "services": tuple([FleetKey(use=use, key=signer.key) for use, signer in services]),
         "authorities": (),
         "limits": tuple([ScopeLimit(level=level, venues_max=1_000_000) for level in (1, 2, 3, 4)]),
+        "moved": (),
         "rules": rules,
     }
     fields.update(changes)

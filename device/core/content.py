@@ -4,6 +4,7 @@ TUF has vouched for both before they come here. What is asked here is that none 
 an old one may be genuine, and put back by hand. A catalog below the known epoch answers for no song.
 """
 
+from device.core import claim
 from device.core.effects import LookForTargets
 from device.core.plays import Rule
 from device.protocol.catalog import file_key
@@ -47,6 +48,8 @@ def policy_loaded(turn: "Turn", event: "PolicyLoaded") -> None:
         _reject(turn, "POLICY", policy.epoch, "POLICY_ROLLBACK")
         return
     content.policy = policy
+    turn.memory.clock.officers_signed(policy.issued_at_ms, turn.now)
+    claim.follow_moves(turn, policy)
     if policy.epoch == content.policy_epoch:
         return
     content.policy_epoch = policy.epoch

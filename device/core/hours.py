@@ -1,7 +1,8 @@
 """Hours: no play starts from 02:00:00 to 07:59:59 at UTC+08:00, everywhere (SPEC 7.4).
 
 1. A play that runs at 02:00 ends by itself or after RUNNING_MAY_LAST_S.
-2. Without signed time the later of trusted time and real-time clock counts, so setting a clock back opens nothing.
+2. Without signed time the later of trusted time and what the real-time clock says has passed counts, so setting a clock
+   back opens nothing.
 """
 
 from device.core.clock import SIGNED, rtc_instant
@@ -31,7 +32,5 @@ def plays_end_mono_ms(clock: "Clock", now: "Now") -> int | None:
 
 
 def _of_day_ms(clock: "Clock", now: "Now") -> int:
-    trusted_ms = clock.trusted_ms(now)
-    if trusted_ms is None or clock.quality != SIGNED:
-        trusted_ms = max(trusted_ms or 0, rtc_instant(now))
-    return (trusted_ms + UTC_OFFSET_MS) % DAY_MS
+    at_ms = clock.trusted_ms(now) if clock.quality == SIGNED else clock.likely_ms(now)
+    return ((rtc_instant(now) if at_ms is None else at_ms) + UTC_OFFSET_MS) % DAY_MS

@@ -4,7 +4,8 @@
 2. A lease is taken only if it answers the box's nonce, so an old one tells no time. A nonce lasts until it is
    answered, a new session begins, or NONCE_FOR_MS: who holds a lease back may not set the clock back for long.
 3. A new lease is wanted when there is none since boot, or RENEW_AFTER_MS after the last one.
-4. The venue's region comes from the lease (SPEC 4.2). A lease neither adds nor ends a hold.
+4. A lease confirms venue and region and changes neither (SPEC 4.2). It neither adds nor ends a hold, and what it says
+   of time is believed as far as `clock.py` has witnesses. Its spans count from the time that the box then has.
 """
 
 import hashlib
@@ -77,8 +78,14 @@ class LeaseDesk:
         """The nonce that was sent last; empty if none is open."""
         return self._nonce
 
-    def take(self, lease: Lease, mono_ms: int) -> None:
-        self.held = HeldLease(lease=lease.lease, full_until_ms=lease.full_until_ms, stop_at_ms=lease.stop_at_ms)
+    def take(self, lease: Lease, now_ms: int, mono_ms: int) -> None:
+        """`now_ms`: trusted time with this lease, from which its spans count (rule 4)."""
+        later_ms = now_ms - lease.issued_at_ms
+        self.held = HeldLease(
+            lease=lease.lease,
+            full_until_ms=lease.full_until_ms + later_ms,
+            stop_at_ms=lease.stop_at_ms + later_ms,
+        )
         self._taken_mono_ms = mono_ms
         self._nonce = ""
 
@@ -93,31 +100,44 @@ def lease_received(turn: "Turn", event: "LeaseReceived") -> None:
     """Take a lease, and the time with it; what is not accepted is counted."""
     memory = turn.memory
     try:
-        lease = _accept(memory, event.raw)
+        lease, key = _accept(memory, event.raw)
+        step = memory.clock.take(lease.issued_at_ms, key, _is_free(turn), turn.now)
     except ProtocolError as error:
         memory.refusals.count(error.code)
         return
-    step = memory.clock.sign(lease.issued_at_ms, turn.now)
-    memory.lease.take(lease, turn.now.mono_ms)
-    memory.claim = Claim(venue=lease.venue, region=lease.region)
+    memory.lease.take(lease, turn.trusted_ms or 0, turn.now.mono_ms)
+    if memory.claim is None:
+        memory.claim = Claim(venue=lease.venue, region=lease.region)
     memory.damage.contacted(turn.now.mono_ms)
     if step is not None:
         turn.append("TIME", {"from_ms": step[0], "to_ms": step[1]})
-    body = {"lease": lease.lease, "full_until_ms": lease.full_until_ms, "stop_at_ms": lease.stop_at_ms}
+    held = memory.lease.held
+    assert held is not None, "it was taken above"
+    body = {"lease": held.lease, "full_until_ms": held.full_until_ms, "stop_at_ms": held.stop_at_ms}
     turn.append("LEASE", body)
     turn.save()
     if lease.policy_epoch > memory.content.policy_epoch or lease.catalog_epoch > memory.content.catalog_epoch:
         turn.do(LookForTargets())
 
 
-def _accept(memory: "Memory", raw: bytes) -> Lease:
+def _accept(memory: "Memory", raw: bytes) -> "tuple[Lease, str]":
     """Raises ProtocolError."""
     policy = memory.content.policy
     if policy is None:
         raise SignatureError("SIGNER_UNKNOWN", "no authority policy is loaded")
-    venue = "" if memory.claim is None else memory.claim.venue
+    place = ("", "") if memory.claim is None else (memory.claim.venue, memory.claim.region)
     if memory.claim is None and memory.damage.is_restricted:
         # SPEC 6.6: the claim was lost with the record; the fleet, which has it, says it again.
-        venue = Lease.decode(parse_envelope(raw, "lease").payload).venue
+        said = Lease.decode(parse_envelope(raw, "lease").payload)
+        place = (said.venue, policy.region_now(said.region))
     desk = memory.lease
-    return accept_lease(raw, policy, memory.verify, memory.box, venue, desk.asked_nonce, desk.number)
+    return accept_lease(raw, policy, memory.verify, memory.box, place, desk.asked_nonce, desk.number)
+
+
+def _is_free(turn: "Turn") -> bool:
+    """Whether this lease may set the time anew (`clock.py` rule 4)."""
+    memory = turn.memory
+    policy = memory.content.policy
+    if memory.lease.standing(memory.clock.likely_ms(turn.now)) == EXPIRED or policy is None:
+        return True
+    return memory.clock.key not in [key.keyid for key in policy.service_keys("lease")]

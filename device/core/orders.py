@@ -95,6 +95,7 @@ def order_received(turn: "Turn", event: "OrderReceived") -> None:
     except ProtocolError as error:
         _reject(turn, event, error.code)
         return
+    memory.clock.officers_signed(found.order.issued_at_ms, turn.now)
     memory.orders.add(KnownOrder(order=subject.id, document=subject.document, expires_at_ms=found.order.expires_at_ms))
     _carry_out(turn, event.request, found.order, subject)
 

@@ -27,9 +27,7 @@ def started(turn: "Turn", event: "Started") -> None:
     memory = turn.memory
     memory.version, memory.slot, memory.counter = event.version, event.slot, event.counter
     memory.lease.begin(event.seed)
-    instants = [event.last_at_ms, None if saved is None else saved.time_ms]
-    proven = [instant for instant in instants if instant is not None]
-    memory.clock.hold(max(proven) if proven else None, turn.now)
+    memory.clock.resume(None if saved is None else saved.time, event.last_at_ms, turn.now)
     journal = memory.journal
     journal.boot = max(journal.boot, event.last_boot) + 1
     found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)

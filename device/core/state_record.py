@@ -11,6 +11,7 @@
 import json
 
 from device.core.claim import Claim
+from device.core.clock import TimeRecord
 from device.core.facts import Fact
 from device.core.holds import Ending, Hold
 from device.core.journal import Position
@@ -39,9 +40,9 @@ class Saved(Fact):
     """What a record says beside what goes straight back into memory."""
 
     counter: int
-    time_ms: "int | None"
+    time: "TimeRecord | None"
     journal: Position
-    FIELDS = ("counter", "time_ms", "journal")
+    FIELDS = ("counter", "time", "journal")
 
 
 def encode_state(memory: "Memory", now: "Now") -> bytes:
@@ -57,7 +58,7 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "endings": [_plain(ending) for ending in memory.holds.all_endings()],
         "orders": [_plain(known) for known in memory.orders.all()],
         "lease": _plain(memory.lease.held),
-        "time_ms": memory.clock.trusted_ms(now),
+        "time": _plain(memory.clock.record(now)),
         "journal": _plain_position(memory.journal.position),
         "acked": _plain_position(memory.journal.acked),
         "policy_epoch": memory.content.policy_epoch,
@@ -108,7 +109,7 @@ def _restore(memory: "Memory", value: "dict[str, Any]") -> Saved:
     journal = _position(value["journal"])
     if journal is None:
         raise ValueError("no place in the journal")
-    return Saved(counter=value["counter"], time_ms=value["time_ms"], journal=journal)
+    return Saved(counter=value["counter"], time=_optional(TimeRecord, value["time"]), journal=journal)
 
 
 def _plain(fact: Fact | None) -> "dict[str, Any] | None":

@@ -1,6 +1,5 @@
 """One turn: the handling of one event, with the effects it has had so far, in order."""
 
-from device.core.clock import SIGNED
 from device.core.effects import Push, Reply, SaveState
 from device.core.state_record import encode_state
 from device.protocol.codes import refusal
@@ -28,9 +27,14 @@ class Turn:
         return self.memory.clock.trusted_ms(self.now)
 
     @property
+    def proven_ms(self) -> int | None:
+        """The lower bound of real time by which holds end (SPEC 7.3)."""
+        return self.memory.clock.proven_ms(self.now)
+
+    @property
     def signed_ms(self) -> int | None:
-        """Trusted time of quality `signed`: nothing else ends a hold (SPEC 6.3 (4))."""
-        return self.trusted_ms if self.memory.clock.quality == SIGNED else None
+        """The same under its earlier name."""
+        return self.proven_ms
 
     def do(self, effect: "Effect") -> None:
         self.effects.append(effect)

@@ -4,7 +4,7 @@ The lease key is on line and can therefore be stolen; so a lease neither adds no
 own nonce it tells no time.
 """
 
-from device.protocol.envelope import parse_envelope, require_signature
+from device.protocol.envelope import parse_envelope, verified_keyids
 from device.protocol.errors import MalformedError, RejectedError
 from device.protocol.limits import LEASE_FOR_MS_MAX, LEASE_FULL_FOR_MS_MIN
 from device.protocol.record import Document
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Lease(Document):
-    """`region` is where the venue lies today: jurisdiction is never read from its code (SPEC 4.2)."""
+    """`region` is where the venue lies, as the box knows from its claim: a lease confirms it and moves nobody (SPEC 4.2)."""
 
     box: str
     venue: str
@@ -55,16 +55,16 @@ class Lease(Document):
 
 
 def accept_lease(
-    raw: bytes, policy: "AuthorityPolicy", verify: "Verify", box: str, venue: str, nonce: str, last: int
-) -> Lease:
-    """Ask SPEC 7.1 of an envelope's bytes.
+    raw: bytes, policy: "AuthorityPolicy", verify: "Verify", box: str, place: "tuple[str, str]", nonce: str, last: int
+) -> "tuple[Lease, str]":
+    """Ask SPEC 7.1 of an envelope's bytes: the lease, and the id of the key that signed it.
 
     Args:
         raw: the envelope as received.
         policy: names the keys that sign leases.
         verify: whether a signature is right.
         box: the asking box.
-        venue: the venue that it is claimed for.
+        place: venue and region that it is claimed for.
         nonce: the one that the box sent last; empty if it asked for none.
         last: the number of the lease it has.
 
@@ -72,12 +72,12 @@ def accept_lease(
         ProtocolError: also `LEASE_NOT_OURS`, `LEASE_NONCE`, `LEASE_ROLLBACK`.
     """
     envelope = parse_envelope(raw, "lease")
-    require_signature(envelope, policy.service_keys("lease"), verify)
+    keyids = verified_keyids(envelope, {key.keyid: key for key in policy.service_keys("lease")}, verify)
     lease = Lease.decode(envelope.payload)
-    if lease.box != box or lease.venue != venue:
-        raise RejectedError("LEASE_NOT_OURS", f"for {lease.box} in {lease.venue}")
+    if lease.box != box or (lease.venue, policy.region_now(lease.region)) != place:
+        raise RejectedError("LEASE_NOT_OURS", f"for {lease.box} in {lease.venue}, {lease.region}")
     if not nonce or lease.nonce != nonce:
         raise RejectedError("LEASE_NONCE", f"lease {lease.lease}: not the answer to what this box asked")
     if lease.lease <= last:
         raise RejectedError("LEASE_ROLLBACK", f"lease {lease.lease} after {last}")
-    return lease
+    return lease, keyids[0]

@@ -7,7 +7,7 @@ boxes' names.
 
 from device.protocol.errors import MalformedError
 from device.protocol.keys import Key
-from device.protocol.limits import PERSONS_MAX, POLICY_BYTES_MAX, VENUES_MAX
+from device.protocol.limits import MOVES_MAX, PERSONS_MAX, POLICY_BYTES_MAX, VENUES_MAX
 from device.protocol.record import Document, Record
 from device.protocol.shape import (
     BASE64,
@@ -76,6 +76,15 @@ class ScopeLimit(Record):
     SHAPE = (("level", integer(1, 4)), ("venues_max", integer(0, 1_000_000)))
 
 
+class Move(Record):
+    """`region` lies in `now` today: a county that changed its code, or was joined to another (SPEC 4.2)."""
+
+    region: str
+    now: str
+
+    SHAPE = (("region", REGION), ("now", REGION))
+
+
 class Rules(Record):
     """Rules of counting. `cut_song_s`: a play shorter than this is not counted (切歌时长)."""
 
@@ -93,6 +102,7 @@ class AuthorityPolicy(Document):
     services: "tuple[FleetKey, ...]"
     authorities: "tuple[Authority, ...]"
     limits: "tuple[ScopeLimit, ...]"
+    moved: "tuple[Move, ...]"
     rules: Rules
 
     BYTES_MAX = POLICY_BYTES_MAX
@@ -103,19 +113,23 @@ class AuthorityPolicy(Document):
         ("services", array(record(FleetKey), 16)),
         ("authorities", array(record(Authority), 8)),
         ("limits", array(record(ScopeLimit), 4)),
+        ("moved", array(record(Move), MOVES_MAX)),
         ("rules", record(Rules)),
     )
 
     @classmethod
     def from_plain(cls, value: "Any", where: str) -> "Self":
-        """Raises MalformedError also where a person, key or level stands twice (SPEC 5.3): one would hide the other."""
+        """Raises MalformedError also where something stands twice or a move leads nowhere (SPEC 5.3)."""
         policy = super().from_plain(value, where)
         keyids = [key.keyid for person in policy.persons for key in person.keys]
         keyids.extend([service.key.keyid for service in policy.services])
         names = [person.person for person in policy.persons]
-        for found in (names, keyids, [limit.level for limit in policy.limits]):
+        moved = [move.region for move in policy.moved]
+        for found in (names, keyids, [limit.level for limit in policy.limits], moved):
             if len(set(found)) != len(found):
-                raise MalformedError("DOCUMENT_MALFORMED", f"{where} names a person, a key or a level twice")
+                raise MalformedError("DOCUMENT_MALFORMED", f"{where} names a person, key, level or moved region twice")
+        if any([move.now in moved for move in policy.moved]):
+            raise MalformedError("DOCUMENT_MALFORMED", f"{where} moves a region to one that has moved")
         return policy
 
     def officers_keys(self) -> "dict[str, Key]":
@@ -135,6 +149,13 @@ class AuthorityPolicy(Document):
 
     def service_keys(self, use: str) -> "list[Key]":
         return [service.key for service in self.services if service.use == use]
+
+    def region_now(self, region: str) -> str:
+        """The region in which what was claimed for `region` lies today."""
+        for move in self.moved:
+            if move.region == region:
+                return move.now
+        return region
 
     def venues_max(self, level: int) -> "int | None":
         """The most venues one order of this level may name; None where the level may give no orders."""

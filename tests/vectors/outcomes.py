@@ -109,8 +109,8 @@ def _notice(vector: "dict[str, Any]", verify: "Verify") -> "Any":
 
 def _lease(vector: "dict[str, Any]", verify: "Verify") -> "Any":
     trust = policy.AuthorityPolicy.decode(vector["policy"].encode())
-    box, venue, nonce, last = [vector[name] for name in ("box", "venue", "nonce", "last")]
-    return {"lease": lease.accept_lease(bytes_of(vector), trust, verify, box, venue, nonce, last).lease}
+    box, venue, region, nonce, last = [vector[name] for name in ("box", "venue", "region", "nonce", "last")]
+    return {"lease": lease.accept_lease(bytes_of(vector), trust, verify, box, (venue, region), nonce, last)[0].lease}
 
 
 def _chain(vector: "dict[str, Any]", _verify: "Verify") -> "Any":

@@ -6,6 +6,7 @@ from device.core import effects as do
 from device.core import events as on
 from device.core.lease import NONCE_FOR_MS, RENEW_AFTER_MS
 from device.protocol.limits import DAY_MS, INSTANT_MAX
+from device.protocol.policy import Move
 from tests import builders
 from tests.box_rig import Rig
 from tests.builders import HOUR_MS, NOON_MS, OTHER_VENUE, STRANGER
@@ -153,10 +154,33 @@ def test_7_2_a_lease_neither_adds_nor_ends_a_hold() -> None:
     assert rig.state == "locked"
 
 
-def test_4_2_the_region_comes_from_the_lease() -> None:
+def test_4_2_a_lease_moves_no_venue_out_of_its_officers_reach() -> None:
     rig = unleased()
     rig.grant_lease(region=builders.ELSEWHERE)
+    assert rig.box.state_body(rig.now)["refused"] == {"LEASE_NOT_OURS": 1}
+    assert rig.receipt_of(builders.order_envelope("stop"))["code"] == ""
+
+
+def test_4_2_a_policy_moves_a_region_that_changed_its_code() -> None:
+    rig = Rig()
+    moved = builders.policy(epoch=2, moved=(Move(region=builders.REGION, now=builders.ELSEWHERE),))
+    rig.give(on.PolicyLoaded(raw=moved.encode()))
+    assert rig.bodies("CLAIM")[-1] == {"venue": builders.VENUE, "region": builders.ELSEWHERE}
     assert rig.receipt_of(builders.order_envelope("stop"))["code"] == "ORDER_REGION"
+    rig.give(on.PolicyLoaded(raw=moved.encode()))
+    assert len(rig.bodies("CLAIM")) == 2, "said once"
+    for number, region in enumerate((builders.ELSEWHERE, builders.REGION), 2):
+        rig.wait(RENEW_AFTER_MS // 1000, tick_s=600)
+        rig.grant_lease(lease=number, region=region)
+    assert rig.box.state_body(rig.now)["lease"]["lease"] == 3, "until the server knows, the old code is as good"
+
+
+def test_4_2_a_claim_for_a_region_that_has_moved_is_one_for_what_it_became() -> None:
+    rig = Rig(in_service=False)
+    rig.policy = builders.policy(moved=(Move(region=builders.ELSEWHERE, now=builders.REGION),))
+    rig.load_content()
+    rig.give(on.Claimed(venue=builders.VENUE, region=builders.ELSEWHERE))
+    assert rig.box.state_body(rig.now)["region"] == builders.REGION
 
 
 @pytest.mark.parametrize(("policy_epoch", "catalog_epoch", "looks"), [(1, 1, False), (2, 1, True), (1, 2, True)])

@@ -81,6 +81,7 @@ def policy() -> AuthorityPolicy:
             ScopeLimit(level=2, venues_max=1_000_000),
             ScopeLimit(level=4, venues_max=2),
         ),
+        moved=(),
         rules=Rules(cut_song_s=60),
     )
 

@@ -16,6 +16,7 @@ from tests.device.protocol.builders import (
     NONCE,
     NOW_MS,
     OTHER_VENUES,
+    REGION,
     VENUE,
     ZHANG,
     FixedKey,
@@ -27,7 +28,8 @@ from tests.device.protocol.builders import (
 def code_of(document: Lease, signer: FixedKey = LEASE_KEY, nonce: str = NONCE, last: int = 6) -> str:
     raw = seal("lease", document.encode(), [signer]).encode()
     try:
-        assert accept_lease(raw, policy(), verify, BOX, VENUE, nonce, last) == document
+        found = accept_lease(raw, policy(), verify, BOX, (VENUE, REGION), nonce, last)
+        assert found == (document, signer.key.keyid)
     except ProtocolError as error:
         return error.code
     return ""
@@ -42,7 +44,7 @@ def test_7_1_only_the_lease_key_signs_leases(signer: FixedKey) -> None:
     assert code_of(lease(), signer) == "SIGNER_UNKNOWN"
 
 
-@pytest.mark.parametrize("change", [{"box": "KTV-00A2"}, {"venue": OTHER_VENUES[0]}])
+@pytest.mark.parametrize("change", [{"box": "KTV-00A2"}, {"venue": OTHER_VENUES[0]}, {"region": "310102"}])
 def test_7_1_a_lease_is_for_one_box_in_one_venue(change: dict[str, Any]) -> None:
     assert code_of(lease(**change)) == "LEASE_NOT_OURS"
 

@@ -176,7 +176,7 @@ def notice_vectors() -> list[Vector]:
 
 def lease_vectors() -> list[Vector]:
     def of(name: str, expect: str, document: Lease, signer: FixedKey = LEASE_KEY, **asked: Any) -> Vector:
-        given = {"box": BOX, "venue": VENUE, "nonce": NONCE, "last": 6} | asked
+        given = {"box": BOX, "venue": VENUE, "region": REGION, "nonce": NONCE, "last": 6} | asked
         expected: Any = code(expect) if expect else {"lease": document.lease}
         return vector(name, "7.1", expected, policy=_POLICY, **given, text=sealed("lease", document.encode(), signer))
 
@@ -190,6 +190,7 @@ def lease_vectors() -> list[Vector]:
         of("signed by the key of acks", "SIGNER_UNKNOWN", lease(), ACK_KEY),
         of("of another box", "LEASE_NOT_OURS", lease(box="KTV-00A2")),
         of("of another venue", "LEASE_NOT_OURS", lease(venue=OTHER_VENUES[0])),
+        of("of another region", "LEASE_NOT_OURS", lease(region="310102")),
         of("another nonce", "LEASE_NONCE", lease(), nonce="0" * 32),
         of("the box asked for nothing", "LEASE_NONCE", lease(), nonce=""),
         of("the same again", "LEASE_ROLLBACK", lease(), last=7),
