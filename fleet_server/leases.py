@@ -16,6 +16,9 @@ from device.protocol.lease import Lease
 from device.protocol.uplink import Report
 from fleet_server.database import metadata
 from fleet_server.mailroom import Outgoing, Sender
+from fleet_server.plays import open_incident
+
+TIME_REFUSED = "LEASE_TIME"
 
 lease_numbers = Table(
     "lease_numbers",
@@ -57,6 +60,27 @@ def answer(
         catalog_epoch=terms.catalog_epoch,
     )
     return [Outgoing(topics.down(sender.box, "lease"), seal("lease", lease.encode(), [key]).encode())]
+
+
+def note_refused(connection: Connection, sender: Sender, before: Report | None, report: Report, now_ms: int) -> None:
+    """A box refused our time: one of its clock, our clock and our key is not what it should be (SPEC 7.3)."""
+    seen = before.refused.get(TIME_REFUSED, 0) if before is not None and before.boot == report.boot else 0
+    if report.refused.get(TIME_REFUSED, 0) <= seen:
+        return
+    off_ms = "no time" if report.at_ms is None else f"{report.at_ms - now_ms} ms from ours"
+    open_incident(
+        connection,
+        box=sender.box,
+        venue=sender.venue,
+        region=sender.region,
+        code=TIME_REFUSED,
+        epoch=report.journal.epoch,
+        seq=0,  # one for the boot, counted
+        claim=f"boot {report.boot}".encode(),
+        detail=f"the box has {off_ms}",
+        evidence=report.encode(),
+        now_ms=now_ms,
+    )
 
 
 def _next(connection: Connection, box: str, has: int) -> int:

@@ -13,7 +13,7 @@ from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.errors import RejectedError
 from device.protocol.receipts import Receipt
 from device.protocol.uplink import Report
-from fleet_server import boxes, notices, orders
+from fleet_server import boxes, leases, notices, orders
 from fleet_server.live import Event
 from fleet_server.mailroom import Filing, Outcome, Sender
 
@@ -44,6 +44,7 @@ class Reports:
         if boxes.record_report(connection, report, now_ms):
             if before is not None and before[0].policy_epoch < report.policy_epoch:
                 orders.forget_rejections(connection, sender)
+            leases.note_refused(connection, sender, before[0] if before else None, report, now_ms)
             journal = report.journal
             outcomes.append(Event("box", sender.region or "000000", sender.box))
             outcomes += orders.record_holds(connection, sender, report.holds, journal.epoch, journal.size, now_ms)

@@ -11,8 +11,8 @@ Two instants run beside each other on the monotonic clock:
    persons each; they prove that it is not earlier).
 2. Proven time moves by the monotonic clock, and beyond it only to where two witnesses agree: to the smaller of what
    the lease says and what the real-time clock or the officers say.
-3. A lease that says another time than the box expects by more than LEASE_OFF_MS and drift is rejected, `LEASE_TIME`. What is
-   accepted moves trusted time by LEASE_STEP_MS and drift at most, so that it corrects itself in small steps.
+3. A lease that says another time than the box expects by more than LEASE_OFF_MS and drift is rejected, `LEASE_TIME`.
+   What is accepted moves trusted time by LEASE_STEP_MS and drift at most, so that it corrects itself in small steps.
 4. The box expects nothing, and takes what a lease says, where there is nothing to expect with: before the first lease;
    if the real-time clock is dead or was set back while the box was off; once the lease has run out, for then nothing is
    left to be closed; and when the key that set the time is out of the policy. Never before proven time.
@@ -36,10 +36,10 @@ SIGNED, HELD, NONE = "signed", "held", "none"
 class TimeRecord(Fact):
     """What outlives a boot.
 
-    at_ms, proven_ms: trusted and proven time, rtc_ms the real-time clock at the same moment. gap_ms: for how long the box
-    was off since the last lease, as far as the real-time clock could tell; gap_known: whether it could each time.
-    leased_ms: trusted time at the last lease. officers_ms: the newest instant that officers signed since. key: id of the
-    key that set the time.
+    at_ms, proven_ms: trusted and proven time, rtc_ms the real-time clock at the same moment. gap_ms: for how long the
+    box was off since the last lease, as far as the real-time clock could tell; gap_known: whether it could each time.
+    leased_ms: trusted time at the last lease. officers_ms: the newest instant that officers signed since. key: id of
+    the key that set the time.
     """
 
     at_ms: int

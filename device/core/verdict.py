@@ -6,7 +6,6 @@ the instant, of nothing else: `Box.may_play` asks those of the box once an insta
 """
 
 from device.core import content, hours
-from device.core.clock import SIGNED
 from device.core.lease import EXPIRED
 
 TYPE_CHECKING = False
@@ -33,7 +32,7 @@ class Moment:
         self.memory = memory
         self.now = now
         self.trusted_ms = memory.clock.trusted_ms(now)
-        self.signed_ms = self.trusted_ms if memory.clock.quality == SIGNED else None
+        self.proven_ms = self.signed_ms = memory.clock.proven_ms(now)
         self.box_code = box_code(self)
 
 

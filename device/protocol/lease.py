@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Lease(Document):
-    """`region` is where the venue lies, as the box knows from its claim: a lease confirms it and moves nobody (SPEC 4.2)."""
+    """`region` is where the venue lies, as the box knows from its claim: a lease moves nobody (SPEC 4.2)."""
 
     box: str
     venue: str

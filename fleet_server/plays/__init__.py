@@ -1,7 +1,7 @@
 """plays: the boxes' journals as received and verified, the ledger of plays, incidents."""
 
 from fleet_server.plays.business_day import business_day
-from fleet_server.plays.incidents import Incident, list_incidents
+from fleet_server.plays.incidents import Incident, list_incidents, open_incident
 from fleet_server.plays.ingest import Ingest, Observer
 from fleet_server.plays.queries import (
     Count,
@@ -35,5 +35,6 @@ __all__ = [
     "list_incidents",
     "list_meters",
     "list_plays",
+    "open_incident",
     "running_plays",
 ]

@@ -1,5 +1,7 @@
 """Whose word moves time, and how far (SPEC 7.3): the lease key alone, the owner alone, and honest days."""
 
+from typing import Any
+
 import pytest
 
 from device.core import events as on
@@ -43,7 +45,9 @@ def time_of(rig: Rig) -> int:
     return rig.box.trusted_ms(rig.now) or 0
 
 
-@pytest.mark.parametrize("ahead_ms", [31 * DAY_MS, -31 * DAY_MS, NIGHT_MS - NOON_MS, LEASE_OFF_MS + 60_000, -LEASE_OFF_MS - 60_000])
+@pytest.mark.parametrize(
+    "ahead_ms", [31 * DAY_MS, -31 * DAY_MS, NIGHT_MS - NOON_MS, LEASE_OFF_MS + 60_000, -LEASE_OFF_MS - 60_000]
+)
 @pytest.mark.parametrize("after_boot", [False, True])
 def test_the_lease_key_alone_sets_no_time(ahead_ms: int, after_boot: bool) -> None:
     rig = Rig()
@@ -118,7 +122,7 @@ def test_a_dead_battery_lets_the_lease_set_the_time_and_ends_no_hold(dead_ms: in
     assert lease(rig, NOON_MS + 31 * DAY_MS) == ""
     assert time_of(rig) == NOON_MS + 31 * DAY_MS
     assert rig.state == "locked", "one witness is none"
-    papers = {"issued_at_ms": NOON_MS + 31 * DAY_MS, "expires_at_ms": NOON_MS + 32 * DAY_MS}
+    papers: dict[str, Any] = {"issued_at_ms": NOON_MS + 31 * DAY_MS, "expires_at_ms": NOON_MS + 32 * DAY_MS}
     rig.receipt_of(builders.order_envelope("lift", number=7, **papers))
     assert rig.state == "in-service", "two officers are the second"
 
@@ -173,7 +177,7 @@ def test_a_clock_set_back_by_hand_is_no_reason_to_believe_the_lease_key() -> Non
     off(rig, 60_000)
     assert lease(rig, NOON_MS + 4 * HOUR_MS) == "LEASE_TIME"
     assert rig.state == "in-service"
-    papers = {"issued_at_ms": NOON_MS + 4 * HOUR_MS, "expires_at_ms": NOON_MS + DAY_MS}
+    papers: dict[str, Any] = {"issued_at_ms": NOON_MS + 4 * HOUR_MS, "expires_at_ms": NOON_MS + DAY_MS}
     rig.receipt_of(builders.order_envelope("lift", number=7, **papers))
     assert lease(rig, NOON_MS + 4 * HOUR_MS) == "", "two officers say that it is not earlier"
     assert time_of(rig) == NOON_MS + 4 * HOUR_MS
@@ -211,7 +215,7 @@ def test_before_the_first_lease_the_policy_is_the_earliest_time() -> None:
     rig.load_content()
     rig.give(on.Claimed(venue=builders.VENUE, region=builders.REGION))
     lease(rig, NOON_MS)
-    papers = {"issued_at_ms": NOON_MS - HOUR_MS, "ends_at_ms": NOON_MS - HOUR_MS + 2_000}
+    papers: dict[str, Any] = {"issued_at_ms": NOON_MS - HOUR_MS, "ends_at_ms": NOON_MS - HOUR_MS + 2_000}
     assert rig.receipt_of(builders.order_envelope("stop", **papers))["holds"] != [], "it proves its own issue, not more"
     later(rig, 3_000)
     assert rig.state == "in-service"
