@@ -18,7 +18,7 @@ NODE_PROJECTS := tests/micropython tests/axe
 export PYTHONPATH := $(CURDIR)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo check test hil bench fix requirements system-packages
+.PHONY: help setup demo check test hil bench fuzz fix requirements system-packages
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -51,6 +51,9 @@ hil: setup  ## every scenario with whole boxes on the emulated board
 bench: setup  ## the figures in docs/performance.md, measured here against peers (QUICK=1)
 	@requirements/system_packages.sh bench
 	@"$(BIN)/python" -m bench $(if $(QUICK),--quick)
+
+fuzz: setup  ## every parser of foreign bytes, ten million mutated inputs (EXECS=n SEED=n)
+	@"$(BIN)/python" -m tests.fuzz $(if $(EXECS),--execs $(EXECS)) $(if $(SEED),--seed $(SEED))
 
 fix: setup  ## format, and repair what the linter can repair
 	@ruff format --quiet .

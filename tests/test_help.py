@@ -19,6 +19,7 @@ PROGRAMS = (
     "provisioning.verify",
     "device",
     "bench",
+    "tests.fuzz",
     "hil_tests.board",
     "hil_tests.bench.lever",
     "hil_tests.demo",

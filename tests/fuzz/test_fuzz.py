@@ -1,0 +1,58 @@
+"""Every parser of foreign bytes, with its corpus and a small campaign; `make fuzz` is the long one."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from device.protocol.errors import MalformedError
+from tests.fuzz import campaign
+from tests.fuzz.campaign import run
+from tests.fuzz.parser import CORPUS, Parser
+from tests.fuzz.parsers import PARSERS, shares
+
+EXECS = 80_000  # of all parsers together
+
+
+SHARES = dict(zip(PARSERS, shares(list(PARSERS.values()), EXECS), strict=True))
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_foreign_bytes_are_read_or_rejected(name: str) -> None:
+    parser = PARSERS[name]
+    outcome = run(parser, max(SHARES[name], len(parser.inputs()) + 20), seed=1)
+    assert not outcome.findings
+
+
+def test_what_was_found_once_is_asked_for_ever() -> None:
+    for path in CORPUS.glob("*.jsonl"):
+        assert path.stem in PARSERS, f"{path.name} belongs to no parser"
+        for line in path.read_text().splitlines():
+            assert set(json.loads(line)) - {"text", "hex"} == {"found"}
+
+
+def _crash(raw: bytes) -> None:
+    if b"[" in raw:
+        raise KeyError("not declared")
+    raise MalformedError("DOCUMENT_MALFORMED")
+
+
+def _hang(_raw: bytes) -> None:
+    sum(range(10_000_000))
+
+
+def _leak() -> Callable[[bytes], None]:
+    kept: list[bytes] = []
+    return lambda _: kept.append(bytes(100_000))
+
+
+@pytest.mark.parametrize(
+    ("opened", "execs", "finding"),
+    [(lambda: _crash, 500, "KeyError"), (lambda: _hang, 1, "s of CPU"), (_leak, 1_000, "memory grew")],
+)
+def test_the_campaign_sees(
+    opened: Callable[[], Callable[[bytes], object]], execs: int, finding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "HANG_S", 0.05)
+    outcome = run(Parser("faulty", lambda: [b'{"a":1}'], opened), execs, seed=1)
+    assert finding in outcome.findings[0][0]
