@@ -40,6 +40,7 @@ from device.services.identity import ENROL_CA, FACTORY, FLEET, Identity
 from device.services.journal_feed import JournalFeed
 from device.services.lan_server import LanServer
 from device.services.pairing import Pairing
+from device.services.renewal import Renewal
 from device.services.runtime import Runtime
 from device.services.serial_api import SerialApi
 from device.services.supervisor import Supervisor
@@ -188,9 +189,10 @@ class Inside:
         running = asyncio.create_task(self._runtime.run())
         starting = asyncio.create_task(self._start())
         shell.ticking = self._runtime
-        keep("faults", self._observing)
+        keep("faults", lambda: health.observe(self._shell.desk, self._runtime, self._stands))
         keep("content", self._looking)
         keep("fleet", self._talking)
+        keep("renewal", self._renewing)
         keep("health", self._give_attempt_back)
         told = asyncio.create_task(self._stop(stopping))
         try:
@@ -263,13 +265,13 @@ class Inside:
         if self._state()["update"]["state"] != "trial":
             await self._health.give_attempt_back()
 
-    async def _observing(self) -> None:
-        await self._stands.wait()
-        await health.observe(self._shell.desk, self._runtime)
-
     async def _talking(self) -> None:
         await self._is_claimed.wait()
         await self._session.run()
+
+    async def _renewing(self) -> None:
+        await self._is_claimed.wait()
+        await Renewal(self._identity, self._trusted_ms, self._session, self._shell.desk.faults).run()
 
     async def _looking(self) -> None:
         """LookForTargets, as often as it is asked for and once in a while."""

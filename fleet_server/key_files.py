@@ -17,7 +17,7 @@ from fleet_server import certificates
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 SERVICES = ("lease", "ack", "rollout")
-# Renewal happens at a start: long before the end, since a server may run for months.
+# Long before the end: a server may stand still for months.
 RENEW_BEFORE_MS = 200 * 24 * 3600 * 1000
 
 

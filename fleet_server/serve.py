@@ -32,6 +32,7 @@ from fleet_server.settings import Settings
 GRACE_S = 5
 KEEP_ALIVE_S = 10
 CONNECTIONS_MAX = 2048
+RENEW_LOOK_EVERY_S = 3_600
 
 _log = logging.getLogger("fleet_server")
 
@@ -97,19 +98,33 @@ async def _run(built: Fleet, console: socket, boxes: socket) -> None:
     async with AsyncExitStack() as workers:
         for worker in app.WORKERS:
             await workers.enter_async_context(worker(built))
+        tls = _tls(built.keys)
         servers = [
             (Server(http_config(app.console_app(built), built)), console),
-            (Server(http_config(app.box_app(built), built, lambda *_: _tls(built.keys))), boxes),
+            (Server(http_config(app.box_app(built), built, lambda *_: tls)), boxes),
         ]
         async with asyncio.TaskGroup() as tasks:
             for server, bound in servers:
                 tasks.create_task(server.serve(sockets=[bound]))
+            renewing = tasks.create_task(_renew(built, tls))
             try:
                 await stop.wait()
             finally:
+                renewing.cancel()
                 built.live.close()
                 for server, _ in servers:
                     server.should_exit = True
+
+
+async def _renew(built: Fleet, tls: ssl.SSLContext) -> None:
+    """The server's certificate, long before it ends; the broker sees the new file by itself."""
+    hosts = (built.settings.public_host,)
+    while True:
+        await asyncio.sleep(RENEW_LOOK_EVERY_S)
+        made = await asyncio.to_thread(key_files.make_server_certificate, built.keys, hosts, built.clock.now_ms())
+        if made:
+            tls.load_cert_chain(built.keys / "server.pem", built.keys / "server.key")
+            _log.info("the server's certificate is renewed")
 
 
 class Server(uvicorn.Server):

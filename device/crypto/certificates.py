@@ -34,6 +34,11 @@ def subject_of(certificate: bytes) -> tuple[str, Key]:
         raise CertificateError(str(error)) from error
 
 
+def ends_at_ms(certificate: bytes) -> int:
+    """When a DER certificate ends, Unix milliseconds. Raises CertificateError."""
+    return int(_parsed(certificate).not_valid_after_utc.timestamp()) * 1000
+
+
 def pem_of(certificate: bytes) -> bytes:
     """DER into PEM. Raises CertificateError."""
     return _parsed(certificate).public_bytes(Encoding.PEM)

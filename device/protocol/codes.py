@@ -220,6 +220,10 @@ ENROLMENT = {
     "CLAIM_NONCE": ("认领请求已过时，请重试。", "The claim answers a nonce that is too old. Try again."),
     "VENUE_TAKEN": ("该场所已有前置机，请先停用原机。", "The venue has a box. Revoke that one first."),
     "VENUE_UNKNOWN": ("平台没有这个场所编码。", "The platform does not know this venue code."),
+    "CERTIFICATE_EXPIRED": (
+        "该证书不能用作凭证：已过期，或不是签发给本机的。",
+        "This certificate proves nothing: it has expired or was not issued to this box.",
+    ),
     "FLEET_UNREACHABLE": (
         "连不上平台，请检查网络后重试。",
         "The platform cannot be reached. Check the network and try again.",
@@ -257,6 +261,10 @@ HARDWARE = {
     "UPLINK_REFUSED": (
         "平台暂不接受连接，正在自动重试。",
         "The platform does not take the connection now. The box tries again by itself.",
+    ),
+    "CERTIFICATE_ENDS": (
+        "本机证书即将到期，尚未换新。请检查网络，仍不行请联系技术支持。",
+        "The box's certificate ends soon and was not renewed. Check the network, then call support.",
     ),
     "UPLINK_HOSTILE": (
         "冒充平台的一方不守协议，连接已断开。请联系技术支持。",

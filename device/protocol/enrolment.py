@@ -50,6 +50,24 @@ class Claim(Document):
     )
 
 
+class Renewal(Document):
+    """What a box sends for its next venue certificate (SPEC 14.4), signed with the key of `certificate`: the venue
+    certificate that it has, or the factory's. `csr` and `certificate` are base64 DER.
+    """
+
+    box: str
+    nonce: str
+    csr: str
+    certificate: str
+
+    SHAPE = (
+        ("box", BOX),
+        ("nonce", NONCE),
+        ("csr", BASE64),
+        ("certificate", BASE64),
+    )
+
+
 def claim_proof(secret: str, nonce: str, csr_der: bytes, box: str, venue: str) -> str:
     """SPEC 14.3: that the sender holds the voucher's secret, for this key, box and venue and no other."""
     message = b"FBCLAIM1" + binascii.unhexlify(nonce) + hashlib.sha256(csr_der).digest() + box.encode() + venue.encode()

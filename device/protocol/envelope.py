@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         def sign(self, message: bytes) -> bytes: ...
 
 
-NAMES = ("order", "receipt", "lease", "notice", "checkpoint", "ack", "report", "rollout", "claim")
+NAMES = ("order", "receipt", "lease", "notice", "checkpoint", "ack", "report", "rollout", "claim", "renewal")
 
 
 class Signature(Record):

@@ -109,10 +109,11 @@ async def feed(watchdog: Watchdog, core: Callable[[], Ticking | None], faults: s
         await asyncio.sleep(FEED_EVERY_S)
 
 
-async def observe(seen: Seen, runtime: Events) -> None:
-    """Tell the core what is out of order and who was turned away, for ever. What comes and goes within a look is
-    nothing.
+async def observe(seen: Seen, runtime: Events, stands: asyncio.Event) -> None:
+    """Once the core stands, tell it what is out of order and who was turned away, for ever. What comes and goes
+    within a look is nothing.
     """
+    await stands.wait()
     told = None
     while True:
         now = Observed(faults=tuple(sorted(seen.faults)), refused=dict(seen.refused))

@@ -27,10 +27,10 @@ from device.protocol.record import fields_of
 from device.protocol.shape import free_text
 from device.services import vod_requests
 from device.services.desk import Desk, NotReadyError
-from device.services.enrolment import EnrolmentError
 from device.services.lan_guard import REQUEST_ID, RefusalError, body_of, malformed, raw_body
 from device.services.listeners import Mailbox, TooManyListenersError
 from device.services.pairing import PairingError
+from device.services.registrar import EnrolmentError
 from device.services.runtime import BusyError
 
 OPEN_PATHS = ("/", "/live", "/openapi.json", "/v1/pair", "/v1/claim", "/v1/orders")

@@ -60,6 +60,7 @@ class FleetSession:
         self._runtime = runtime
         self._feed = feed
         self._chance = chance
+        self.refusals = 0  # in a row (SPEC 11.4)
         self._is_connected = False
         self._stood_since_s = 0.0
         self._fault = ""
@@ -86,9 +87,8 @@ class FleetSession:
         self._work.set()
 
     async def run(self) -> None:
-        refusals = 0
         while True:
-            await asyncio.sleep(topics.connect_wait_s(refusals, self._chance()))
+            await asyncio.sleep(topics.connect_wait_s(self.refusals, self._chance()))
             uplink = self._make()
             had_session = False
             try:
@@ -100,9 +100,9 @@ class FleetSession:
                 _log.info("%s", error)
                 self._say(error.code)
                 if had_session:
-                    refusals = refusals + 1 if _now_s() - self._stood_since_s < SESSION_STEADY_S else 0
+                    self.refusals = self.refusals + 1 if _now_s() - self._stood_since_s < SESSION_STEADY_S else 0
                 elif error.code not in UNREACHED:
-                    refusals += 1
+                    self.refusals += 1
             finally:
                 await uplink.close()
 

@@ -61,7 +61,7 @@ def accept(fleet: Fleet, raw: bytes, ip: str, request_id: str) -> Claimed:
     require_signature(envelope, [factory_key], verify)
     if not is_fresh(fleet.keys, claim.box, claim.nonce, now_ms):
         raise ProblemError("CLAIM_NONCE")
-    csr = _from_base64(claim.csr, "CSR_MALFORMED")
+    csr = from_base64(claim.csr, "CSR_MALFORMED")
     key = requested_key(csr)
     authority = load_authority(fleet.keys / "fleet-ca.pem", fleet.keys / "fleet-ca.key")
     with fleet.database.writing() as connection:
@@ -92,7 +92,7 @@ def accept(fleet: Fleet, raw: bytes, ip: str, request_id: str) -> Claimed:
 
 def _factory_key(connection: Connection, claim: Claim) -> Key:
     idevid = connection.scalar(select(boxes.c.idevid).where(boxes.c.box == claim.box))
-    if idevid is None or idevid != _from_base64(claim.idevid, "BOX_UNKNOWN"):
+    if idevid is None or idevid != from_base64(claim.idevid, "BOX_UNKNOWN"):
         raise ProblemError("BOX_UNKNOWN")
     public = x509.load_der_x509_certificate(idevid).public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)
@@ -153,7 +153,7 @@ def _issue(
     return certificate
 
 
-def _from_base64(text: str, code: str) -> bytes:
+def from_base64(text: str, code: str) -> bytes:
     try:
         return binascii.a2b_base64(text)
     except ValueError as error:

@@ -1,6 +1,7 @@
-"""HTTPS for boxes: nonces and claims (SPEC 14.3). Whoever calls is nobody until the claim's signature is verified."""
+"""HTTPS for boxes: nonces, claims, renewals (SPEC 14.3, 14.4). Who calls is nobody until a signature is verified."""
 
 import base64
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from fleet_server import ports
-from fleet_server.boxes import claims
+from fleet_server.boxes import claims, renewals
 from fleet_server.boxes.nonces import NONCE_FOR_S, new_nonce
 from fleet_server.certificates import der
 from fleet_server.fleet import Fleet
@@ -62,10 +63,20 @@ _CLAIM_BODY = {"required": True, "content": {"application/json": {"schema": _ENV
 @router.post("/claims", openapi_extra={"requestBody": _CLAIM_BODY})
 async def accept_claim(request: Request) -> Claimed:
     """The body is a `claim` envelope; the same claim by the same key gets the same answer."""
+    return await _answered(request, claims.accept)
+
+
+@router.post("/renewals", openapi_extra={"requestBody": _CLAIM_BODY})
+async def accept_renewal(request: Request) -> Claimed:
+    """The body is a `renewal` envelope; the box's next certificate, or the one issued within the last day."""
+    return await _answered(request, renewals.accept)
+
+
+async def _answered(request: Request, accept: Callable[[Fleet, bytes, str, str], claims.Claimed]) -> Claimed:
     fleet: Fleet = request.app.state.fleet
     raw = await request.body()
     ip = request.client.host if request.client is not None else ""
-    claimed = await run_in_threadpool(claims.accept, fleet, raw, ip, str(request.scope["request_id"]))
+    claimed = await run_in_threadpool(accept, fleet, raw, ip, str(request.scope["request_id"]))
     settings = fleet.settings
     port = ports.kept(fleet.data, "mqtt", settings.mqtt_port)
     return Claimed(

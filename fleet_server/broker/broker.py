@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import secrets
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from fleet_server.broker.uplink import Deliver, pull, require_stream
 READY_WITHIN_S = 30.0
 RESTART_WAIT_S_MAX = 10.0
 LIVED_LONG_S = 60.0
+CERTIFICATE_LOOK_EVERY_S = 30.0
 
 MayConnect = Callable[[str], Awaitable[bool]]
 
@@ -173,10 +175,23 @@ class Broker:
                 first_is_up.set_result(None)
             pulling = asyncio.create_task(pull(service, self._deliver))
             undo.push_async_callback(_cancel, pulling)
+            undo.push_async_callback(_cancel, asyncio.create_task(self._follow_certificate(process)))
             await asyncio.wait({pulling, ended}, return_when=asyncio.FIRST_COMPLETED)
             if pulling.done():
                 pulling.result()  # its error is the reason
             raise BrokerError(f"nats-server ended with status {process.returncode}")
+
+    async def _follow_certificate(self, process: asyncio.subprocess.Process) -> None:
+        """A renewed certificate is taken without a restart. The broker ends the sessions that the callout let in: boxes
+        come again by themselves (SPEC 11.4), twice a year.
+        """
+        seen = self._plan.certificate.stat().st_mtime_ns
+        while True:
+            await asyncio.sleep(CERTIFICATE_LOOK_EVERY_S)
+            now = self._plan.certificate.stat().st_mtime_ns
+            if now != seen:
+                seen = now
+                process.send_signal(signal.SIGHUP)
 
     def _forget(self) -> None:
         self._child = self._service = self._system = None

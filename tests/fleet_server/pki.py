@@ -27,8 +27,12 @@ class FleetPki:
         self._name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.ca = self._write("ca", self._key, self._certificate(name, self._key, is_ca=True))
-        server_key = ec.generate_private_key(ec.SECP256R1())
-        self.server = self._write("server", server_key, self._certificate("server", server_key, is_server=True))
+        self.renew_server()
+
+    def renew_server(self) -> None:
+        """Another key and certificate in the same files."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        self.server = self._write("server", key, self._certificate("server", key, is_server=True))
 
     def box(self, name: str, key: ec.EllipticCurvePrivateKey | None = None) -> KeyPair:
         key = key or ec.generate_private_key(ec.SECP256R1())

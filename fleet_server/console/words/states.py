@@ -112,6 +112,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "act.voucher.issue": ("签发绑定凭据", "Voucher issued"),
     "act.box.register": ("登记前置机", "Box registered"),
     "act.box.claim": ("绑定前置机", "Box claimed"),
+    "act.box.renew": ("前置机证书换新", "Box certificate renewed"),
     "act.box.suspend": ("停用前置机", "Box suspended"),
     "act.order.draft": ("起草指令", "Order drafted"),
     "act.order.approve": ("第二人签名", "Order approved"),

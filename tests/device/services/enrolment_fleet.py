@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from device.crypto import p256
 from device.protocol.codes import refusal
-from device.protocol.enrolment import Claim, claim_proof
+from device.protocol.enrolment import Claim, Renewal, claim_proof
 from device.protocol.envelope import parse_envelope, require_signature
 from tests import builders
 from tests.fleet_server.pki import FleetPki
@@ -31,9 +31,32 @@ class EnrolmentFleet:
         self.url = ""
         self.refuses = ""
         self.claims: list[Claim] = []
+        self.renewals: list[Renewal] = []
+        self.expired: set[str] = set()
 
     async def nonce(self, _request: web.Request) -> web.Response:
         return web.json_response({"nonce": NONCE})
+
+    async def renew(self, request: web.Request) -> web.Response:
+        """As SPEC 14.4, but that what is expired stands in `expired`."""
+        envelope = parse_envelope(await request.read(), "renewal")
+        renewal = Renewal.decode(envelope.payload)
+        shown = x509.load_der_x509_certificate(base64.b64decode(renewal.certificate))
+        public = shown.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        require_signature(envelope, [p256.key_of_public(public)], p256.verify)
+        self.renewals.append(renewal)
+        if self.refuses or renewal.certificate in self.expired:
+            code = self.refuses or "CERTIFICATE_EXPIRED"
+            return web.json_response({**refusal(code, "r"), "status": 409}, status=409)
+        answer = {
+            "certificate": self.certificate_of(x509.load_der_x509_csr(base64.b64decode(renewal.csr))),
+            "ca": base64_of(self.pki.ca.certificate),
+            "broker": {"host": "127.0.0.1", "port": 9993},
+            "venue": builders.VENUE,
+            "region": builders.REGION,
+        }
+        return web.json_response(answer)
 
     async def claim(self, request: web.Request) -> web.Response:
         if self.refuses:
@@ -86,6 +109,7 @@ async def enrolment_fleet(path: Path) -> AsyncIterator[EnrolmentFleet]:
     application = web.Application()
     application.router.add_post("/enrol/v1/nonce", fleet.nonce)
     application.router.add_post("/enrol/v1/claims", fleet.claim)
+    application.router.add_post("/enrol/v1/renewals", fleet.renew)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(fleet.pki.server.certificate, fleet.pki.server.key)
     runner = web.AppRunner(application)

@@ -15,8 +15,9 @@ from device.drivers.folder import Folder
 from device.ports import DriverError
 from device.protocol.enrolment import Voucher
 from device.protocol.errors import MalformedError, ProtocolError
-from device.services.enrolment import Enrolment, EnrolmentError
+from device.services.enrolment import Enrolment
 from device.services.identity import Identity
+from device.services.registrar import EnrolmentError
 from tests import builders
 from tests.device.services.enrolment_fleet import SECRET, EnrolmentFleet, base64_of, enrolment_fleet
 from tests.fleet_server.pki import FleetPki

@@ -172,6 +172,33 @@ async def test_a_killed_broker_comes_back_by_itself_and_keeps_what_it_acknowledg
     assert broker.mqtt_port == port
 
 
+async def test_a_renewed_certificate_is_served_and_boxes_come_again(
+    pki: FleetPki, plan: BrokerPlan, ashore: Ashore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleet_server.broker.broker.CERTIFICATE_LOOK_EVERY_S", 0.05)
+
+    def serial(port: int) -> object:
+        context = ssl.create_default_context(cafile=str(pki.ca.certificate))
+        pair = pki.box("KTV-BBBB0002")
+        context.load_cert_chain(pair.certificate, pair.key)
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1") as line:
+            return line.getpeercert(binary_form=True)
+
+    async with (
+        Broker(plan, find_binary(os.environ), ashore.may_connect, ashore.deliver) as broker,
+        FakeBox(pki, broker.mqtt_port, "KTV-AAAA0001") as box,
+    ):
+        await box.connected()
+        for _ in range(3):
+            before = await asyncio.to_thread(serial, broker.mqtt_port)
+            pki.renew_server()
+            while await asyncio.to_thread(serial, broker.mqtt_port) == before:
+                pass
+        await eventually(lambda: len(box.connects) > 1 and box.client.is_connected(), "the box again")
+        box.publish("report", b"still here")
+        await eventually(lambda: ashore.payloads() == [b"still here"], "the report")
+
+
 async def test_secrets_are_in_a_file_that_only_its_owner_reads(broker: Broker, plan: BrokerPlan) -> None:
     config = plan.directory / "server.conf"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
