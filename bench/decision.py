@@ -12,6 +12,7 @@ from bench.row import Bench, Row, Run, times_cheaper
 from bench.sides import Figures, interleaved
 from device.core.events import Now
 from device.drivers.catalog_file import CatalogFile
+from device.drivers.folder import Folder
 from tests.box_rig import Rig
 
 POLICIES_COUNT = 100
@@ -41,7 +42,7 @@ class Ours:
     """A box in service with the catalog of 1,000,000."""
 
     def __init__(self, folder: Path, _data: Path, _quick: bool) -> None:
-        catalog = CatalogFile(songs.installed(folder))
+        catalog = CatalogFile(Folder(songs.installed(folder)))
         catalog.load()
         self._wanted = songs.queries()[:DECISIONS_COUNT]
         self._rig = Rig()

@@ -1,6 +1,6 @@
 """A catalog of 1,000,000 songs, in our format and in those of the peers, built once and kept.
 
-The songs follow from their numbers, so every side holds the same. `catalog.fbc` and its pages are ours, `dict.pickle`
+The songs follow from their numbers, so every side holds the same rows. `catalog.fbc` is our table, `dict.pickle`
 is what a program without a catalog file would keep in memory, `catalog.sqlite` the table that most would use.
 """
 
@@ -10,32 +10,31 @@ import pickle
 import random
 import shutil
 import sqlite3
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.row import Run
 from device.drivers.catalog_file import CatalogFile
-from device.protocol import catalog
-from device.protocol.catalog import CatalogManifest, ContentFile, SongRecord, file_key, text_key
+from device.drivers.folder import Folder
+from device.protocol import catalog, catalog_table
+from device.protocol.catalog import CatalogManifest, TableFile, row_of
 
 SONGS_COUNT = 1_000_000
 QUERIES_COUNT = 200_000
 EPOCH = 1
-_RECORD = struct.Struct(">16s16sHH")
 
 
 def song_id(number: int) -> str:
     return f"SONG-{7 * number + 13:010d}"
 
 
-def song(number: int, duration_s: int = 240) -> SongRecord:
+def row(number: int, duration_s: int = 240) -> bytes:
     file = hashlib.sha256(b"file %d" % number).hexdigest()
-    return SongRecord(song_id(number), text_key(f"WORK-{number // 3}"), file_key(file), duration_s, 0)
+    return row_of(song_id(number), f"WORK-{number // 3}", file=file, duration_s=duration_s)
 
 
-def all_songs() -> Iterator[SongRecord]:
-    return map(song, range(SONGS_COUNT))
+def all_rows() -> Iterator[bytes]:
+    return map(row, range(SONGS_COUNT))
 
 
 def queries() -> list[str]:
@@ -47,14 +46,9 @@ def queries() -> list[str]:
     return wanted
 
 
-def pairs() -> Iterator[tuple[bytes, bytes]]:
-    """Key and record as the peers store them: the same bytes that our file holds."""
-    return ((text_key(song.song), song.encode()) for song in all_songs())
-
-
-def decoded(song: str, raw: bytes) -> SongRecord:
-    """The record of a song as a peer stored it."""
-    return SongRecord(song, *_RECORD.unpack_from(raw))
+def pairs() -> Iterator[tuple[str, bytes]]:
+    """Song id and row as the peers store them: the same bytes that our table holds."""
+    return ((song_id(number), row(number)) for number in range(SONGS_COUNT))
 
 
 def built(run: Run) -> Path:
@@ -76,38 +70,36 @@ def built(run: Run) -> Path:
 
 
 def laid_out(run: Run) -> None:
-    """Put the catalog with its pages and manifest into the bench's folder, as a download would."""
+    """Put the catalog with its manifest into the bench's folder, as a download would."""
     data = (built(run) / "catalog.fbc").read_bytes()
-    pages = catalog.pages_of(data)
     (run.folder / "catalog.bin").write_bytes(data)
-    (run.folder / "catalog.pages").write_bytes(pages)
-    (run.folder / "manifest.json").write_bytes(_manifest(data, pages))
+    (run.folder / "manifest.json").write_bytes(_manifest(data))
 
 
 def installed(folder: Path) -> Path:
     """The content folder of a box, in the folder of a side, with what was laid out beside it."""
     source, content = folder.parent, folder / "content"
     content.mkdir()
-    for name in ("catalog.bin", "catalog.pages"):
-        shutil.copyfile(source / name, folder / name)
-    manifest = (source / "manifest.json").read_bytes()
-    CatalogFile(content).switch(manifest, folder / "catalog.bin", folder / "catalog.pages")
+    catalog = CatalogFile(Folder(content))
+    raw = (source / "manifest.json").read_bytes()
+    (table,) = CatalogManifest.decode(raw).tables
+    shutil.copyfile(source / "catalog.bin", content / catalog.name_of(table))
+    catalog.switch(raw)
     return content
 
 
-def _manifest(data: bytes, pages: bytes) -> bytes:
+def _manifest(data: bytes) -> bytes:
     """The manifest of a base; TUF has verified it before a box sees it."""
-
-    def file(path: str, content: bytes) -> ContentFile:
-        return ContentFile(path=path, length=len(content), sha256=hashlib.sha256(content).hexdigest())
-
-    return CatalogManifest(
+    layout = catalog_table.Layout(data[: catalog_table.HEADER_BYTES], len(data))
+    table = TableFile(
         epoch=EPOCH,
-        issued_at_ms=1_790_000_000_000,
         entries=SONGS_COUNT,
-        catalog=file("catalog/catalog.bin", data),
-        pages=file("catalog/catalog.pages", pages),
-    ).encode()
+        path="catalog/catalog.bin",
+        length=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        pages=hashlib.sha256(data[layout.pages_at :]).hexdigest(),
+    )
+    return CatalogManifest(epoch=EPOCH, issued_at_ms=1_790_000_000_000, entries=SONGS_COUNT, tables=(table,)).encode()
 
 
 def drop_from_memory(path: Path) -> None:
@@ -121,13 +113,13 @@ def drop_from_memory(path: Path) -> None:
 
 
 def _format() -> str:
-    """What is built depends on these two modules; either changes, it is built anew."""
-    sources = Path(__file__).read_bytes() + Path(catalog.__file__).read_bytes()
-    return hashlib.sha256(sources).hexdigest()[:12]
+    """What is built depends on these modules; if one changes, it is built anew."""
+    sources = [Path(name).read_bytes() for name in (__file__, catalog.__file__, catalog_table.__file__)]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 
 def _ours(path: Path) -> None:
-    path.write_bytes(catalog.build(EPOCH, all_songs()))
+    path.write_bytes(catalog_table.build(EPOCH, all_rows()))
 
 
 def _pickled(path: Path) -> None:
@@ -137,7 +129,7 @@ def _pickled(path: Path) -> None:
 def _in_sqlite(path: Path) -> None:
     database = sqlite3.connect(path)
     database.execute("PRAGMA page_size = 4096")
-    database.execute("CREATE TABLE songs (key BLOB PRIMARY KEY, record BLOB) WITHOUT ROWID")
+    database.execute("CREATE TABLE songs (song TEXT PRIMARY KEY, record BLOB) WITHOUT ROWID")
     with database:
         database.executemany("INSERT INTO songs VALUES (?, ?)", sorted(pairs()))
     database.close()

@@ -157,7 +157,7 @@ class Inside:
         self._store = StateStore(Folder(data / "state"), shell.board.secret)
         version = version_of_this_image()
         self._boot = BootFacts(self._identity.box, version, shell.board, self._journal, self._store, shell.run_files)
-        self._catalog = CatalogFile(data / "content")
+        self._catalog = CatalogFile(Folder(data / "content"))
         self._content = Content(
             catalog=self._catalog,
             folder=data / "content",
@@ -169,7 +169,7 @@ class Inside:
             trusted_ms=self._trusted_ms,
         )
         box = self._identity.box
-        self._box = Box(box, verify=p256.verify, find_song=self._catalog.find, head_at=self._journal.head_at)
+        self._box = Box(box, p256.verify, self._catalog.find, self._journal.head_at, self._catalog.find_by_file)
         self._feed = JournalFeed(box, self._journal, self._checkpoint)
         clock = shell.board.clock
         self._runtime = Runtime(self._box, clock, self._journal, self._store, self._signed)

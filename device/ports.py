@@ -12,10 +12,9 @@ pass the same contract suites (`tests/contracts`); `device/app.py` joins them wi
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from device.protocol.catalog import CatalogManifest, SongRecord
+from device.protocol.catalog import CatalogManifest, SongRecord, TableFile
 
 
 class DriverError(Exception):
@@ -190,18 +189,27 @@ class Catalog(Protocol):
     """The catalog in force, on disk (SPEC 8). `find` is quick and never blocks on more than two pages."""
 
     def load(self) -> CatalogManifest | None:
-        """Open the edition in force; None if there is none. Blocks."""
+        """Open the edition in force; None if there is none. Blocks. Raises ProtocolError if it cannot be opened."""
 
     def find(self, song: str) -> SongRecord | None:
         """The song's record; None if it is not listed, or if the page it stands on is damaged."""
 
+    def find_by_file(self, key: bytes) -> SongRecord | None:
+        """A song whose file has this key (SPEC 8.2); None as in `find`."""
+
     def is_damaged(self) -> bool:
-        """Whether a page was found that is not what was signed: the edition must be fetched again."""
+        """Whether a page was found that is not what was signed: a table must be fetched again."""
 
-    def switch(self, manifest: bytes, catalog: Path, pages: Path) -> CatalogManifest:
-        """Take these files into force, at once or not at all; they are moved. Blocks.
+    def name_of(self, table: TableFile) -> str:
+        """The file in the catalog's folder to which a table is fetched."""
 
-        Raises ProtocolError CATALOG_MALFORMED: the edition in force stays.
+    def missing(self, manifest: CatalogManifest) -> list[TableFile]:
+        """What is to be fetched before a switch to this manifest. Blocks."""
+
+    def switch(self, raw: bytes) -> CatalogManifest:
+        """Take this manifest into force, at once or not at all. Blocks.
+
+        Raises MalformedError CATALOG_MALFORMED: the edition in force stays.
         """
 
 

@@ -93,6 +93,11 @@ class Rig:
         if in_service:
             self.bring_into_service()
 
+    def find_by_file(self, key: bytes) -> "SongRecord | None":
+        """As the catalog does."""
+        found = [song for song in self.songs.values() if song.file_key == key]
+        return found[0] if found else None
+
     @property
     def now(self) -> on.Now:
         return on.Now(mono_ms=self.mono_ms, rtc_ms=self.rtc_ms)
@@ -100,7 +105,7 @@ class Rig:
     def start(self, **changes: "Any") -> "list[Effect]":
         """Power comes back."""
         self._forget()
-        self.box = Box(self.disk.box, builders.fake_verify, self.songs.get, self.disk.head_at)
+        self.box = Box(self.disk.box, builders.fake_verify, self.songs.get, self.disk.head_at, self.find_by_file)
         self.disk.boot += 1
         found = recovered(self.disk.all_entries())
         facts: dict[str, Any] = {

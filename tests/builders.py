@@ -9,7 +9,7 @@ tests with real keys passes them as `signers` (anything with `.key` and `.sign(m
 
 import hashlib
 
-from device.protocol.catalog import SongRecord, file_key, text_key
+from device.protocol.catalog import SongRecord, row_of
 from device.protocol.envelope import seal
 from device.protocol.keys import key_of
 from device.protocol.lease import Lease
@@ -211,15 +211,25 @@ def leg_envelope(signers: "Iterable[Signer]" = (ROLLOUT_KEY,), **changes: "Any")
 
 
 def song(name: str = "000482", **changes: "Any") -> SongRecord:
-    """What the catalog says of a song: its work is `w-NAME`, its file's hash that of `f-NAME`."""
+    """What the catalog says of a song: its work is `w-NAME`, its file's hash that of `f-NAME`, its picture's of
+    `p-NAME`. changes: as `row_of` takes them, and `regions`.
+    """
+    regions = changes.pop("regions", ())
     fields: dict[str, Any] = {
-        "work_key": text_key(f"w-{name}"),
-        "file_key": file_key(file_sha256(name)),
+        "work": f"w-{name}",
+        "file": file_sha256(name),
+        "picture": picture_sha256(name),
         "duration_s": 240,
-        "flags": 0,
+        "scope": 1 if regions else 0,
     }
     fields.update(changes)
-    return SongRecord(name, **fields)
+    work = fields.pop("work")
+    return SongRecord(row_of(name, work, **fields), ((), tuple(regions)))
+
+
+def picture_sha256(name: str) -> str:
+    """The hash of a song's picture, as a ban names it."""
+    return hashlib.sha256(f"p-{name}".encode()).digest().hex()
 
 
 def file_sha256(name: str) -> str:

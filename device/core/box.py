@@ -1,6 +1,6 @@
 """The box: one event in, what is to be done out, in order.
 
-    box = Box("KTV-0001", verify=p256.verify, find_song=catalog.find, head_at=journal.head_at)
+    box = Box("KTV-0001", p256.verify, catalog.find, journal.head_at, catalog.find_by_file)
     for effect in box.handle(PlayRequested(request="r1", room="K1", song="000482", kind="guest", file=""), now):
         runtime.perform(effect)          # Append, then Reply 201: always in this order
 
@@ -76,9 +76,12 @@ class Box:
         verify: "Verify",
         find_song: "Callable[[str], SongRecord | None]",
         head_at: "Callable[[int], bytes | None]",
+        find_by_file: "Callable[[bytes], SongRecord | None]",
     ) -> None:
-        """find_song answers from the catalog last loaded, head_at from the durable journal (None: never that size)."""
-        self._memory = Memory(box, verify, find_song, head_at)
+        """find_song and find_by_file (a key of SPEC 8.2) answer from the catalog last loaded, head_at from the durable
+        journal (None: never that size).
+        """
+        self._memory = Memory(box, verify, find_song, head_at, find_by_file)
         self._moment: verdict.Moment | None = None
 
     def handle(self, event: "Event", now: "Now") -> "list[Effect]":

@@ -5,11 +5,13 @@ an old one may be genuine, and put back by hand. A catalog below the known epoch
 """
 
 from device.core import claim
+from device.core.clock import SIGNED
 from device.core.effects import LookForTargets
 from device.core.plays import Rule
-from device.protocol.catalog import file_key
+from device.protocol.catalog import NO_FILE, day_of, file_key
 from device.protocol.errors import ProtocolError
 from device.protocol.policy import AuthorityPolicy
+from device.protocol.regions import contains
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,13 +98,42 @@ def song_code(turn: "Turn | Moment", record: "SongRecord | None", file: str) -> 
 
     file: SHA-256 (hexadecimal) of what the VOD server would play, or empty.
     """
-    if record is None:
-        return "SONG_UNKNOWN"
-    if turn.memory.holds.is_banned(record, turn.signed_ms):
+    memory = turn.memory
+    key = file_key(file) if file else NO_FILE
+    # A banned file stays banned under every name that it is given.
+    if file and memory.holds.is_file_banned(key, turn.signed_ms):
         return "SONG_BANNED"
-    if file and file_key(file) != record.file_key:
+    if record is None:
+        return "SONG_RENAMED" if file and _song_of(turn, key) else "SONG_UNKNOWN"
+    if memory.holds.is_banned(record, turn.signed_ms):
+        return "SONG_BANNED"
+    if record.is_limited:
+        code = _limit_code(turn, record)
+        if code:
+            return code
+    if file and key != record.file_key and (record.file_key != NO_FILE or _song_of(turn, key)):
         return "SONG_FILE"
     return ""
+
+
+def _song_of(turn: "Turn | Moment", key: bytes) -> "SongRecord | None":
+    """The song in the catalog in use that has this file."""
+    memory = turn.memory
+    return memory.find_by_file(key) if memory.content.catalog_entries else None
+
+
+def _limit_code(turn: "Turn | Moment", record: "SongRecord") -> str:
+    """Regions and dates of a song (SPEC 8.5). The claim's region counts, for the box stands where it was claimed."""
+    bound = turn.memory.claim
+    regions = record.regions
+    if regions is None or (regions and not (bound and any([contains(outer, bound.region) for outer in regions]))):
+        return "SONG_NOT_HERE"
+    # Time that is not signed is a lower bound: the real-time clock may end a song's days, and begins none.
+    first_ms = last_ms = turn.trusted_ms or 0
+    if turn.memory.clock.quality != SIGNED:
+        last_ms = turn.memory.clock.likely_ms(turn.now) or 0
+    is_over = record.not_after and day_of(last_ms) > record.not_after
+    return "SONG_NOT_NOW" if is_over or day_of(first_ms) < record.not_before else ""
 
 
 def _reject(turn: "Turn", kind: str, epoch: int, code: str) -> None:

@@ -16,7 +16,7 @@ Pure: orders come here verified and addressed (`orders.py`). Instants are truste
 """
 
 from device.core.facts import Fact
-from device.protocol.catalog import NO_FILE, file_key, text_key
+from device.protocol.catalog import NO_FILE, NO_NAME, file_key, picture_key, work_key
 from device.protocol.errors import RejectedError
 from device.protocol.limits import ENDINGS_MAX, HOLDS_MAX, ORDER_ACCEPTED_FOR_MS
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
@@ -174,6 +174,10 @@ class Holds:
                     return True
         return False
 
+    def is_file_banned(self, file: bytes, now_ms: int | None) -> bool:
+        """Whether a ban names the file of this key, under whatever name it is played."""
+        return any([hold.is_in_force(now_ms) for hold in self._banned.get(b"f" + file, ())])
+
     def all_holds(self) -> "list[Hold]":
         """For the state record, by order number."""
         return sorted(self._holds.values(), key=lambda hold: hold.order)
@@ -197,20 +201,27 @@ class Holds:
 
 
 def _song_keys(song: "SongRecord") -> "list[bytes]":
-    keys = [b"v" + text_key(song.song), b"w" + song.work_key]
+    keys = [b"v" + song.song.encode(), b"w" + song.work_key]
     # SPEC 8.2: zero means that the file is not known, and would match every other unknown file.
     if song.file_key != NO_FILE:
         keys.append(b"f" + song.file_key)
+    if song.picture_key != NO_NAME:
+        keys.append(b"p" + song.picture_key)
     return keys
 
 
 def _target_keys(hold: Hold) -> "list[bytes]":
-    """Keys of the targets, each once. A picture is a file of its own, and matched as one (SPEC 6.3 (6))."""
+    """Keys of the targets, each once (SPEC 6.3 (6))."""
     keys = []
     for target in hold.targets:
         by, _, name = target.partition(":")
-        if by in ("version", "work"):
-            keys.append((b"v" if by == "version" else b"w") + text_key(name))
+        if by == "version":
+            keys.append(b"v" + name.encode())
+        elif by == "work":
+            keys.append(b"w" + work_key(name))
         elif len(name) == 64 and all([char in _LOWER_HEX for char in name]):
             keys.append(b"f" + file_key(name))
+            # A picture is a file of its own: it may be played as one, or stand behind a song.
+            if by == "picture":
+                keys.append(b"p" + picture_key(name))
     return sorted(set(keys))

@@ -6,14 +6,13 @@
 """
 
 from device.core.clock import SIGNED, rtc_instant
-from device.protocol.limits import DAY_MS
+from device.protocol.limits import DAY_MS, UTC_OFFSET_MS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.core.clock import Clock
     from device.core.events import Now
 
-UTC_OFFSET_MS = 8 * 3600 * 1000
 CLOSED_FROM_MS = 2 * 3600 * 1000  # of the day at UTC+08:00
 CLOSED_UNTIL_MS = 8 * 3600 * 1000
 RUNNING_MAY_LAST_S = 300

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """`verify`, `find_song` and `head_at` are the three questions that the core asks of the outside; all are pure."""
+    """`verify`, `find_song`, `head_at` and `find_by_file` are what the core asks of the outside; all are pure."""
 
     def __init__(
         self,
@@ -33,10 +33,12 @@ class Memory:
         verify: "Verify",
         find_song: "Callable[[str], SongRecord | None]",
         head_at: "Callable[[int], bytes | None]",
+        find_by_file: "Callable[[bytes], SongRecord | None]",
     ) -> None:
         self.box = box
         self.verify = verify
         self.find_song = find_song
+        self.find_by_file = find_by_file
         self.head_at = head_at
 
         self.clock = Clock()

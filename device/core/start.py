@@ -109,7 +109,7 @@ def _remember(turn: "Turn", event: "Started") -> "Saved | None":
     try:
         saved = restore_state(memory, event.state)
     except StateDamagedError:
-        turn.memory = Memory(memory.box, memory.verify, memory.find_song, memory.head_at)
+        turn.memory = Memory(memory.box, memory.verify, memory.find_song, memory.head_at, memory.find_by_file)
         turn.memory.damage.found()
         return None
     if is_put_back(saved.counter, event.counter):

@@ -1,155 +1,235 @@
-"""The catalog file, mapped into memory (SPEC 8.2, 8.3).
+"""The catalog on disk, mapped into memory (SPEC 8).
 
-    content/CURRENT                 the epoch in force, replaced by rename
-    content/catalog-EPOCH.bin .pages .json
+    content/catalog.json        the manifest in force, replaced by rename
+    content/table-HASH.bin      a table that it names, or one that is being fetched
 
 Rules:
 
-1. Opening reads the page list and checks it against its manifest; the catalog itself is not read. Each page is
-   hashed before its first use and never again while the file is open.
-2. A page that is not what was signed lists no song: `find` answers None, so the song is refused, and
-   `is_damaged` asks for the edition to be fetched again.
-3. A switch writes and syncs everything, then renames CURRENT and syncs the folder. A cut leaves the old edition
-   or the new one.
+1. Opening reads the lists of page hashes and checks them against the manifest; the rows are not read. Each page is
+   hashed before its first use and never again while the table is open.
+2. A page that is not what was signed lists no song, and says nothing of what older tables may answer: `find` answers
+   None, so the song is refused, and `is_damaged` asks for the table to be fetched again.
+3. A switch writes and syncs the tables, then replaces the manifest. A cut leaves the old edition or the new one.
+4. A table that both editions name stays open as it is: what was checked is not checked again.
 
 Signatures are not checked here: the manifest comes from TUF (`services/content.py`).
 """
 
 import logging
-import mmap
-import os
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from device.protocol.catalog import (
+from device.drivers.folder import Folder
+from device.protocol.catalog import GONE_BYTES, CatalogManifest, SongRecord, TableFile
+from device.protocol.catalog_table import (
+    EVERYWHERE,
+    HASH_BYTES,
+    HEADER_BYTES,
     PAGE_BYTES,
-    CatalogManifest,
-    SongRecord,
-    find,
-    read_header,
+    Layout,
+    Table,
+    read_scopes,
 )
-from device.protocol.errors import MalformedError, ProtocolError
+from device.protocol.errors import MalformedError, RejectedError
+
+if TYPE_CHECKING:
+    from device.protocol.catalog_table import Scopes
 
 _log = logging.getLogger(__name__)
-_HASH_BYTES = 32
+_MANIFEST = "catalog.json"
+_TABLE = "table-"
+
+
+def table_name(table: TableFile) -> str:
+    """Where a table lies, and where one is fetched to."""
+    return f"{_TABLE}{table.sha256}.bin"
 
 
 class CatalogFile:
-    """`device.ports.Catalog` on a folder."""
+    """`device.ports.Catalog` on a folder; `find_row` is `find` without the record around it."""
 
-    def __init__(self, folder: Path) -> None:
+    find_row: Callable[[str], bytes | None]
+
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._edition: _Edition | None = None
+        self._edition = _Edition(None, [])
+        self.find_row = self._edition.find_row
 
     def load(self) -> CatalogManifest | None:
-        """Open what CURRENT names; an edition that does not open is set aside in the log and counts as none."""
-        try:
-            epoch = int((self._folder / "CURRENT").read_text(encoding="ascii"))
-            self._edition = self._open(epoch)
-        except FileNotFoundError:
+        """Open what the manifest on disk names; raises ProtocolError if there is one and it cannot be."""
+        if _MANIFEST not in self._folder.names():
             return None
-        except (OSError, ValueError, ProtocolError) as error:
-            _log.error("the catalog in force cannot be opened: %s", error)
-            return None
-        return self._edition.manifest
+        manifest = CatalogManifest.decode(self._folder.read(_MANIFEST))
+        self._use(self._opened(manifest))
+        return manifest
 
     def find(self, song: str) -> SongRecord | None:
         # One read of the attribute: a switch in another thread replaces the whole edition.
         edition = self._edition
-        return None if edition is None else edition.find(song)
+        row = edition.find_row(song)
+        return None if row is None else SongRecord(row, edition.scopes)
+
+    def find_by_file(self, key: bytes) -> SongRecord | None:
+        """A song whose file has this key (SPEC 8.2)."""
+        edition = self._edition
+        row = edition.find_by_file(key)
+        return None if row is None else SongRecord(row, edition.scopes)
+
+    def name_of(self, table: TableFile) -> str:
+        return table_name(table)
 
     def is_damaged(self) -> bool:
-        return self._edition is not None and self._edition.pages.damaged
+        return any(table.pages.damaged for table in self._edition.tables)
 
-    def switch(self, manifest: bytes, catalog: Path, pages: Path) -> CatalogManifest:
-        epoch = CatalogManifest.decode(manifest).epoch
-        catalog.replace(self._path(epoch, "bin"))
-        pages.replace(self._path(epoch, "pages"))
-        _write(self._path(epoch, "json"), manifest)
-        edition = self._open(epoch)
-        _write(self._folder / "CURRENT", str(epoch).encode())
+    def missing(self, manifest: CatalogManifest) -> list[TableFile]:
+        """The tables of a manifest that are not here whole. What a power cut has spoiled is removed."""
+        names = self._folder.names()
+        kept = self._sound()
+        found = []
+        for table in manifest.tables:
+            name = table_name(table)
+            if name in kept or (name in names and self._is_whole(table)):
+                continue
+            found.append(table)
+        return found
+
+    def _is_whole(self, table: TableFile) -> bool:
+        """Whether a file is the table as far as can be told without reading it all; the beginning of one stays."""
+        name = table_name(table)
+        if self._folder.size(name) < table.length:
+            return False
+        try:
+            _open(self._folder, table)
+        except MalformedError:
+            self._folder.remove(name)
+            return False
+        return not any(table.name == name for table in self._edition.tables)
+
+    def _sound(self) -> "dict[str, _OpenTable]":
+        return {table.name: table for table in self._edition.tables if not table.pages.damaged}
+
+    def switch(self, raw: bytes, given: Mapping[str, bytes] | None = None) -> CatalogManifest:
+        """Take a manifest into force. given: tables by path that are not in the folder yet."""
+        manifest = CatalogManifest.decode(raw)
+        for table in manifest.tables:
+            if given is not None and table.path in given:
+                self._put(table, given[table.path])
+        edition = self._opened(manifest)
+        self._folder.replace(_MANIFEST, raw)
+        self._use(edition)
+        self._forget_others(manifest)
+        return manifest
+
+    def _put(self, table: TableFile, data: bytes) -> None:
+        if len(data) != table.length or sha256(data).hexdigest() != table.sha256:
+            raise RejectedError("CONTENT_UNTRUSTED", f"{table.path} is not what the manifest names")
+        name = table_name(table)
+        if name in self._folder.names():
+            self._folder.remove(name)
+        try:
+            self._folder.write(name, 0, data)
+            self._folder.sync(name)
+        finally:
+            self._folder.release(name)
+
+    def _opened(self, manifest: CatalogManifest) -> "_Edition":
+        epochs = [table.epoch for table in manifest.tables]
+        if epochs != sorted(set(epochs)) or epochs[-1] != manifest.epoch:
+            raise MalformedError("CATALOG_MALFORMED", f"tables of epochs {epochs} for {manifest.epoch}")
+        kept = self._sound()
+        return _Edition(
+            manifest, [kept.get(table_name(table)) or _open(self._folder, table) for table in manifest.tables]
+        )
+
+    def _use(self, edition: "_Edition") -> None:
         self._edition = edition
-        self._forget_all_but(epoch)
-        return edition.manifest
+        self.find_row = edition.find_row
 
-    def _open(self, epoch: int) -> "_Edition":
-        manifest = CatalogManifest.decode(self._path(epoch, "json").read_bytes())
-        hashes = self._path(epoch, "pages").read_bytes()
-        if sha256(hashes).hexdigest() != manifest.pages.sha256:
-            raise MalformedError("CATALOG_MALFORMED", "the page list is not the one of the manifest")
-        with self._path(epoch, "bin").open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if len(hashes) != _HASH_BYTES * -(-len(data) // PAGE_BYTES):
-            raise MalformedError("CATALOG_MALFORMED", f"{len(data)} bytes, {len(hashes)} bytes of page hashes")
-        checked = _CheckedPages(data, hashes)
-        entries, written_epoch = read_header(checked)
-        if checked.damaged or (entries, written_epoch) != (manifest.entries, manifest.epoch):
-            raise MalformedError("CATALOG_MALFORMED", "the header is not the one of the manifest")
-        return _Edition(manifest, checked)
-
-    def _path(self, epoch: int, suffix: str) -> Path:
-        return self._folder / f"catalog-{epoch}.{suffix}"
-
-    def _forget_all_but(self, epoch: int) -> None:
-        for path in self._folder.glob("catalog-*.*"):
-            if path.stem != f"catalog-{epoch}":
-                path.unlink(missing_ok=True)
+    def _forget_others(self, manifest: CatalogManifest) -> None:
+        """What no longer has a name stays mapped for a look-up that runs."""
+        named = {table_name(table) for table in manifest.tables}
+        for name in self._folder.names():
+            if name.startswith(_TABLE) and name not in named:
+                self._folder.remove(name)
 
 
 class _Edition:
-    """One catalog file that is open."""
+    """The open tables of one manifest, the base first."""
 
-    def __init__(self, manifest: CatalogManifest, pages: "_CheckedPages") -> None:
+    find_row: Callable[[str], bytes | None]
+
+    def __init__(self, manifest: CatalogManifest | None, tables: "list[_OpenTable]") -> None:
         self.manifest = manifest
+        self.tables = tables
+        self.scopes: Scopes = tables[-1].scopes if tables else EVERYWHERE
+        self._newest_first = tables[::-1]
+        # A look-up in the base alone needs nothing of what stands below.
+        self.find_row = tables[0].table.find if len(tables) == 1 else self._find_in_all
+
+    def find_by_file(self, key: bytes) -> bytes | None:
+        for table in self._newest_first:
+            row = table.table.find_by_file(key)
+            if row is not None:
+                # An older table may say what a newer one has changed.
+                return row if self.find_row(SongRecord(row).song) == row else None
+        return None
+
+    def _find_in_all(self, song: str) -> bytes | None:
+        for table in self._newest_first:
+            row = table.table.find(song)
+            if row is not None:
+                return None if row[60:62] >= GONE_BYTES else row
+            if table.pages.damaged:
+                return None
+        return None
+
+
+class _OpenTable:
+    """A table whose list of page hashes is the one of the manifest."""
+
+    def __init__(self, name: str, pages: "_Pages", table: Table, scopes: "Scopes") -> None:
+        self.name = name
         self.pages = pages
-
-    def find(self, song: str) -> SongRecord | None:
-        found = find(self.pages, self.manifest.entries, song)
-        # Rule 2: what was read from a damaged page proves nothing.
-        return None if self.pages.damaged else found
+        self.table = table
+        self.scopes = scopes
 
 
-class _CheckedPages:
-    """The mapped file as `protocol.catalog.find` wants it: slices and `find`, each page hashed at first touch."""
+def _open(folder: Folder, wanted: TableFile) -> _OpenTable:
+    name = table_name(wanted)
+    try:
+        data = folder.map(name)
+    except (OSError, ValueError) as error:
+        raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: {error}") from error
+    layout = Layout(bytes(data[:HEADER_BYTES]), len(data))
+    pages = _Pages(data, layout)
+    if sha256(pages.hashes).hexdigest() != wanted.pages:
+        raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: the page list is not the one of the manifest")
+    checked = [pages.check(page) for page in (0, *range(layout.scopes_at // PAGE_BYTES, layout.pages))]
+    if not all(checked) or (layout.entries, layout.epoch) != (wanted.entries, wanted.epoch):
+        raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: the header is not the one of the manifest")
+    scopes = read_scopes(bytes(data[layout.scopes_at : layout.pages_at]))
+    # SPEC 8.2 counts in little-endian words as every processor of a box does.
+    words = memoryview(data)[: layout.scopes_at].cast("I")
+    return _OpenTable(name, pages, Table(layout, data, words, pages.checked, pages.check), scopes)
 
-    def __init__(self, data: mmap.mmap, hashes: bytes) -> None:
+
+class _Pages:
+    """Which pages of a mapped table were compared with their hash (rule 1)."""
+
+    def __init__(self, data: Any, layout: Layout) -> None:
         self._data = data
-        self._hashes = hashes
-        self._is_checked = bytearray(len(hashes) // _HASH_BYTES)
+        self._end = layout.pages_at
+        self.hashes = bytes(data[layout.pages_at :])
+        self.checked = bytearray(layout.pages)
         self.damaged = False
 
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __getitem__(self, wanted: slice) -> bytes:
-        self._check(wanted.start or 0, wanted.stop)
-        return self._data[wanted]
-
-    def find(self, key: bytes, start: int, end: int) -> int:
-        self._check(start, end)
-        return self._data.find(key, start, end)
-
-    def _check(self, start: int, end: int) -> None:
-        for page in range(start // PAGE_BYTES, -(-end // PAGE_BYTES)):
-            if self._is_checked[page]:
-                continue
-            content = self._data[page * PAGE_BYTES : (page + 1) * PAGE_BYTES]
-            if sha256(content).digest() == self._hashes[page * _HASH_BYTES : (page + 1) * _HASH_BYTES]:
-                self._is_checked[page] = 1
-            else:
-                self.damaged = True
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file durably."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    def check(self, page: int) -> bool:
+        content = self._data[page * PAGE_BYTES : min((page + 1) * PAGE_BYTES, self._end)]
+        if sha256(content).digest() != self.hashes[page * HASH_BYTES : (page + 1) * HASH_BYTES]:
+            if not self.damaged:
+                _log.error("page %d of the catalog is not what was signed", page)
+            self.damaged = True
+            return False
+        self.checked[page] = 1
+        return True

@@ -7,6 +7,7 @@ stand in for the disk, keep unsynced writes apart and cut the power between any 
 2. Errors are OSError and go up: whoever wrote knows what is lost, this module does not.
 """
 
+import mmap
 import os
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class Folder:
         with open(self._path / name, "rb") as file:
             file.seek(offset)
             return file.read(length)
+
+    def map(self, name: str) -> mmap.mmap:
+        """The file as it is now, mapped for reading; ValueError if it is empty."""
+        with open(self._path / name, "rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Write at `offset`, making the file if it is missing; not durable before `sync`."""

@@ -1,33 +1,31 @@
-"""The catalog: manifest, file layout, look-up (SPEC 8).
+"""The catalog: its manifest, and what a row says of a song (SPEC 8.1, 8.2).
 
-The file is made to be mapped into memory: opening costs nothing, a look-up touches two pages, and the kernel may drop
-them again. `data` below is anything that slices and has `find`: bytes, or an mmap.
+A catalog is a base table and some overlay tables of the same form (`catalog_table.py`); the newest that knows a song
+answers.
 """
 
 import binascii
 import hashlib
 import struct
 
-from device.protocol.errors import MalformedError
-from device.protocol.limits import CATALOG_ENTRIES_MAX, MANIFEST_BYTES_MAX
+from device.protocol.limits import CATALOG_ENTRIES_MAX, DAY_MS, MANIFEST_BYTES_MAX, OVERLAYS_MAX, UTC_OFFSET_MS
 from device.protocol.record import Document, Record
-from device.protocol.shape import INSTANT, PATH, SHA256, integer, record
+from device.protocol.shape import INSTANT, PATH, SHA256, array, integer, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+    from device.protocol.catalog_table import Scopes
 
-MAGIC = b"FBCATLG1"
-HEADER_BYTES = 32
-KEY_BYTES = 16
-RECORD_BYTES = 40
-BUCKETS = 65_536
-INDEX_BYTES = 4 * (BUCKETS + 1)
-KEYS_AT = HEADER_BYTES + INDEX_BYTES
-PAGE_BYTES = 4_096
-FILLER, ADVERT, TEST = 1, 2, 4
-NO_FILE = b"\x00" * KEY_BYTES
+ROW_BYTES = 64
+SONG_BYTES = 20
+FILE_KEY_BYTES = 16
+NAME_KEY_BYTES = 8
+FILLER, ADVERT, TEST, CORE, GONE = 1, 2, 4, 8, 0x8000
+GONE_BYTES = b"\x80\x00"  # flags from here on up: the highest bit
+NO_FILE = b"\x00" * FILE_KEY_BYTES
+NO_NAME = b"\x00" * NAME_KEY_BYTES
+_ROW = ">20s16s8s8sHHHHHxx"
+_NO_SCOPE = b"\x00" * 6
 
 
 class ContentFile(Record):
@@ -40,107 +38,146 @@ class ContentFile(Record):
     SHAPE = (("path", PATH), ("length", integer(1, 1 << 33)), ("sha256", SHA256))
 
 
+class TableFile(Record):
+    """A table of the catalog: the target, and H of its list of page hashes."""
+
+    epoch: int
+    entries: int
+    path: str
+    length: int
+    sha256: str
+    pages: str
+
+    SHAPE = (
+        ("epoch", integer(1)),
+        ("entries", integer(0, CATALOG_ENTRIES_MAX)),
+        ("path", PATH),
+        ("length", integer(1, 1 << 33)),
+        ("sha256", SHA256),
+        ("pages", SHA256),
+    )
+
+
 class CatalogManifest(Document):
-    """`catalog/manifest.json` (SPEC 8.1)."""
+    """`catalog/manifest.json` (SPEC 8.1): `entries` songs are listed; the first table is the base."""
 
     epoch: int
     issued_at_ms: int
     entries: int
-    catalog: ContentFile
-    pages: ContentFile
+    tables: "tuple[TableFile, ...]"
 
     BYTES_MAX = MANIFEST_BYTES_MAX
     SHAPE = (
         ("epoch", integer(1)),
         ("issued_at_ms", INSTANT),
         ("entries", integer(0, CATALOG_ENTRIES_MAX)),
-        ("catalog", record(ContentFile)),
-        ("pages", record(ContentFile)),
+        ("tables", array(record(TableFile), 1 + OVERLAYS_MAX, least=1)),
     )
 
 
 class SongRecord:
-    """What the box knows of a song: keys are the first 16 bytes of a SHA-256, `duration_s` may be 0 (unknown)."""
+    """What the box knows of a song: one row of a table (SPEC 8.2), read where it is asked."""
 
-    __slots__ = ("duration_s", "file_key", "flags", "song", "work_key")
+    __slots__ = ("_scopes", "row")
 
-    def __init__(self, song: str, work_key: bytes, file_key: bytes, duration_s: int, flags: int) -> None:
-        self.song = song
-        self.work_key = work_key
-        self.file_key = file_key
-        self.duration_s = duration_s
-        self.flags = flags
+    def __init__(self, row: bytes, scopes: "Scopes" = ((),)) -> None:
+        self.row = row
+        self._scopes = scopes
 
-    def encode(self) -> bytes:
-        return struct.pack(">16s16sHH4x", self.work_key, self.file_key, self.duration_s, self.flags)
+    @property
+    def song(self) -> str:
+        return self.row[:SONG_BYTES].rstrip(b"\x00").decode()
+
+    @property
+    def file_key(self) -> bytes:
+        return self.row[20:36]
+
+    @property
+    def work_key(self) -> bytes:
+        return self.row[36:44]
+
+    @property
+    def picture_key(self) -> bytes:
+        return self.row[44:52]
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether regions or dates limit the song: asked before each of them is read."""
+        return self.row[52:58] != _NO_SCOPE
+
+    @property
+    def regions(self) -> "tuple[str, ...] | None":
+        """Where the song may be played, empty for everywhere; None for a scope that the catalog does not have."""
+        scope = struct.unpack_from(">H", self.row, 52)[0]
+        return self._scopes[scope] if scope < len(self._scopes) else None
+
+    @property
+    def not_before(self) -> int:
+        """First day, since 1970-01-01 at UTC+08:00."""
+        return int(struct.unpack_from(">H", self.row, 54)[0])
+
+    @property
+    def not_after(self) -> int:
+        """Last day, since 1970-01-01 at UTC+08:00; 0 if there is none."""
+        return int(struct.unpack_from(">H", self.row, 56)[0])
+
+    @property
+    def duration_s(self) -> int:
+        """0 if it is not known."""
+        return int(struct.unpack_from(">H", self.row, 58)[0])
+
+    @property
+    def flags(self) -> int:
+        return int(struct.unpack_from(">H", self.row, 60)[0])
 
 
-def text_key(text: str) -> bytes:
-    """The key of a song or work id: first 16 bytes of its SHA-256."""
-    return bytes(hashlib.sha256(text.encode()).digest()[:KEY_BYTES])
+def day_of(instant_ms: int) -> int:
+    """The day of an instant at UTC+08:00, counted from 1970-01-01."""
+    return (instant_ms + UTC_OFFSET_MS) // DAY_MS
+
+
+def row_of(  # noqa: PLR0913 - the fields of a row
+    song: str,
+    work: str,
+    *,
+    file: str = "",
+    picture: str = "",
+    duration_s: int = 0,
+    flags: int = 0,
+    scope: int = 0,
+    not_before: int = 0,
+    not_after: int = 0,
+) -> bytes:
+    """A row (SPEC 8.2). file, picture: SHA-256 in hexadecimal, or empty; scope: index into the table's scopes."""
+    return struct.pack(
+        _ROW,
+        song.encode(),
+        file_key(file) if file else NO_FILE,
+        work_key(work),
+        picture_key(picture) if picture else NO_NAME,
+        scope,
+        not_before,
+        not_after,
+        duration_s,
+        flags,
+    )
+
+
+def gone_row(song: str) -> bytes:
+    """The row of an overlay that takes a song out of the catalog."""
+    return struct.pack(_ROW, song.encode(), NO_FILE, NO_NAME, NO_NAME, 0, 0, 0, 0, GONE)
+
+
+def work_key(work: str) -> bytes:
+    """The key of a work id: first 8 bytes of its SHA-256."""
+    return hashlib.sha256(work.encode()).digest()[:NAME_KEY_BYTES]
 
 
 def file_key(sha256: str) -> bytes:
     """The key of a file: first 16 bytes of its SHA-256 in hexadecimal."""
-    return bytes(binascii.unhexlify(sha256[: 2 * KEY_BYTES]))
+    return bytes(binascii.unhexlify(sha256[: 2 * FILE_KEY_BYTES]))
 
 
-def build(epoch: int, songs: "Iterable[SongRecord]") -> bytes:
-    """The catalog file of these songs; raises MalformedError if there are too many or two with one key."""
-    rows = sorted([(text_key(song.song), song.encode()) for song in songs])
-    if len(rows) > CATALOG_ENTRIES_MAX:
-        raise MalformedError("CATALOG_TOO_LARGE", f"{len(rows)} songs, at most {CATALOG_ENTRIES_MAX}")
-    bounds = [0] * (BUCKETS + 1)
-    previous = b""
-    for key, _ in rows:
-        if key == previous:
-            raise MalformedError("CATALOG_DUPLICATE", f"two songs with key {key.hex()}")
-        previous = key
-        bounds[((key[0] << 8) | key[1]) + 1] += 1
-    for bucket in range(BUCKETS):
-        bounds[bucket + 1] += bounds[bucket]
-    index = b"".join([struct.pack(">I", bound) for bound in bounds])
-    header = MAGIC + struct.pack(">IIQ8x", len(rows), RECORD_BYTES, epoch)
-    return header + index + b"".join([key for key, _ in rows]) + b"".join([song for _, song in rows])
-
-
-def pages_of(data: bytes) -> bytes:
-    """The pages file (SPEC 8.3)."""
-    starts = range(0, len(data), PAGE_BYTES)
-    return b"".join([hashlib.sha256(data[start : start + PAGE_BYTES]).digest() for start in starts])
-
-
-def read_header(data: "Any") -> "tuple[int, int]":
-    """Entries and epoch of a catalog file; raises MalformedError if its header and length do not agree."""
-    if len(data) < KEYS_AT or bytes(data[:8]) != MAGIC:
-        raise MalformedError("CATALOG_MALFORMED", "no catalog file")
-    entries, record_bytes, epoch = struct.unpack(">IIQ", bytes(data[8:24]))
-    if record_bytes != RECORD_BYTES or len(data) != KEYS_AT + entries * (KEY_BYTES + RECORD_BYTES):
-        raise MalformedError("CATALOG_MALFORMED", f"{entries} entries in {len(data)} bytes")
-    return entries, epoch
-
-
-def find(data: "Any", entries: int, song: str) -> "SongRecord | None":
-    """Look a song up in a catalog file with this number of entries."""
-    key = text_key(song)
-    bucket_at = HEADER_BYTES + 4 * ((key[0] << 8) | key[1])
-    low, high = struct.unpack(">II", bytes(data[bucket_at : bucket_at + 8]))
-    # A page that was damaged after opening must not lead out of the keys; whoever mapped the file sees its hash.
-    if not low <= high <= entries:
-        return None
-    at = KEYS_AT + low * KEY_BYTES
-    end = KEYS_AT + high * KEY_BYTES
-    while True:
-        at = data.find(key, at, end)
-        if at < 0:
-            return None
-        offset = at - KEYS_AT
-        # SPEC 8.2: a match may straddle two keys, and is then none.
-        if offset % KEY_BYTES == 0:
-            return _record_at(data, song, KEYS_AT + entries * KEY_BYTES + offset // KEY_BYTES * RECORD_BYTES)
-        at += 1
-
-
-def _record_at(data: "Any", song: str, at: int) -> SongRecord:
-    work, file, duration_s, flags = struct.unpack(">16s16sHH", bytes(data[at : at + 36]))
-    return SongRecord(song, work, file, duration_s, flags)
+def picture_key(sha256: str) -> bytes:
+    """The key of a picture or background video: first 8 bytes of the SHA-256 of its file in hexadecimal."""
+    return bytes(binascii.unhexlify(sha256[: 2 * NAME_KEY_BYTES]))

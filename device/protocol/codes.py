@@ -16,6 +16,18 @@ PLAYS = {
         "This song is not in the approved catalog. Please choose another.",
     ),
     "SONG_BANNED": ("这首歌不能播放，请另选一首。", "This song cannot be played. Please choose another."),
+    "SONG_RENAMED": (
+        "这首歌不在核准曲库中，请另选一首。",
+        "This file is another song of the catalog. Please choose that one.",
+    ),
+    "SONG_NOT_HERE": (
+        "这首歌在本地区不能播放，请另选一首。",
+        "This song may not be played in this region. Please choose another.",
+    ),
+    "SONG_NOT_NOW": (
+        "这首歌目前不能播放，请另选一首。",
+        "This song may not be played at this time. Please choose another.",
+    ),
     "SONG_FILE": (
         "这首歌的文件与批准曲库不符，请重新下载。",
         "This song's file is not the one of the approved catalog. Fetch it again.",

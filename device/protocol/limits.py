@@ -1,6 +1,7 @@
 """Every bound that both sides rely on (SPEC 17). A setting is what differs between two boxes; these do not."""
 
 DAY_MS = 24 * 3600 * 1000
+UTC_OFFSET_MS = 8 * 3600 * 1000  # of the one time zone of the country
 
 INTEGER_MAX = (1 << 53) - 1  # SPEC 2.2: what every JSON reader in the field holds exactly
 INSTANT_MAX = 253_402_214_400_000  # SPEC 1.2: 9999-12-31T00:00:00Z, a date in every calendar and time zone
@@ -44,6 +45,9 @@ RENEW_FROM_DAYS = 130
 RENEW_UNTIL_DAYS = 60
 BOOT_ATTEMPTS = 3
 CATALOG_ENTRIES_MAX = 1_000_000
+OVERLAYS_MAX = 8
+SCOPES_MAX = 1_000
+SCOPE_REGIONS_MAX = 64
 SERIAL_PAYLOAD_BYTES_MAX = 1_024
 LAN_BODY_BYTES_MAX = 65_536
 

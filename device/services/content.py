@@ -35,8 +35,8 @@ from tuf.ngclient import Updater
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.ports import Catalog
-from device.protocol.catalog import CatalogManifest, ContentFile
-from device.protocol.errors import ProtocolError, RejectedError, SignatureError
+from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
+from device.protocol.errors import MalformedError, ProtocolError, RejectedError, SignatureError
 from device.protocol.limits import MANIFEST_BYTES_MAX
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys
@@ -118,6 +118,7 @@ class Content:
         self._one_at_a_time = asyncio.Lock()
         self._policy_epoch = 0
         self._catalog_epoch = 0
+        self._unsound = b""  # a manifest whose tables are signed and no tables
         self._told: dict[str, ContentRejected] = {}
 
     def load(self) -> list[Any]:
@@ -132,7 +133,12 @@ class Content:
             except ProtocolError as error:
                 _log.error("policy.json is set aside: %s", error)
                 path.replace(path.with_suffix(".broken"))
-        manifest = self._catalog.load()
+        try:
+            manifest = self._catalog.load()
+        except ProtocolError as error:
+            _log.error("the catalog on disk cannot be opened: %s", error)
+            events.append(ContentRejected(what="catalog", epoch=0, code=error.code))
+            manifest = None
         if manifest is not None:
             self._catalog_epoch = manifest.epoch
             events.append(CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries))
@@ -207,14 +213,24 @@ class Content:
             return []
         if manifest.epoch < self._catalog_epoch:
             raise _RejectedContentError(manifest.epoch, RejectedError("CATALOG_ROLLBACK", f"epoch {manifest.epoch}"))
+        if raw == self._unsound:
+            return []
         try:
-            files = [self._fetch_file(updater, file) for file in (manifest.catalog, manifest.pages)]
-            self._catalog.switch(raw, files[0], files[1])
+            for table in self._catalog.missing(manifest):
+                self._fetch_file(updater, table, self._folder / self._catalog.name_of(table))
+            self._switch(raw)
         except (RepositoryError, ProtocolError) as error:
             raise _RejectedContentError(manifest.epoch, error) from error
         self._catalog_epoch = manifest.epoch
         self._told.pop("catalog", None)
         return [CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries)]
+
+    def _switch(self, raw: bytes) -> None:
+        try:
+            self._catalog.switch(raw)
+        except MalformedError:
+            self._unsound = raw  # signed as it is: fetching it once a minute would not make it better
+            raise
 
     def _fetch_bundle(self, version: str, compatible: str, security_epoch: int) -> Bundle:
         try:
@@ -229,17 +245,17 @@ class Content:
                 raise ContentError("UPDATE_INCOMPATIBLE", f"for {manifest.compatible}, this is {compatible}")
             if manifest.security_epoch < security_epoch:
                 raise ContentError("UPDATE_DOWNGRADE", f"epoch {manifest.security_epoch}, here {security_epoch}")
-            return Bundle(manifest, self._fetch_file(updater, manifest.image))
+            return Bundle(manifest, self._fetch_file(updater, manifest.image, None))
         except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
             code = code_of(error, "firmware")
             raise ContentError("UPDATE_UNTRUSTED" if code == "CONTENT_UNTRUSTED" else code, str(error)) from error
 
-    def _fetch_file(self, updater: Updater, file: ContentFile) -> Path:
-        """A file that a manifest names; it must be a target of its own, with the same length and hash."""
+    def _fetch_file(self, updater: Updater, file: ContentFile | TableFile, place: Path | None) -> Path:
+        """A file that a manifest names, into `place`; it must be a target of its own, with the same length and hash."""
         target = updater.get_targetinfo(file.path)
         if target is None or (target.length, target.hashes.get("sha256")) != (file.length, file.sha256):
             raise SignatureError("CONTENT_UNTRUSTED", f"{file.path} is not the target of that name")
-        place = self._partial(target)
+        place = place or self._partial(target)
         self._files.download_target(target, place)
         return place
 

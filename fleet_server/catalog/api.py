@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from device.protocol.regions import COUNTRY_CODE as COUNTRY
 from fleet_server.catalog import importing, releasing, store
-from fleet_server.catalog.building import build_release
+from fleet_server.catalog.building import build_release, last_release
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
 from fleet_server.people import Action, Call, needs
@@ -53,6 +53,7 @@ class CandidateShown(BaseModel):
 class ReleaseShown(BaseModel):
     epoch: int
     entries: int
+    revision: int
     bytes: int
     sha256: str
     prepared_by: str
@@ -81,6 +82,10 @@ class SongShown(BaseModel):
     sha256: str
     duration_s: int
     flags: int
+    picture: str
+    regions: str
+    not_before: int
+    not_after: int
 
 
 class FindingShown(BaseModel):
@@ -159,9 +164,9 @@ def import_songs(
     is_applied = check.is_whole and check.sound > 0 and (check.bad == 0 or accept_sound)
     with call.writing() as act:
         act.require(COUNTRY)
-        changes = importing.apply(act, check) if is_applied else importing.Changes()
         applied = check.sound if is_applied else 0
         number = importing.record(act, name, raw, digest, check, applied)
+        changes = importing.apply(act, check, number) if is_applied else importing.Changes()
     form = check.form
     return ImportReport(
         number=number,
@@ -185,7 +190,8 @@ def prepare_release(call: Annotated[Call, needs(Action.CATALOG_MANAGE)]) -> Cand
     with call.reading() as act:
         act.require(COUNTRY)
         # A million songs take seconds, during which nothing may wait for the write lock.
-        release = build_release(act.connection, store.highest_epoch(act.connection) + 1, act.now_ms)
+        last = last_release(act.connection, call.fleet.publisher.folder)
+        release = build_release(act.connection, store.highest_epoch(act.connection) + 1, act.now_ms, last)
     with call.writing() as act:
         found = releasing.prepare(act, call.fleet.publisher, _candidates(call.fleet), release)
     return _shown(found, is_released=False)

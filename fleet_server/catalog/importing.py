@@ -10,11 +10,12 @@ Rules:
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from fleet_server.catalog.model import imports
 from fleet_server.people import Act
@@ -23,6 +24,7 @@ from fleet_server.song_lists.check import Check
 from fleet_server.song_lists.rows import Song
 
 _CHUNK_ROWS = 5_000
+_SEEN = ("work", "sha256", "duration_s", "flags", "picture", "regions", "not_before", "not_after")  # by a box
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,40 @@ def keep(folder: Path, raw: bytes) -> str:
     return digest
 
 
-def apply(act: Act, check: Check) -> Changes:
-    """Make the sound rows of a checked file the list in work."""
+def apply(act: Act, check: Check, number: int) -> Changes:
+    """Make the sound rows of a checked file the list in work. number: of the import, revision of what it changes."""
     connection = act.connection
     connection.exec_driver_sql("DROP TABLE IF EXISTS temp.given")
-    connection.exec_driver_sql("CREATE TEMP TABLE given AS SELECT * FROM songs WHERE 0")
+    names = ", ".join(Song._fields)
+    connection.exec_driver_sql(f"CREATE TEMP TABLE given AS SELECT {names} FROM songs WHERE 0")  # noqa: S608 - names are ours
+    places = ", ".join("?" for _ in Song._fields)
     for start in range(0, check.sound, _CHUNK_ROWS):
         chunk: list[tuple[object, ...]] = [tuple(song) for song in check.songs[start : start + _CHUNK_ROWS]]
-        connection.exec_driver_sql("INSERT INTO temp.given VALUES (?, ?, ?, ?, ?, ?, ?, ?)", chunk)
+        connection.exec_driver_sql(f"INSERT INTO temp.given VALUES ({places})", chunk)  # noqa: S608 - names are ours
     connection.exec_driver_sql("CREATE UNIQUE INDEX temp.given_song ON given (song)")
     common = "SELECT count(*) FROM temp.given g JOIN songs s ON s.song = g.song"
-    differs = " OR ".join(f"g.{name} <> s.{name}" for name in Song._fields[1:])
+    differs = _differs(Song._fields[1:])
     kept = int(connection.exec_driver_sql(common).scalar_one())
     changed = int(connection.exec_driver_sql(f"{common} WHERE {differs}").scalar_one())
     before = int(connection.exec_driver_sql("SELECT count(*) FROM songs").scalar_one())
-    connection.exec_driver_sql("DELETE FROM songs")
-    connection.exec_driver_sql("INSERT INTO songs SELECT * FROM temp.given ORDER BY song")
+    _replace(connection, number, differs)
     connection.exec_driver_sql("DROP TABLE temp.given")
     return Changes(new=check.sound - kept, changed=changed, gone=before - kept)
+
+
+def _replace(connection: Connection, number: int, differs: str) -> None:
+    """Rule 2. Only what changes is written, and only what boxes see of a song makes it a change to them."""
+    gone = "FROM songs WHERE song NOT IN (SELECT song FROM temp.given)"
+    connection.exec_driver_sql(f"INSERT OR REPLACE INTO songs_gone SELECT song, ? {gone}", (number,))
+    connection.exec_driver_sql(f"DELETE {gone}")
+    connection.exec_driver_sql("DELETE FROM songs_gone WHERE song IN (SELECT song FROM temp.given)")
+    revision = f"CASE WHEN s.song IS NULL OR {_differs(_SEEN)} THEN ? ELSE s.revision END"
+    given = f"SELECT g.*, {revision} FROM temp.given g LEFT JOIN songs s ON s.song = g.song"  # noqa: S608 - names are ours
+    connection.exec_driver_sql(f"INSERT OR REPLACE INTO songs {given} WHERE s.song IS NULL OR {differs}", (number,))
+
+
+def _differs(names: Sequence[str]) -> str:
+    return " OR ".join(f"g.{name} <> s.{name}" for name in names)
 
 
 def record(act: Act, name: str, raw: bytes, digest: str, check: Check, applied: int) -> int:

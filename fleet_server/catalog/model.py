@@ -1,6 +1,6 @@
 """Tables of the catalog: imports with their reports, the list in work, releases."""
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
 from fleet_server.database import metadata
 
@@ -35,6 +35,21 @@ songs = Table(
     Column("sha256", String(64), nullable=False),  # of the song's file, or empty
     Column("duration_s", Integer, nullable=False),
     Column("flags", Integer, nullable=False),
+    Column("picture", String(64), nullable=False),  # SHA-256 of picture or background video, or empty
+    Column("regions", String(450), nullable=False),  # codes joined by commas, empty for everywhere
+    Column("not_before", Integer, nullable=False),  # days since 1970-01-01 at UTC+08:00, 0 for none
+    Column("not_after", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),  # the import that last changed what boxes see of the song
+    Index("ix_songs_revision", "revision"),
+    sqlite_with_rowid=False,
+)
+
+# Songs that an import took off the list, for the overlay of the next release.
+songs_gone = Table(
+    "songs_gone",
+    metadata,
+    Column("song", String(20), primary_key=True),
+    Column("revision", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -43,8 +58,9 @@ releases = Table(
     metadata,
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("entries", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),  # the newest import that it holds
     Column("bytes", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),  # of the catalog file
+    Column("sha256", String(64), nullable=False),  # of its own table
     Column("prepared_by", String(32), nullable=False),
     Column("prepared_at_ms", BigInteger, nullable=False),
     Column("released_by", String(32)),

@@ -5,7 +5,7 @@
 Rules:
 
 1. Epochs only rise (SPEC 8.1): a candidate is one above everything that was ever prepared or published.
-2. What is signed is the TUF role `catalog`, which names manifest, catalog and page list by hash. A signature counts
+2. What is signed is the TUF role `catalog`, which names the manifest and every table of it by hash. A signature counts
    if the delegation names its key; the second one publishes.
 3. Signing the same candidate again, or with the same key, changes nothing.
 """
@@ -56,6 +56,8 @@ def prepare(act: Act, publisher: Publisher, folder: Path, release: Release) -> C
     if ROLE not in versions:
         raise RejectedError("REPOSITORY_EMPTY", "hold the key ceremony first")
     named = {path: TargetFile.from_data(path, data) for path, data in release.files.items()}
+    for table in release.manifest.tables[:-1]:
+        named[table.path] = TargetFile(table.length, {"sha256": table.sha256}, table.path)
     role = Targets(version=versions[ROLE] + 1, expires=expiry(act.now_ms, TARGETS_FOR_DAYS), targets=named)
     place = folder / str(epoch)
     for path, data in release.files.items():
@@ -63,8 +65,9 @@ def prepare(act: Act, publisher: Publisher, folder: Path, release: Release) -> C
     files.write(place / "metadata.json", Metadata(role).to_bytes())
     facts = {
         "entries": release.manifest.entries,
-        "bytes": len(release.catalog),
-        "sha256": release.manifest.catalog.sha256,
+        "revision": release.revision,
+        "bytes": len(release.table),
+        "sha256": release.manifest.tables[-1].sha256,
     }
     values = {"epoch": epoch, "prepared_by": act.actor.person, "prepared_at_ms": act.now_ms, **facts}
     act.connection.execute(insert(releases).values(**values))
@@ -113,7 +116,8 @@ def sign(
 def _publish(act: Act, publisher: Publisher, place: Path, metadata: Metadata[Targets], raw: bytes) -> None:
     version = metadata.signed.version
     if publisher.folder.versions().get(ROLE) != version or publisher.folder.role_bytes(ROLE) != raw:
-        given = {path: place / "targets" / path for path in metadata.signed.targets}
+        laid_out = {path: place / "targets" / path for path in metadata.signed.targets}
+        given = {path: file for path, file in laid_out.items() if file.exists()}
         publisher.publish({f"{version}.{ROLE}.json": raw}, given, act.now_ms)
     shutil.rmtree(place / "targets", ignore_errors=True)  # published; the metadata stays as what was signed
     epoch = int(place.name)

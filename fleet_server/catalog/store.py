@@ -1,21 +1,25 @@
 """Reading the catalog: releases, imports, songs."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, func, or_, select
 
-from fleet_server.catalog.model import imports, releases, songs
+from fleet_server.catalog.model import imports, releases, songs, songs_gone
 
 SONGS_AT_ONCE_MAX = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A release, or a candidate while `released_at_ms` is None; `bytes` and `sha256` of the catalog file."""
+    """A release, or a candidate while `released_at_ms` is None; `bytes` and `sha256` of its own table.
+
+    revision: the newest import that it holds.
+    """
 
     epoch: int
     entries: int
+    revision: int
     bytes: int
     sha256: str
     prepared_by: str
@@ -55,10 +59,27 @@ class ListedSong:
     sha256: str
     duration_s: int
     flags: int
+    picture: str
+    regions: str
+    not_before: int
+    not_after: int
 
 
 def highest_epoch(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(releases.c.epoch), 0))).scalar_one())
+
+
+def highest_revision(connection: Connection) -> int:
+    """The newest import that changed what a box sees."""
+    changed = select(func.coalesce(func.max(songs.c.revision), 0)).scalar_subquery()
+    gone = select(func.coalesce(func.max(songs_gone.c.revision), 0)).scalar_subquery()
+    return max(int(number) for number in connection.execute(select(changed, gone)).one())
+
+
+def songs_gone_since(connection: Connection, revision: int) -> list[str]:
+    """Songs that imports after this one took off the list."""
+    query = select(songs_gone.c.song).where(songs_gone.c.revision > revision).order_by(songs_gone.c.song)
+    return list(connection.execute(query).scalars())
 
 
 def current(connection: Connection) -> Release | None:
@@ -87,10 +108,11 @@ def songs_count(connection: Connection) -> int:
 
 def find_songs(connection: Connection, text: str, after: str, limit: int) -> list[ListedSong]:
     """Songs whose id, title or artist contains the text, by id."""
-    query = select(songs).where(songs.c.song > after).order_by(songs.c.song).limit(limit)
+    columns = [songs.c[field.name] for field in fields(ListedSong)]
+    query = select(*columns).where(songs.c.song > after).order_by(songs.c.song).limit(limit)
     if text:
-        columns = (songs.c.song, songs.c.title, songs.c.artist)
-        query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns)))
+        searched = (songs.c.song, songs.c.title, songs.c.artist)
+        query = query.where(or_(*(column.contains(text, autoescape=True) for column in searched)))
     return [ListedSong(**row._asdict()) for row in connection.execute(query)]
 
 

@@ -17,6 +17,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "CELL_FORM": ("内容格式不对", "the content has a wrong form"),
     "CELL_TOO_LONG": ("内容过长", "the content is too long"),
     "CELL_UNREADABLE": ("含有不可见或控制字符", "it holds invisible or control characters"),
+    "DATES_REVERSED": ("截止日期早于起始日期", "the last day lies before the first"),
     "SONG_TWICE": ("歌曲编号重复", "the song id stands twice"),
 }
 

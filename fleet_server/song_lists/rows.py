@@ -1,7 +1,9 @@
 """From a row of text to a song (SPEC 4.4, 8.2), or to what is wrong with it.
 
 Columns of ours: `song` and `title` are needed; `artist`, `language`, `work` (the work of which this is a version, by
-default the song itself), `sha256` (of the file), `duration_s` and `kind` (guest, filler, advert, test) may be missing.
+default the song itself), `sha256` (of the file), `duration_s`, `kind` (guest, filler, advert, test), `core` (yes, no:
+of the core catalog), `picture` (SHA-256 of picture or background video), `regions` (codes where it may be played, by
+default everywhere), `not_before` and `not_after` (first and last day, YYYY-MM-DD) may be missing.
 Every fault of a row is reported, not only the first.
 
 Pure.
@@ -9,10 +11,12 @@ Pure.
 
 import string
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import NamedTuple
 
-from device.protocol.catalog import ADVERT, FILLER, TEST
-from device.protocol.limits import CATALOG_ENTRIES_MAX
+from device.protocol.catalog import ADVERT, CORE, FILLER, TEST
+from device.protocol.limits import CATALOG_ENTRIES_MAX, SCOPE_REGIONS_MAX
+from device.protocol.regions import is_region
 from device.protocol.shape import is_readable
 from fleet_server.song_lists.csv_file import CELL_CHARS_MAX, CsvError, Form, rows
 from fleet_server.song_lists.findings import Finding
@@ -27,20 +31,31 @@ ALIASES: dict[str, list[str]] = {
     "sha256": ["sha256", "文件摘要"],
     "duration_s": ["duration_s", "时长"],
     "kind": ["kind", "类型"],
+    "core": ["core", "核心曲目"],
+    "picture": ["picture", "画面摘要"],
+    "regions": ["regions", "地区范围"],
+    "not_before": ["not_before", "起始日期"],
+    "not_after": ["not_after", "截止日期"],
 }
 NEEDED = ("song", "title")
+CORES = {"": 0, "no": 0, "yes": CORE, "0": 0, "1": CORE, "否": 0, "是": CORE}
 KINDS = {"": 0, "guest": 0, "filler": FILLER, "advert": ADVERT, "test": TEST}
 SONG_CHARS_MAX = 20
 WORK_CHARS_MAX = 40
 TEXT_CHARS_MAX = {"title": 200, "artist": 200, "language": 100}
 DURATION_S_MAX = 65_535
+FIRST_DAY = date(1970, 1, 1)
+DAY_MAX = 65_535
 
 _SONG_CHARS = frozenset(string.ascii_letters + string.digits + "_-")
 _HEX_CHARS = frozenset("0123456789abcdef")
 
 
 class Song(NamedTuple):
-    """One row of the list, in the order of the table's columns."""
+    """One row of the list, in the order of the table's columns.
+
+    regions: codes joined by commas, empty for everywhere. not_before, not_after: days since 1970-01-01, 0 for none.
+    """
 
     song: str
     title: str
@@ -50,6 +65,10 @@ class Song(NamedTuple):
     sha256: str
     duration_s: int
     flags: int
+    picture: str
+    regions: str
+    not_before: int
+    not_after: int
 
 
 def map_columns(header: tuple[str, ...], asked: Mapping[str, str]) -> dict[str, int]:
@@ -104,17 +123,23 @@ class _Row:
 
     def read(self) -> Song:
         song = self._word("song", SONG_CHARS_MAX)
+        not_before, not_after = self._day("not_before"), self._day("not_after")
+        if not_after and not_after < not_before:
+            self.fault("not_after", "DATES_REVERSED")
         return Song(
             song=song,
             title=self._text("title"),
             artist=self._text("artist"),
             language=self._text("language"),
             work=self._word("work", WORK_CHARS_MAX) or song,
-            sha256=self._checked(
-                "sha256", lambda text: text == "" or (len(text) == 64 and _HEX_CHARS.issuperset(text))
-            ),
+            sha256=self._checked("sha256", _is_sha256),
             duration_s=int(self._checked("duration_s", _is_duration) or 0),
-            flags=KINDS.get(self._checked("kind", KINDS.__contains__), 0),
+            flags=KINDS.get(self._checked("kind", KINDS.__contains__), 0)
+            | CORES.get(self._checked("core", CORES.__contains__), 0),
+            picture=self._checked("picture", _is_sha256),
+            regions=self._regions(),
+            not_before=not_before,
+            not_after=not_after,
         )
 
     def fault(self, name: str, code: str, detail: str = "") -> None:
@@ -149,12 +174,36 @@ class _Row:
             self.fault(name, "CELL_UNREADABLE")
         return cell
 
+    def _regions(self) -> str:
+        codes = sorted(set(self._cell("regions").replace(",", " ").replace(";", " ").split()))
+        if len(codes) > SCOPE_REGIONS_MAX or not all(is_region(code) for code in codes):
+            self.fault("regions", "CELL_FORM", "region codes of six digits, with blanks between")
+            return ""
+        return ",".join(codes)
+
+    def _day(self, name: str) -> int:
+        cell = self._cell(name)
+        if not cell:
+            return 0
+        try:
+            days = (date.fromisoformat(cell) - FIRST_DAY).days
+        except ValueError:
+            days = 0
+        if not 0 < days <= DAY_MAX:
+            self.fault(name, "CELL_FORM", "YYYY-MM-DD")
+            return 0
+        return days
+
     def _checked(self, name: str, is_sound: Callable[[str], bool]) -> str:
         cell = self._cell(name).lower()
         if not is_sound(cell):
             self.fault(name, "CELL_FORM")
             return ""
         return cell
+
+
+def _is_sha256(text: str) -> bool:
+    return text == "" or (len(text) == 64 and _HEX_CHARS.issuperset(text))
 
 
 def _is_duration(text: str) -> bool:

@@ -118,7 +118,7 @@ class Checkers:
         twin = Rig(in_service=False)
         twin.disk.state, twin.disk.counter = rig.disk.state, rig.disk.counter
         twin.mono_ms, twin.rtc_ms = 1_000, rig.rtc_ms
-        twin.box = Box(rig.disk.box, builders.fake_verify, rig.songs.get, rig.disk.head_at)
+        twin.box = Box(rig.disk.box, builders.fake_verify, rig.songs.get, rig.disk.head_at, rig.find_by_file)
         found = recovered(rig.disk.all_entries())
         started = on.Started(
             version=rig.version,

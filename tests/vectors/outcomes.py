@@ -13,6 +13,7 @@ from device.core import effects, events
 from device.core.box import Box
 from device.protocol import (
     catalog,
+    catalog_table,
     enrolment,
     envelope,
     journal,
@@ -156,7 +157,7 @@ def claimed_box(policy: str, venue: str, region: str, verify: "Verify") -> Box:
         ended_plays=[],
         state=None,
     )
-    box = Box(BOX, verify, lambda song: None, lambda size: None)
+    box = Box(BOX, verify, lambda song: None, lambda size: None, lambda key: None)
     for event in (started, events.PolicyLoaded(raw=policy.encode()), events.Claimed(venue=venue, region=region)):
         box.handle(event, NOW)
     return box
@@ -182,24 +183,35 @@ def _batch(vector: "dict[str, Any]", verify: "Verify") -> "Any":
 
 def _catalog(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
     data = bytes_of(vector)
-    entries, epoch = catalog.read_header(data)
-    pages = catalog.pages_of(data)
+    table = catalog_table.read_table(data)
+    layout = table.layout
+    scopes = catalog_table.read_scopes(data[layout.scopes_at : layout.pages_at])
+    by_file = [table.find_by_file(catalog.file_key(file)) for file in vector["files"]]
     return {
-        "entries": entries,
-        "epoch": epoch,
+        "entries": layout.entries,
+        "epoch": layout.epoch,
         "sha256": hashlib.sha256(data).digest().hex(),
-        "pages_sha256": hashlib.sha256(pages).digest().hex(),
-        "songs": [_song(catalog.find(data, entries, song)) for song in vector["songs"]],
+        "pages_sha256": hashlib.sha256(data[layout.pages_at :]).digest().hex(),
+        "songs": [_row_plain(table.find(song), scopes) for song in vector["songs"]],
+        "files": [row and catalog.SongRecord(row).song for row in by_file],
     }
 
 
-def _song(found: "catalog.SongRecord | None") -> "Any":
+def _row_plain(row: "bytes | None", scopes: "catalog_table.Scopes") -> "Any":
+    return None if row is None else song_plain(catalog.SongRecord(row, scopes))
+
+
+def song_plain(found: "catalog.SongRecord | None") -> "Any":
     if found is None:
         return None
     return {
         "song": found.song,
         "work_key": found.work_key.hex(),
         "file_key": found.file_key.hex(),
+        "picture_key": found.picture_key.hex(),
+        "regions": list(found.regions or ()),
+        "not_before": found.not_before,
+        "not_after": found.not_after,
         "duration_s": found.duration_s,
         "flags": found.flags,
     }

@@ -35,13 +35,27 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("duration_s", sa.Integer, nullable=False),
         sa.Column("flags", sa.Integer, nullable=False),
+        sa.Column("picture", sa.String(64), nullable=False),
+        sa.Column("regions", sa.String(450), nullable=False),
+        sa.Column("not_before", sa.Integer, nullable=False),
+        sa.Column("not_after", sa.Integer, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("song", name="pk_songs"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_songs_revision", "songs", ["revision"])
+    op.create_table(
+        "songs_gone",
+        sa.Column("song", sa.String(20), nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("song", name="pk_songs_gone"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "catalog_releases",
         sa.Column("epoch", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("entries", sa.Integer, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("prepared_by", sa.String(32), nullable=False),

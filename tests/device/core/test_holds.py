@@ -11,7 +11,7 @@ from device.core.holds import Hold, Holds
 from device.protocol.errors import RejectedError
 from device.protocol.limits import ORDER_ACCEPTED_FOR_MS
 from tests import builders
-from tests.builders import CITY, NOON_MS, PROVINCE, REGION, file_sha256, song
+from tests.builders import CITY, NOON_MS, PROVINCE, REGION, file_sha256, picture_sha256, song
 
 
 def hold(order: str = "440106-2026-000001", **changes: object) -> Hold:
@@ -148,6 +148,9 @@ def test_6_3_5_the_last_of_several_endings_decides_how_long_they_are_remembered(
         (f"file:{file_sha256('000482')}", True),
         (f"file:{file_sha256('000483')}", False),
         (f"picture:{file_sha256('000482')}", True),
+        (f"picture:{picture_sha256('000482')}", True),
+        (f"picture:{picture_sha256('000483')}", False),
+        (f"file:{picture_sha256('000482')}", False),
         ("file:abc", False),
         ("picture:" + "Z" * 64, False),
         ("file:" + "0" * 64, False),
@@ -160,10 +163,20 @@ def test_6_3_6_a_ban_names_version_work_file_or_picture(target: str, is_banned: 
     assert state.is_banned(song(), NOON_MS) is is_banned
 
 
+def test_6_3_6_a_banned_file_is_known_by_itself() -> None:
+    state = Holds()
+    state.add(ban("x", f"file:{file_sha256('000482')}", ends_at_ms=NOON_MS))
+    key = song().file_key
+    assert state.is_file_banned(key, NOON_MS - 1)
+    assert not state.is_file_banned(key, NOON_MS)
+    assert not state.is_file_banned(song("000483").file_key, NOON_MS - 1)
+
+
 def test_6_3_6_a_ban_on_the_zero_file_does_not_ban_songs_whose_file_is_unknown() -> None:
     state = Holds()
     state.add(ban("x", "file:" + "0" * 64))
-    assert not state.is_banned(song(file_key=b"\x00" * 16), NOON_MS)
+    state.add(ban("y", "picture:" + "0" * 64))
+    assert not state.is_banned(song(file="", picture=""), NOON_MS)
 
 
 def test_6_3_6_a_song_stays_banned_until_the_last_ban_is_lifted() -> None:

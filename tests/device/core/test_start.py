@@ -21,7 +21,7 @@ def test_a_new_box_is_unclaimed_and_says_so() -> None:
 
 def test_before_the_start_nothing_is_decided() -> None:
     rig = Rig()
-    box = type(rig.box)(rig.disk.box, builders.fake_verify, rig.songs.get, rig.disk.head_at)
+    box = type(rig.box)(rig.disk.box, builders.fake_verify, rig.songs.get, rig.disk.head_at, rig.find_by_file)
     effects = box.handle(on.PlayRequested(request="r", room="K1", song="000482", kind="guest", file=""), rig.now)
     assert [(type(effect), effect.status) for effect in effects] == [(do.Reply, 503)]
     assert box.handle(on.Tick(), rig.now) == []

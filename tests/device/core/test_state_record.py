@@ -31,7 +31,7 @@ RECORD = full_rig().disk.state or b""
 
 
 def memory() -> Memory:
-    return Memory(builders.BOX, builders.fake_verify, lambda song: None, lambda size: None)
+    return Memory(builders.BOX, builders.fake_verify, lambda song: None, lambda size: None, lambda key: None)
 
 
 def sealed(value: dict[str, object]) -> bytes:

@@ -11,6 +11,7 @@ zeros or ones behind it.
 import itertools
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from device.drivers.folder import Folder
 
@@ -43,6 +44,9 @@ class CrashFolder(Folder):
     def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
         data = self.files[name]
         return bytes(data[offset:] if length < 0 else data[offset : offset + length])
+
+    def map(self, name: str) -> Any:
+        return self.read(name)
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         self._do("write", name, offset=offset, data=data)

@@ -1,99 +1,196 @@
 """The mapped catalog: switched whole, whatever cuts it off (SPEC 8)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from device.drivers.catalog_file import CatalogFile
+from device.drivers.folder import Folder
+from device.protocol.catalog import CatalogManifest, file_key, gone_row, row_of
 from device.protocol.errors import ProtocolError
-from tests.fleet_server.repository.published import catalog_files
+from tests.fleet_server.repository.published import catalog_files, overlay_files
+
+MANIFEST = "catalog/manifest.json"
 
 
-class PowerCutError(Exception):
-    """The lights are out."""
+def switch(catalog: CatalogFile, files: Mapping[str, bytes]) -> CatalogManifest:
+    """Take an edition into force, as bytes that were fetched."""
+    return catalog.switch(files[MANIFEST], files)
 
 
-def switch(folder: Path, epoch: int, songs: list[str]) -> CatalogFile:
-    """Take an edition into force, as a download leaves it."""
-    files = catalog_files(epoch, songs)
-    places = []
-    for suffix in ("bin", "pages"):
-        place = folder / f"download-{epoch}-{suffix}"
-        place.write_bytes(files[f"catalog/{epoch}.{suffix}"])
-        places.append(place)
-    catalog = CatalogFile(folder)
+def opened(folder: Path) -> CatalogFile:
+    catalog = CatalogFile(Folder(folder))
     catalog.load()
-    catalog.switch(files["catalog/manifest.json"], places[0], places[1])
     return catalog
 
 
-def epoch_in_force(folder: Path) -> int:
-    manifest = CatalogFile(folder).load()
-    return 0 if manifest is None else manifest.epoch
+def with_songs(folder: Path, epoch: int, songs: list[str]) -> CatalogFile:
+    catalog = opened(folder)
+    switch(catalog, catalog_files(epoch, songs))
+    return catalog
+
+
+def table_of(folder: Path, number: int = 0) -> Path:
+    manifest = CatalogFile(Folder(folder)).load()
+    assert manifest is not None
+    return folder / CatalogFile(Folder(folder)).name_of(manifest.tables[number])
+
+
+def spoil(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.unlink()
+    path.write_bytes(data)
 
 
 def test_no_catalog_lists_nothing(tmp_path: Path) -> None:
-    catalog = CatalogFile(tmp_path)
+    catalog = CatalogFile(Folder(tmp_path))
     assert catalog.load() is None
     assert catalog.find("000001") is None
+    assert catalog.find_by_file(bytes(16)) is None
     assert not catalog.is_damaged()
 
 
 def test_every_song_is_found_and_no_other(tmp_path: Path) -> None:
     songs = [f"{number:06d}" for number in range(5_000)]
-    catalog = switch(tmp_path, 1, songs)
+    catalog = with_songs(tmp_path, 1, songs)
     found = [catalog.find(song) for song in songs]
     assert all(record is not None and record.duration_s == 180 for record in found)
-    assert [song for song in ("", "5000", "00000", "x" * 20) if catalog.find(song)] == []
+    assert [song for song in ("", "5000", "00000", "x" * 21) if catalog.find(song)] == []
 
 
-@pytest.mark.parametrize("renames", range(5))
-def test_a_switch_that_is_cut_off_leaves_the_old_edition_or_the_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
-) -> None:
-    switch(tmp_path, 1, ["000001"])
-    left = renames
-    rename = Path.replace
+def test_an_overlay_adds_changes_and_takes_away(tmp_path: Path) -> None:
+    songs = [f"{number:06d}" for number in range(1_000)]
+    base = catalog_files(1, songs)
+    catalog = opened(tmp_path)
+    switch(catalog, base)
+    rows = [row_of("000001", "W", duration_s=7, file="ab" * 32), row_of("NEW", "W"), gone_row("000002")]
+    overlay = overlay_files(base, 2, rows, 1_000)
+    newer = overlay_files(overlay, 3, [row_of("000002", "W", duration_s=9), gone_row("NEW")], 1_000)
+    for _ in range(2):
+        switch(catalog, overlay)
+        assert [catalog.find(song) is not None for song in ("000001", "NEW", "000002", "000003")] == [
+            True, True, False, True,
+        ]  # fmt: skip
+        changed = catalog.find("000001")
+        assert changed is not None
+        assert changed.duration_s == 7
+        by_file = catalog.find_by_file(file_key("ab" * 32))
+        assert by_file is not None
+        assert by_file.song == "000001"
+        catalog = opened(tmp_path)
+    switch(catalog, newer)
+    back = catalog.find("000002")
+    assert back is not None
+    assert back.duration_s == 9
+    assert catalog.find("NEW") is None
+    assert catalog.find("000003") is not None
 
-    def cut(path: Path, target: Path) -> Path:
-        nonlocal left
-        if left == 0:
-            raise PowerCutError
-        left -= 1
-        return rename(path, target)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", cut)
+def test_a_file_that_a_newer_table_took_away_is_nobodys(tmp_path: Path) -> None:
+    catalog = opened(tmp_path)
+    base = catalog_files(1, ["A"])
+    switch(catalog, base)
+    first = overlay_files(base, 2, [row_of("B", "W", file="ab" * 32)], 2)
+    switch(catalog, first)
+    switch(catalog, overlay_files(first, 3, [row_of("B", "W", file="cd" * 32)], 2))
+    assert catalog.find_by_file(file_key("ab" * 32)) is None
+    assert catalog.find_by_file(file_key("cd" * 32)) is not None
+
+
+def test_only_what_is_not_here_is_missing(tmp_path: Path) -> None:
+    catalog = opened(tmp_path)
+    base = catalog_files(1, ["A"])
+    overlay = overlay_files(base, 2, [row_of("B", "W")], 2)
+    manifest = CatalogManifest.decode(overlay[MANIFEST])
+    assert [table.epoch for table in catalog.missing(manifest)] == [1, 2]
+    switch(catalog, base)
+    assert [table.epoch for table in catalog.missing(manifest)] == [2]
+    place = tmp_path / catalog.name_of(manifest.tables[1])
+    place.write_bytes(overlay["catalog/2.bin"][:100])
+    assert [table.epoch for table in catalog.missing(manifest)] == [2]
+    assert place.exists(), "its beginning need not be fetched again"
+    place.write_bytes(overlay["catalog/2.bin"][:-1] + b"?")
+    assert [table.epoch for table in catalog.missing(manifest)] == [2]
+    assert not place.exists(), "what a cut has spoiled has no use"
+    place.write_bytes(overlay["catalog/2.bin"])
+    assert catalog.missing(manifest) == []
+    catalog.switch(overlay[MANIFEST])
+    assert catalog.find("B") is not None
+
+
+def test_a_page_that_rots_lists_no_song_and_is_fetched_again(tmp_path: Path) -> None:
+    songs = [f"{number:06d}" for number in range(1_000)]
+    files = catalog_files(1, songs)
+    switch(opened(tmp_path), files)
+    place = table_of(tmp_path)
+    spoil(place, 40_000)
+    catalog = opened(tmp_path)
+    found = [song for song in songs if catalog.find(song)]
+    assert 0 < len(found) < 1_000
+    assert catalog.is_damaged()
+    manifest = CatalogManifest.decode(files[MANIFEST])
+    assert catalog.missing(manifest) == list(manifest.tables)
+    switch(catalog, files)
+    assert not catalog.is_damaged()
+    assert all(catalog.find(song) for song in songs)
+
+
+def test_a_page_of_an_overlay_that_rots_does_not_bring_back_what_it_took_away(tmp_path: Path) -> None:
+    songs = [f"{number:06d}" for number in range(4_000)]
+    base = catalog_files(1, songs)
+    switch(opened(tmp_path), base)
+    gone = overlay_files(base, 2, [gone_row(song) for song in songs[:2_000]], 2_000)
+    switch(opened(tmp_path), gone)
+    overlay = table_of(tmp_path, 1)
+    found = 0
+    for at in range(4_096, overlay.stat().st_size, 4_096):
+        spoil(overlay, at)
         try:
-            switch(tmp_path, 2, ["000002"])
-        except PowerCutError:
-            expected = 1
+            catalog = opened(tmp_path)
+        except ProtocolError:
+            pass  # the page list itself, or the last page
         else:
-            expected = 2
-    assert epoch_in_force(tmp_path) == expected
-    catalog = switch(tmp_path, 2, ["000002"])
-    assert catalog.find("000002") is not None
-    assert epoch_in_force(tmp_path) == 2
+            assert not any(catalog.find(song) for song in songs[:2_000])
+            found += catalog.is_damaged()
+        spoil(overlay, at)
+    assert found > 30, "rows of 31 pages, and the index before them"
 
 
 def test_an_edition_that_does_not_open_is_not_taken_into_force(tmp_path: Path) -> None:
-    switch(tmp_path, 1, ["000001"])
+    catalog = with_songs(tmp_path, 1, ["000001"])
     files = catalog_files(2, ["000002"])
-    for suffix in ("bin", "pages"):
-        (tmp_path / suffix).write_bytes(files[f"catalog/2.{suffix}"])
-    (tmp_path / "bin").write_bytes(files["catalog/2.bin"][:-1])
-    catalog = CatalogFile(tmp_path)
-    catalog.load()
     with pytest.raises(ProtocolError):
-        catalog.switch(files["catalog/manifest.json"], tmp_path / "bin", tmp_path / "pages")
+        catalog.switch(files[MANIFEST], {"catalog/2.bin": files["catalog/2.bin"][:-1]})
+    with pytest.raises(ProtocolError):
+        catalog.switch(files[MANIFEST])
     assert catalog.find("000001") is not None
-    assert epoch_in_force(tmp_path) == 1
+    assert opened(tmp_path).find("000001") is not None
+
+
+@pytest.mark.parametrize("epochs", [(2, 1), (1, 1), (1, 3)])
+def test_tables_of_other_epochs_are_not_taken_into_force(tmp_path: Path, epochs: tuple[int, int]) -> None:
+    first = catalog_files(epochs[0], ["000001"])
+    both = overlay_files(first, epochs[1], [row_of("B", "W")], 2)
+    manifest = CatalogManifest.decode(both[MANIFEST]).replace(epoch=2)
+    with pytest.raises(ProtocolError):
+        CatalogFile(Folder(tmp_path)).switch(manifest.encode(), first | both)
+
+
+@pytest.mark.parametrize("changes", [{"entries": 2}, {"epoch": 2}, {"pages": "0" * 64}])
+def test_a_table_that_is_another_than_the_manifest_says_is_not_opened(tmp_path: Path, changes: dict[str, int]) -> None:
+    files = catalog_files(1, ["000001"])
+    manifest = CatalogManifest.decode(files[MANIFEST])
+    other = manifest.replace(tables=(manifest.tables[0].replace(**changes),))
+    with pytest.raises(ProtocolError):
+        CatalogFile(Folder(tmp_path)).switch(other.replace(epoch=other.tables[0].epoch).encode(), files)
 
 
 def test_a_running_look_up_outlives_the_switch(tmp_path: Path) -> None:
-    """The old file is gone from the folder while its mapping is still in use."""
-    catalog = switch(tmp_path, 1, ["000001"])
-    edition = catalog._edition
-    assert edition is not None
-    switch(tmp_path, 2, ["000002"])
-    assert edition.find("000001") is not None
+    """The old table is gone from the folder while its mapping is still in use."""
+    catalog = with_songs(tmp_path, 1, ["000001"])
+    find_row = catalog.find_row
+    switch(catalog, catalog_files(2, ["000002"]))
+    assert len(list(tmp_path.glob("table-*"))) == 1
+    assert find_row("000001") is not None

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from device.crypto.p256 import key_of_public
-from device.protocol.catalog import CatalogManifest, ContentFile
+from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
 from device.protocol.enrolment import Claim, Voucher
 from device.protocol.envelope import seal
 from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
@@ -264,8 +264,13 @@ def content_file(path: str) -> ContentFile:
 
 
 def catalog_manifest() -> CatalogManifest:
-    catalog, pages = content_file("catalog/12.bin"), content_file("catalog/12.pages")
-    return CatalogManifest(epoch=12, issued_at_ms=NOW_MS, entries=1_000_000, catalog=catalog, pages=pages)
+    base, overlay = table_file("catalog/9.bin"), table_file("catalog/12.bin")
+    tables = (base.replace(epoch=9), overlay.replace(entries=5_000))
+    return CatalogManifest(epoch=12, issued_at_ms=NOW_MS, entries=1_000_000, tables=tables)
+
+
+def table_file(path: str) -> TableFile:
+    return TableFile(epoch=12, entries=1_000_000, path=path, length=4096, sha256="0" * 64, pages="1" * 64)
 
 
 def bundle_manifest() -> BundleManifest:

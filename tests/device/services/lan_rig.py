@@ -56,7 +56,7 @@ class LanRig:
         self.journal = JournalFile(folder or Folder(path / "journal"))
         self.store = StateStore(Folder(path / "state"), builders.BoardSecret())
         songs = {name: builders.song(name) for name in SONGS}
-        self.box = Box(builders.BOX, builders.fake_verify, songs.get, self.journal.head_at)
+        self.box = Box(builders.BOX, builders.fake_verify, songs.get, self.journal.head_at, lambda _key: None)
         self.runtime = Runtime(self.box, self.clock, self.journal, self.store, self._signed)
         self.sent: list[tuple[str, bytes]] = []
         self._more_sent = asyncio.Event()

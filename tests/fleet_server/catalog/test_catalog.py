@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from device.crypto.p256 import SigningKey
-from device.protocol.catalog import CatalogManifest, find, pages_of
+from device.protocol.catalog import CatalogManifest, SongRecord, gone_row
+from device.protocol.catalog_table import read_scopes, read_table
 from fleet_server.fleet import Fleet
 from fleet_server.repository.worker import bring_up_to_date
 from provisioning import ceremony
@@ -60,6 +61,20 @@ async def signed(client: httpx.AsyncClient, candidate: dict[str, Any], *keys: Pa
     return await client.post(f"/api/v1/catalog/releases/{candidate['epoch']}/signatures", json=body)
 
 
+async def released(client: httpx.AsyncClient, keys: Path, text: str) -> None:
+    """Import a list and publish it as two custodians."""
+    await imported(client, text)
+    candidate = await prepared(client)
+    answer = await signed(client, candidate, keys / "catalog-1.pem", keys / "catalog-2.pem")
+    assert answer.json()["state"] == "released", answer.text
+
+
+def published_manifest(fleet: Fleet) -> CatalogManifest:
+    path = fleet.publisher.folder.target("catalog/manifest.json")
+    assert path is not None
+    return CatalogManifest.decode(path.read_bytes())
+
+
 async def test_a_list_is_imported_signed_by_two_and_published(
     operator: httpx.AsyncClient, fleet: Fleet, keys: Path
 ) -> None:
@@ -72,15 +87,73 @@ async def test_a_list_is_imported_signed_by_two_and_published(
     answer = await signed(operator, candidate, keys / "catalog-1.pem", keys / "catalog-3.pem")
     assert answer.json()["state"] == "released"
     assert bell.sent == [("v1/dn/all/look", b'{"v":1}')]
-    path = fleet.publisher.folder.target("catalog/manifest.json")
-    assert path is not None
-    manifest = CatalogManifest.decode(path.read_bytes())
-    data = _target(fleet, manifest.catalog.path)
-    assert (manifest.epoch, manifest.entries) == (1, 2)
-    assert find(data, 2, "100001") is not None
-    assert pages_of(data) == _target(fleet, manifest.pages.path)
+    manifest = published_manifest(fleet)
+    assert (manifest.epoch, manifest.entries, len(manifest.tables)) == (1, 2, 1)
+    assert read_table(_target(fleet, manifest.tables[0].path)).find("100001") is not None
     shown = (await operator.get("/api/v1/catalog")).json()
     assert (shown["epoch"], shown["entries"], shown["listed"]) == (1, 2, 2)
+
+
+async def test_a_row_carries_what_the_list_says(operator: httpx.AsyncClient, fleet: Fleet, keys: Path) -> None:
+    text = (
+        "song,title,work,sha256,picture,core,regions,not_before,not_after\n"
+        f"A,a,W,{'ab' * 32},{'cd' * 32},yes,310000 110000,2026-01-01,2026-12-31\nB,b,,,,,,,\n"
+    )
+    await released(operator, keys, text)
+    data = _target(fleet, published_manifest(fleet).tables[0].path)
+    table = read_table(data)
+    scopes = read_scopes(data[table.layout.scopes_at : table.layout.pages_at])
+    row, plain = table.find("A"), table.find("B")
+    assert row is not None
+    assert plain is not None
+    record = SongRecord(row, scopes)
+    assert (record.file_key, record.picture_key, record.flags) == (b"\xab" * 16, b"\xcd" * 8, 8)
+    assert (record.regions, record.not_before, record.not_after) == (("110000", "310000"), 20_454, 20_818)
+    assert not SongRecord(plain, scopes).is_limited
+
+
+async def test_a_release_of_few_changes_is_an_overlay(operator: httpx.AsyncClient, fleet: Fleet, keys: Path) -> None:
+    songs = {f"S{number:03}": f"S{number:03},title,," for number in range(100)}
+
+    def text() -> str:
+        return "song,title,duration_s,regions\n" + "\n".join(songs.values()) + "\n"
+
+    await released(operator, keys, text())
+    songs["S001"] = "S001,title,99,110000"
+    songs["S002"] = "S002,another title,,"
+    del songs["S003"]
+    await released(operator, keys, text())
+    base, overlay = published_manifest(fleet).tables
+    assert (base.entries, overlay.entries, published_manifest(fleet).entries) == (100, 2, 99)
+    data = _target(fleet, overlay.path)
+    changed = read_table(data).find("S001")
+    assert changed is not None
+    assert SongRecord(changed, read_scopes(b"110000")).regions == ("110000",)
+    assert read_table(data).find("S002") is None, "boxes see no titles"
+    assert read_table(data).find("S003") == gone_row("S003")
+    songs["S003"] = "S003,title,,110000;310000"
+    await released(operator, keys, text())
+    assert [table.entries for table in published_manifest(fleet).tables] == [100, 2, 1]
+    data = _target(fleet, published_manifest(fleet).tables[2].path)
+    back = read_table(data).find("S003")
+    assert back is not None
+    record = SongRecord(back, read_scopes(b"110000;110000,310000"))
+    assert record.regions == ("110000", "310000"), "scopes go on from those of the table before"
+    for number in range(10, 13):
+        songs[f"S{number:03}"] = f"S{number:03},title,1,"
+    await released(operator, keys, text())
+    assert [table.entries for table in published_manifest(fleet).tables] == [100], "a twentieth is passed"
+
+
+async def test_a_release_without_changes_raises_the_epoch(
+    operator: httpx.AsyncClient, fleet: Fleet, keys: Path
+) -> None:
+    for _ in range(9):
+        await released(operator, keys, SOUND)
+    manifest = published_manifest(fleet)
+    assert (manifest.epoch, [table.entries for table in manifest.tables]) == (9, [2] + 8 * [0])
+    await released(operator, keys, SOUND)
+    assert [table.entries for table in published_manifest(fleet).tables] == [2], "no more overlays than SPEC 17 allows"
 
 
 async def test_two_custodians_may_sign_one_after_the_other(

@@ -3,7 +3,8 @@
 from hashlib import sha256
 from pathlib import Path
 
-from device.protocol.catalog import CatalogManifest, ContentFile, SongRecord, build, pages_of, text_key
+from device.protocol.catalog import CatalogManifest, ContentFile, TableFile, row_of
+from device.protocol.catalog_table import Layout, build
 from device.protocol.updates import BundleManifest
 from fleet_server.repository import Publisher, RepositoryFolder, take_in
 from provisioning import ceremony, clock, key_files, trust_root
@@ -55,22 +56,34 @@ class PublishedFleet:
 
 
 def catalog_files(epoch: int, songs: list[str]) -> dict[str, bytes]:
-    """Manifest, catalog and page list of an epoch, by target path."""
-    records = [SongRecord(song, text_key(song), bytes(16), 180, 0) for song in songs]
-    data = build(epoch, records)
-    pages = pages_of(data)
-    manifest = CatalogManifest(
-        epoch=epoch,
-        issued_at_ms=clock.now_ms(),
-        entries=len(songs),
-        catalog=a_file(f"catalog/{epoch}.bin", data),
-        pages=a_file(f"catalog/{epoch}.pages", pages),
+    """Manifest and base of an epoch, by target path."""
+    data = build(epoch, [row_of(song, song, duration_s=180) for song in songs])
+    return catalog_of(epoch, len(songs), [a_table(f"catalog/{epoch}.bin", data)]) | {f"catalog/{epoch}.bin": data}
+
+
+def overlay_files(older: dict[str, bytes], epoch: int, rows: list[bytes], entries: int) -> dict[str, bytes]:
+    """Manifest and overlay of an epoch over older files: what a release of changes adds."""
+    tables = CatalogManifest.decode(older["catalog/manifest.json"]).tables
+    data = build(epoch, rows)
+    path = f"catalog/{epoch}.bin"
+    return catalog_of(epoch, entries, [*tables, a_table(path, data)]) | {path: data}
+
+
+def catalog_of(epoch: int, entries: int, tables: list[TableFile]) -> dict[str, bytes]:
+    manifest = CatalogManifest(epoch=epoch, issued_at_ms=clock.now_ms(), entries=entries, tables=tuple(tables))
+    return {"catalog/manifest.json": manifest.encode()}
+
+
+def a_table(path: str, data: bytes) -> TableFile:
+    layout = Layout(data[:64], len(data))
+    return TableFile(
+        epoch=layout.epoch,
+        entries=layout.entries,
+        path=path,
+        length=len(data),
+        sha256=sha256(data).hexdigest(),
+        pages=sha256(data[layout.pages_at :]).hexdigest(),
     )
-    return {
-        "catalog/manifest.json": manifest.encode(),
-        manifest.catalog.path: data,
-        manifest.pages.path: pages,
-    }
 
 
 def bundle_files(version: str, image: bytes, compatible: str, security_epoch: int) -> dict[str, bytes]:

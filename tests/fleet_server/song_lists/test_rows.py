@@ -68,8 +68,34 @@ def test_chinese_headers_need_no_mapping() -> None:
 
 def test_every_column_is_read() -> None:
     found = check(f"song,title,work,sha256,duration_s,kind\n1,a,w1,{'AB' * 32},215,filler\n2,b,,,,\n")
-    assert found.songs[0][4:] == ("w1", "ab" * 32, 215, 1)
-    assert found.songs[1][4:] == ("2", "", 0, 0)
+    assert found.songs[0][4:] == ("w1", "ab" * 32, 215, 1, "", "", 0, 0)
+    assert found.songs[1][4:] == ("2", "", 0, 0, "", "", 0, 0)
+
+
+def test_limits_and_the_core_catalog_are_read() -> None:
+    header = "歌曲编号,歌名,类型,核心曲目,画面摘要,地区范围,起始日期,截止日期"
+    found = check(f"{header}\n1,甲,filler,是,{'CD' * 32},440300 110000;110000,1970-01-02,2026-11-22\n")
+    assert found.findings == []
+    assert found.songs[0][7:] == (9, "cd" * 32, "110000,440300", 1, 20_779)
+
+
+def test_limits_that_cannot_be_are_named() -> None:
+    rows = [
+        "song,title,core,regions,not_before,not_after",
+        "1,a,maybe,11000,2026-02-30,1969-12-31",
+        "2,a,no,,2026-11-22,2026-11-21",
+        "3,a,,,,2149-06-07",
+        f"4,a,,{' '.join(f'{code:06}' for code in range(110100, 110165))},,",
+    ]
+    assert faults(check("\n".join(rows))) == [
+        (2, "not_before", "CELL_FORM"),
+        (2, "not_after", "CELL_FORM"),
+        (2, "core", "CELL_FORM"),
+        (2, "regions", "CELL_FORM"),
+        (3, "not_after", "DATES_REVERSED"),
+        (4, "not_after", "CELL_FORM"),
+        (5, "regions", "CELL_FORM"),
+    ]
 
 
 def test_every_bad_row_is_named_by_number_and_column() -> None:

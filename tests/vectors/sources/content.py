@@ -5,39 +5,62 @@ import hashlib
 import struct
 from typing import Any
 
-from device.protocol.catalog import ADVERT, FILLER, NO_FILE, TEST, SongRecord, build, file_key, text_key
+from device.protocol.catalog import ADVERT, CORE, FILLER, TEST, SongRecord, gone_row, row_of
+from device.protocol.catalog_table import Layout, build
 from device.protocol.updates import BOOT_BLOCK_BYTES, BootState
 from tests.vectors.sources.vector import Vector, code, runs_of, vector
 
-_SONGS = [
-    SongRecord("SONG-000482", text_key("WORK-1"), file_key("ab" * 32), 254, 0),
-    SongRecord("SONG-000483", text_key("WORK-1"), NO_FILE, 0, 0),
-    SongRecord("99999999", text_key("FILL"), NO_FILE, 65_535, FILLER | TEST),
-    SongRecord("AD_1", text_key("AD"), file_key("0f" * 32), 30, ADVERT),
+_FILE, _OTHER_FILE, _PICTURE = "ab" * 32, "0f" * 32, "5e" * 32
+_SCOPES = ((), ("110000", "310000"), ("440300",))
+_ROWS = [
+    row_of("SONG-000482", "WORK-1", file=_FILE, picture=_PICTURE, duration_s=254, flags=CORE),
+    row_of("SONG-000483", "WORK-1", scope=2, not_before=20_000, not_after=20_454),
+    row_of("99999999", "FILL", duration_s=65_535, flags=FILLER | TEST, scope=1),
+    row_of("AD_1", "AD", file=_OTHER_FILE, duration_s=30, flags=ADVERT),
 ]
 
 
 def catalog_vectors() -> list[Vector]:
-    data = build(12, _SONGS)
-    wanted = [song.song for song in _SONGS]
-    records = [_plain(song) for song in _SONGS]
-    straddling = _straddling()
+    data = build(12, _ROWS, _SCOPES)
+    records = [SongRecord(row, _SCOPES) for row in _ROWS]
+    wanted = [record.song for record in records]
+    many = [row_of(f"S{number}", "W", file=f"{number:064x}") for number in range(200)]
     found = [
-        _catalog("four songs", data, 4, 12, [*wanted, "SONG-000484", ""], [*records, None, None]),
-        _catalog("no song", build(1, []), 0, 1, ["SONG-000482"], [None]),
-        _catalog("a key across two others is none", straddling, 2, 5, ["SONG-000482"], [None]),
+        _catalog(
+            "four songs", data, [*wanted, "SONG-000484", "SONG-00048", ""], [*map(_plain, records), None, None, None]
+        ),
+        _catalog("no song", build(1, []), ["SONG-000482"], [None]),
+        _catalog(
+            "an overlay",
+            build(13, [gone_row("AD_1")]),
+            ["AD_1", "99999999"],
+            [_plain(SongRecord(gone_row("AD_1"))), None],
+        ),
+        _catalog(
+            "two hundred songs",
+            build(1, many),
+            ["S7", "S199", "S200"],
+            [*(_plain(SongRecord(many[at])) for at in (7, 199)), None],
+        ),
     ]
+    found[0]["files"] = [_FILE, _OTHER_FILE, "ac" * 32]
+    found[0]["expect"]["files"] = ["SONG-000482", "AD_1", None]
+    body = data[: Layout(data[:64], len(data)).pages_at]
     damaged = {
-        "a header cut short": data[:31],
-        "an index cut short": data[:262_175],
-        "another mark": b"FBCATLG2" + data[8:],
-        "a record cut short": data[:-1],
+        "a header cut short": data[:63],
+        "an index cut short": data[:100],
+        "another mark": _sealed(b"FBCATLG2" + body[8:]),
+        "a page hash cut short": data[:-1],
         "a byte too many": data + b"\x00",
-        "records of another size": data[:12] + struct.pack(">I", 48) + data[16:],
-        "entries that are not there": data[:8] + struct.pack(">I", 5) + data[12:],
+        "rows of another size": _sealed(body[:12] + struct.pack(">I", 48) + body[16:]),
+        "rows that are not there": _sealed(body[:8] + struct.pack(">I", 5) + body[12:]),
+        "an index of too few bits": _sealed(body[:24] + struct.pack(">I", 3) + body[28:]),
+        "more files than rows": _sealed(body[:28] + struct.pack(">I", 5) + body[32:]),
+        "a page that is not what its hash says": body[:-1] + b"?" + data[len(body) :],
+        "a scope that is no region": _sealed(body[:-6] + b"44030x"),
     }
     for name, raw in damaged.items():
-        found.append(vector(name, "8.2", code("CATALOG_MALFORMED"), runs=runs_of(raw), songs=[]))
+        found.append(vector(name, "8.2", code("CATALOG_MALFORMED"), runs=runs_of(raw), songs=[], files=[]))
     return found
 
 
@@ -74,26 +97,21 @@ def boot_block_vectors() -> list[Vector]:
     ]
 
 
-def _catalog(name: str, data: bytes, entries: int, epoch: int, songs: list[str], expected: list[Any]) -> Vector:
-    pages = b"".join(hashlib.sha256(data[at : at + 4096]).digest() for at in range(0, len(data), 4096))
+def _catalog(name: str, data: bytes, songs: list[str], expected: list[Any]) -> Vector:
+    layout = Layout(data[:64], len(data))
     expect = {
-        "entries": entries,
-        "epoch": epoch,
+        "entries": layout.entries,
+        "epoch": layout.epoch,
         "sha256": hashlib.sha256(data).hexdigest(),
-        "pages_sha256": hashlib.sha256(pages).hexdigest(),
+        "pages_sha256": hashlib.sha256(data[layout.pages_at :]).hexdigest(),
         "songs": expected,
+        "files": [],
     }
-    return vector(name, "8.2, 8.3", expect, runs=runs_of(data), songs=songs)
+    return vector(name, "8.2, 8.3", expect, runs=runs_of(data), songs=songs, files=[])
 
 
-def _straddling() -> bytes:
-    """Two keys of one bucket between which the wanted key stands, eight bytes in each."""
-    wanted = hashlib.sha256(b"SONG-000482").digest()[:16]
-    keys = [wanted[:2] + b"\x00" * 6 + wanted[:8], wanted[8:] + b"\xff" * 8]
-    bucket = struct.unpack(">H", wanted[:2])[0]
-    bounds = struct.pack(">65537I", *([0] * (bucket + 1) + [2] * (65_536 - bucket)))
-    header = b"FBCATLG1" + struct.pack(">IIQ8x", 2, 40, 5)
-    return header + bounds + b"".join(keys) + bytes(80)
+def _sealed(body: bytes) -> bytes:
+    return body + b"".join(hashlib.sha256(body[at : at + 4096]).digest() for at in range(0, len(body), 4096))
 
 
 def _plain(song: SongRecord) -> dict[str, Any]:
@@ -101,6 +119,10 @@ def _plain(song: SongRecord) -> dict[str, Any]:
         "song": song.song,
         "work_key": song.work_key.hex(),
         "file_key": song.file_key.hex(),
+        "picture_key": song.picture_key.hex(),
+        "regions": list(song.regions or ()),
+        "not_before": song.not_before,
+        "not_after": song.not_after,
         "duration_s": song.duration_s,
         "flags": song.flags,
     }

@@ -79,7 +79,7 @@ SPOILED: list[tuple[str, str, str, Any]] = [
     ("bundle manifest", "8.1", "image.path", "firmware/../../etc/passwd"),
     ("bundle manifest", "8.1", "image.path", "/etc/passwd"),
     ("catalog manifest", "17", "entries", 1_000_001),
-    ("catalog manifest", "8.1", "catalog.length", 0),
+    ("catalog manifest", "8.1", "tables.0.length", 0),
     ("checkpoint", "4.3", "box", "KTV-00a1"),
     ("checkpoint", "4.3", "box", "KTV-001"),
     ("claim", "14.3", "proof", ""),

@@ -49,7 +49,7 @@ const READERS = {
     chains: journal.chain,
     frames: (vector) => journal.frames(bytes_of(vector)),
     batches: batch,
-    catalogs: (vector) => small.catalog(bytes_of(vector), vector.songs),
+    catalogs: (vector) => small.catalog(bytes_of(vector), vector.songs, vector.files),
     boot_blocks: (vector) => small.boot_block(bytes_of(vector)),
     claim_proofs: small.claim_proof,
     regions: region,

@@ -13,35 +13,60 @@ export function crc32(bytes) {
     return (crc ^ 0xffffffff) >>> 0;
 }
 
-export function catalog(file, songs) {
-    const keys_at = 32 + 4 * 65537;
-    if (file.length < keys_at || file.toString("latin1", 0, 8) !== "FBCATLG1") reject("CATALOG_MALFORMED");
-    const entries = file.readUInt32BE(8);
-    if (file.readUInt32BE(12) !== 40 || file.length !== keys_at + entries * 56) reject("CATALOG_MALFORMED");
+const CATALOG_SCOPE = /^([0-9]{6})(,[0-9]{6}){0,63}$/;
+
+export function catalog(file, songs, files) {
+    const word = (at) => file.readUInt32LE(at);
+    if (file.length < 64 || file.toString("latin1", 0, 8) !== "FBCATLG1") reject("CATALOG_MALFORMED");
+    const [rows, row_bytes, bits, known] = [8, 12, 24, 28].map((at) => file.readUInt32BE(at));
+    if (row_bytes !== 64 || bits < 4 || bits > 20 || known > rows) reject("CATALOG_MALFORMED");
+    const file_index_at = 64 + 4 * 2 ** bits;
+    const rows_at = 64 + 8 * 2 ** bits;
+    const files_at = rows_at + 64 * rows;
+    const scopes_at = files_at + 4 * known;
+    const end = scopes_at + file.readUInt32BE(32);
+    if (file.length !== end + 32 * Math.ceil(end / 4096)) reject("CATALOG_MALFORMED");
     const pages = [];
-    for (let at = 0; at < file.length; at += 4096) pages.push(hash(file.subarray(at, at + 4096)));
+    for (let at = 0; at < end; at += 4096) pages.push(hash(file.subarray(at, Math.min(at + 4096, end))));
+    if (!Buffer.concat(pages).equals(file.subarray(end))) reject("CATALOG_MALFORMED");
+    const listed = end > scopes_at ? file.toString("latin1", scopes_at, end).split(";") : [];
+    if (listed.some((scope) => !CATALOG_SCOPE.test(scope))) reject("CATALOG_MALFORMED");
+    const scopes = [[], ...listed.map((scope) => scope.split(","))];
+    const numbers = (index_at, first) => {
+        const found = word(index_at + 4 * (first >>> (32 - bits)));
+        return Array.from({ length: found & 255 }, (_, at) => (found >>> 8) + at);
+    };
+    const row = (number) => file.subarray(rows_at + 64 * number, rows_at + 64 * number + 64);
     const find = (song) => {
-        const key = hash(Buffer.from(song)).subarray(0, 16);
-        const bucket = 32 + 4 * key.readUInt16BE(0);
-        for (let entry = file.readUInt32BE(bucket); entry < file.readUInt32BE(bucket + 4); entry++) {
-            if (!file.subarray(keys_at + 16 * entry, keys_at + 16 * entry + 16).equals(key)) continue;
-            const at = keys_at + 16 * entries + 40 * entry;
-            return {
-                song,
-                work_key: file.toString("hex", at, at + 16),
-                file_key: file.toString("hex", at + 16, at + 32),
-                duration_s: file.readUInt16BE(at + 32),
-                flags: file.readUInt16BE(at + 34),
-            };
-        }
-        return null;
+        const key = Buffer.alloc(20);
+        key.write(song, "latin1");
+        const found = numbers(64, crc32(key)).map(row).find((one) => one.subarray(0, 20).equals(key));
+        if (!found) return null;
+        return {
+            song,
+            work_key: found.toString("hex", 36, 44),
+            file_key: found.toString("hex", 20, 36),
+            picture_key: found.toString("hex", 44, 52),
+            regions: scopes[found.readUInt16BE(52)],
+            not_before: found.readUInt16BE(54),
+            not_after: found.readUInt16BE(56),
+            duration_s: found.readUInt16BE(58),
+            flags: found.readUInt16BE(60),
+        };
+    };
+    const find_file = (sha256) => {
+        const key = Buffer.from(sha256, "hex").subarray(0, 16);
+        const places = numbers(file_index_at, key.readUInt32BE(0)).map((at) => row(word(files_at + 4 * at)));
+        const found = places.find((one) => one.subarray(20, 36).equals(key));
+        return found ? found.toString("latin1", 0, 20).replace(/\0+$/, "") : null;
     };
     return {
-        entries,
+        entries: rows,
         epoch: Number(file.readBigUInt64BE(16)),
         sha256: hash(file).toString("hex"),
-        pages_sha256: hash(Buffer.concat(pages)).toString("hex"),
+        pages_sha256: hash(file.subarray(end)).toString("hex"),
         songs: songs.map(find),
+        files: files.map(find_file),
     };
 }
 

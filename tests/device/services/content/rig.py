@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from device.drivers.catalog_file import CatalogFile
+from device.drivers.folder import Folder
 from device.services.content import Content, ContentError
 from tests.device.services.content.tuf_server import TufServer
 from tests.fleet_server.repository.published import PublishedFleet
@@ -24,7 +25,7 @@ class Box:
         self.restart()
 
     def restart(self) -> list[Any]:
-        self.catalog = CatalogFile(self.folder / "content")
+        self.catalog = CatalogFile(Folder(self.folder / "content"))
         self.content = Content(
             catalog=self.catalog,
             folder=self.folder / "content",

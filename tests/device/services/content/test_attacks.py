@@ -129,7 +129,6 @@ async def test_mix_and_match(box: Box, fleet: PublishedFleet, hostile: HostileFl
     mixed = {
         "catalog/manifest.json": new["catalog/manifest.json"],
         "catalog/6.bin": old["catalog/5.bin"],
-        "catalog/6.pages": old["catalog/5.pages"],
     }
     hostile.publish("catalog", mixed, fleet.custodians("catalog"))
     assert await box.look() == [ContentRejected(what="catalog", epoch=6, code="CONTENT_UNTRUSTED")]

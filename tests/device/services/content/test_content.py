@@ -1,15 +1,17 @@
 """What the box takes from the fleet (SPEC 5, 8, 13.2)."""
 
+import json
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
-from device.core.events import CatalogLoaded, PolicyLoaded
+from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
+from device.protocol.catalog import gone_row, row_of
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
-from tests.fleet_server.repository.published import PublishedFleet
+from tests.fleet_server.repository.published import PublishedFleet, a_table, catalog_files, overlay_files
 
 
 async def test_policy_and_catalog_come_and_stay(box: Box, fleet: PublishedFleet) -> None:
@@ -32,11 +34,49 @@ async def test_a_new_catalog_replaces_the_old(box: Box, fleet: PublishedFleet) -
     assert await box.look() == [CatalogLoaded(epoch=6, entries=1)]
     assert box.catalog.find("900001") is not None
     assert box.catalog.find("000001") is None
-    assert sorted(path.name for path in (box.folder / "content").glob("catalog-*")) == [
-        "catalog-6.bin",
-        "catalog-6.json",
-        "catalog-6.pages",
+    assert len(list((box.folder / "content").glob("table-*"))) == 1
+
+
+async def test_a_delta_fetches_the_overlay_alone(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
+    base = fleet.publish_catalog(5, SONGS)
+    await box.look()
+    fleet.publish("catalog", overlay_files(base, 6, [gone_row("000001"), row_of("900001", "W")], len(SONGS)))
+    server.requests.clear()
+    assert await box.look() == [CatalogLoaded(epoch=6, entries=len(SONGS))]
+    assert [request for request in server.requests if ".bin" in request] == [
+        request for request in server.requests if ".6.bin" in request
     ]
+    assert [song for song in ("000001", "000002", "900001") if box.catalog.find(song)] == ["000002", "900001"]
+    assert box.restart()[1:] == [CatalogLoaded(epoch=6, entries=len(SONGS))]
+    assert [song for song in ("000001", "000002", "900001") if box.catalog.find(song)] == ["000002", "900001"]
+
+
+async def test_a_box_that_is_far_behind_fetches_all(box: Box, fleet: PublishedFleet) -> None:
+    base = fleet.publish_catalog(5, SONGS)
+    first = overlay_files(base, 6, [gone_row("000001")], len(SONGS) - 1)
+    fleet.publish("catalog", first)
+    fleet.publish("catalog", overlay_files(first, 7, [gone_row("000002")], len(SONGS) - 2))
+    assert CatalogLoaded(epoch=7, entries=len(SONGS) - 2) in await box.look()
+    assert [song for song in SONGS[:4] if box.catalog.find(song)] == ["000000", "000003"]
+
+
+async def test_tables_that_are_signed_and_none_are_not_fetched_again_and_again(
+    box: Box, fleet: PublishedFleet, server: TufServer
+) -> None:
+    files = catalog_files(5, SONGS)
+    manifest = json.loads(files["catalog/manifest.json"])
+    manifest["tables"][0]["entries"] -= 1
+    fleet.publish("catalog", files | {"catalog/manifest.json": json.dumps(manifest).encode()})
+    events = await box.look()
+    assert events[1:] == [ContentRejected(what="catalog", epoch=5, code="CATALOG_MALFORMED")]
+    server.requests.clear()
+    assert await box.look() == []
+    assert not any(".bin" in request for request in server.requests)
+
+
+def place_of(box: Box, data: bytes) -> Path:
+    """Where the box fetches this table to."""
+    return box.folder / "content" / box.catalog.name_of(a_table("catalog/5.bin", data))
 
 
 async def test_a_part_that_does_not_fit_is_thrown_away(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
@@ -49,19 +89,15 @@ async def test_a_part_that_does_not_fit_is_thrown_away(box: Box, fleet: Publishe
         return True
 
     server.misbehave["5.bin"] = unsatisfiable
-    partial = box.folder / "content" / "partial"
-    partial.mkdir(parents=True)
-    (partial / sha256(files["catalog/5.bin"]).hexdigest()).write_bytes(b"of something else")
+    place_of(box, files["catalog/5.bin"]).write_bytes(b"of something else")
     await box.look()
     assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
 
 
 async def test_a_part_that_a_power_cut_tore_is_no_reason_to_accuse_anybody(box: Box, fleet: PublishedFleet) -> None:
     files = fleet.publish_catalog(5, SONGS)
-    partial = box.folder / "content" / "partial"
-    partial.mkdir(parents=True)
     data = files["catalog/5.bin"]
-    (partial / sha256(data).hexdigest()).write_bytes(data[:50_000] + bytes(20_000))
+    place_of(box, data).write_bytes(data[:50_000] + bytes(20_000))
     policy, catalog = await box.look()
     assert isinstance(policy, PolicyLoaded)
     assert catalog == CatalogLoaded(epoch=5, entries=len(SONGS))
@@ -69,7 +105,7 @@ async def test_a_part_that_a_power_cut_tore_is_no_reason_to_accuse_anybody(box: 
 
 async def test_a_download_goes_on_where_it_was_cut_off(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
     fleet.publish_catalog(5, SONGS)
-    cuts = [150_000, 100_000]
+    cuts = [50_000, 40_000]
 
     def cut(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
         if not cuts:
@@ -85,7 +121,7 @@ async def test_a_download_goes_on_where_it_was_cut_off(box: Box, fleet: Publishe
     server.misbehave["5.bin"] = cut
     assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
     asked = [request for request in server.requests if ".5.bin" in request]
-    assert [request.partition(" ")[2] for request in asked] == ["", "bytes=100000-", "bytes=250000-"]
+    assert [request.partition(" ")[2] for request in asked] == ["", "bytes=40000-", "bytes=90000-"]
 
 
 async def test_expired_metadata_brings_nothing_new_and_takes_nothing_away(box: Box, fleet: PublishedFleet) -> None:
@@ -115,9 +151,9 @@ async def test_8_3_a_page_that_was_changed_on_disk_lists_nothing_and_is_fetched_
 ) -> None:
     fleet.publish_catalog(5, SONGS)
     await box.look()
-    path = box.folder / "content" / "catalog-5.bin"
+    (path,) = (box.folder / "content").glob("table-*")
     raw = bytearray(path.read_bytes())
-    raw[-100] ^= 1
+    raw[100_000] ^= 1
     path.write_bytes(raw)
     box.restart()
     found = [song for song in SONGS if box.catalog.find(song) is not None]
@@ -127,13 +163,14 @@ async def test_8_3_a_page_that_was_changed_on_disk_lists_nothing_and_is_fetched_
     assert all(box.catalog.find(song) is not None for song in SONGS)
 
 
-@pytest.mark.parametrize("name", ["CURRENT", "catalog-5.json", "catalog-5.pages", "catalog-5.bin"])
+@pytest.mark.parametrize("name", ["catalog.json", "table-*"])
 async def test_a_catalog_that_cannot_be_opened_is_fetched_again(box: Box, fleet: PublishedFleet, name: str) -> None:
     fleet.publish_catalog(5, SONGS)
     await box.look()
-    path = box.folder / "content" / name
+    (path,) = (box.folder / "content").glob(name)
     path.write_bytes(b"x" + path.read_bytes()[2:])
-    assert len(box.restart()) == 1
+    code = "DOCUMENT_MALFORMED" if name == "catalog.json" else "CATALOG_MALFORMED"
+    assert box.restart()[1:] == [ContentRejected(what="catalog", epoch=0, code=code)]
     assert box.catalog.find("000001") is None
     assert await box.look() == [CatalogLoaded(epoch=5, entries=len(SONGS))]
     assert box.catalog.find("000001") is not None
