@@ -24,6 +24,7 @@ from device.protocol.envelope import seal
 from device.protocol.journal import first_chain
 from device.protocol.uplink import Report
 from device.services.desk import Desk
+from device.services.lan_listener import LanListener
 from device.services.lan_server import LanServer
 from device.services.pairing import Pairing
 from device.services.runtime import Runtime
@@ -50,8 +51,8 @@ class StillClock:
 class LanRig:
     """One start of one box on the disk in `path`."""
 
-    def __init__(self, path: Path, folder: Folder | None = None) -> None:
-        self.clock = StillClock()
+    def __init__(self, path: Path, folder: Folder | None = None, clock: StillClock | None = None) -> None:
+        self.clock = clock or StillClock()
         self.is_enrolled = False
         self.journal = JournalFile(folder or Folder(path / "journal"))
         self.store = StateStore(Folder(path / "state"), builders.BoardSecret())
@@ -72,13 +73,15 @@ class LanRig:
             box=lambda: builders.BOX,
             is_enrolled=lambda: self.is_enrolled,
         )
-        self.lan = LanServer(self.desk, "127.0.0.1", 0, ())
+        self.listener = LanListener(self.desk, "127.0.0.1", 0, ())
+        self.lan = LanServer(self.desk, self.listener)
         self.address = ("", 0)
         self.http: aiohttp.ClientSession
         self._running: asyncio.Task[type]
 
     async def start(self) -> None:
-        self.address = await self.lan.start()
+        self.address = await self.listener.start()
+        await self.lan.start()
         self.http = aiohttp.ClientSession(
             f"http://{self.address[0]}:{self.address[1]}", headers={"Authorization": f"Bearer {self.token}"}
         )
@@ -136,6 +139,7 @@ class LanRig:
         await asyncio.gather(self._running, return_exceptions=True)
         self.desk.listeners.close()
         await self.lan.close()
+        self.listener.close()
 
     def _started(self) -> on.Started:
         found = self.journal.recover()
