@@ -24,36 +24,28 @@ from device.drivers.folder import Folder
 from device.drivers.image import version_of_this_image
 from device.drivers.journal_file import JournalFile
 from device.drivers.mqtt_paho import PahoUplink
-from device.drivers.serial_line import open_line
-from device.drivers.settings_store import SettingsStore
 from device.drivers.state_store import StateStore
 from device.ports import Board, DriverError
 from device.protocol.envelope import Envelope, seal
 from device.protocol.journal import Checkpoint
 from device.services import health
 from device.services.boot_facts import BootFacts
-from device.services.content import Content, require_root
-from device.services.desk import Desk
-from device.services.enrolment import Enrolment
+from device.services.content import Content
 from device.services.health import Health
-from device.services.identity import ENROL_CA, FACTORY, FLEET, Identity
+from device.services.identity import ENROL_CA, FACTORY, FLEET
 from device.services.journal_feed import JournalFeed
-from device.services.lan_server import LanServer
-from device.services.pairing import Pairing
 from device.services.renewal import Renewal
 from device.services.runtime import Runtime
-from device.services.serial_api import SerialApi
-from device.services.supervisor import Supervisor
 from device.services.updates import Updates
 from device.services.uplink import FleetSession
 from device.settings import Settings
+from device.shell import ROOT, Shell
 
 EXIT_REBOOT = 75
 SECURITY_EPOCH = 1  # SPEC 13.2: raised when an older version must never run again
 AGAIN_S = 3.0
 LOOK_AGAIN_S = 60.0
 STOP_S_MAX = 10.0
-_ROOT = "root.json"
 _PROBE = "self-test"
 _log = logging.getLogger(__name__)
 
@@ -83,68 +75,6 @@ async def run(settings: Settings, faults: set[str], started: Callable[[], None])
         await shell.close()
 
 
-class Shell:
-    """What stands before there is a core, and around it afterwards: board, identity, LAN, serial line."""
-
-    def __init__(self, settings: Settings, board: Board) -> None:
-        data = settings.data_dir
-        self.board = board
-        self.run_files = Folder(data / "run")
-        self.trust_files = Folder(data / "trust")
-        self.identity = Identity(Folder(data / "identity"), board.secret)
-        self.enrolled = asyncio.Event()
-        if self.identity.is_enrolled:
-            self.enrolled.set()
-        self.claimed: Callable[[Claimed], Any] | None = None
-        pairing = Pairing(SettingsStore(Folder(data / "settings")), board.clock.mono_ms)
-        enrolment = Enrolment(self.identity, self._keep_root, pairing.set_label_code, self.enrolled.set, self._claimed)
-        self.desk = Desk(
-            pairing=pairing,
-            factory_csr=enrolment.factory_csr,
-            factory_identity=enrolment.factory_identity,
-            claim=enrolment.claim,
-            box=lambda: self.identity.box,
-            is_enrolled=lambda: self.identity.is_enrolled,
-        )
-        self.supervisor = Supervisor()
-        self.ticking: health.Ticking | None = None
-        self._settings = settings
-        self.lan = LanServer(self.desk, settings.lan.host, settings.lan.port, settings.lan.hosts)
-
-    async def start(self) -> None:
-        host, port = await self.lan.start()
-        _log.info("LAN interface on http://%s:%d", host, port)
-        try:
-            Folder(self._settings.data_dir).replace("lan-address", f"{host}:{port}".encode())
-        except OSError as error:
-            _log.warning("lan-address: %s", error)
-        self.supervisor.keep(
-            "watchdog", lambda: health.feed(self.board.watchdog, lambda: self.ticking, self.desk.faults)
-        )
-        self.board.lamp.show("boot" if self.identity.is_enrolled else "unclaimed")
-        serial = self._settings.serial
-        if serial.path:
-            api = SerialApi(lambda: open_line(serial.path, serial.baud), self.desk, self.board.clock.mono_ms)
-            self.supervisor.keep("serial line", api.run)
-
-    async def close(self) -> None:
-        await self.supervisor.close()
-        self.desk.listeners.close()
-        await self.lan.close()
-
-    def _keep_root(self, root: bytes) -> None:
-        require_root(root)
-        try:
-            self.trust_files.replace(_ROOT, root)
-        except OSError as error:
-            raise DriverError("IDENTITY_UNAVAILABLE", str(error)) from error
-
-    async def _claimed(self, event: Claimed) -> None:
-        """The core hears of it at once, or when it has started (`Inside`)."""
-        if self.claimed is not None:
-            await self.claimed(event)
-
-
 class Inside:
     """The core and what it moves; made once the box has its factory certificate."""
 
@@ -162,7 +92,7 @@ class Inside:
             catalog=self._catalog,
             folder=data / "content",
             trust=data / "trust",
-            root=shell.trust_files.read(_ROOT),
+            root=shell.trust_files.read(ROOT),
             fleet_url=self._identity.facts(FACTORY)["fleet_url"],
             fleet_ca=self._identity.certificate(ENROL_CA),
             mono_ms=shell.board.clock.mono_ms,
@@ -354,7 +284,7 @@ class Inside:
             "disk": health.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
             "journal": self._check_journal,
             "catalog": self._check_catalog,
-            "lan": self._shell.lan.check,
+            "lan": self._shell.listener.check,
         }
 
     async def _check_journal(self) -> None:

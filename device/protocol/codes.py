@@ -316,6 +316,7 @@ HTTP = {
         "The request is malformed. See the interface description.",
     ),
     "REQUEST_TIMEOUT": ("请求接收超时。", "The request took too long to arrive."),
+    "BOX_STARTING": ("前置机正在启动，请稍后重试。", "The box is starting. Ask again in a moment."),
     "TOO_MANY_REQUESTS": ("请求过于频繁，请稍后重试。", "Too many requests. Try again later."),
     "TOO_MANY_CONNECTIONS": ("连接过多，请先关闭其他连接。", "Too many connections. Close others first."),
     "INTERNAL": (

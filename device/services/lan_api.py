@@ -88,7 +88,7 @@ class _Routes:
     async def question(self, request: web.Request) -> tuple[int, Any]:
         if len(set(request.query)) != len(request.query):
             raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "REQUEST_MALFORMED", "/")
-        asked = vod_requests.question({**request.query, "song": request.match_info["song"]})
+        asked = vod_requests.question(request.match_info["song"], request.query)
         code = self._desk.may_play(asked["room"], asked["song"], asked["file"])
         return HTTPStatus.OK, vod_requests.answer_to(asked, code)
 

@@ -1,8 +1,7 @@
-"""What every LAN request passes before any route: form, time, number, origin, token (SPEC 15.2).
+"""What every LAN request that aiohttp reads passes before any route: form, time, origin, token (SPEC 15.2).
 
-1. A request head is complete HEAD_S after the connection was made or the last answer ended, or the
-   connection is cut; a body is complete BODY_S after its head. (aiohttp itself waits for ever.)
-2. One address has at most CONNECTIONS_PER_ADDRESS_MAX connections, all together CONNECTIONS_MAX.
+1. The connection itself, its place, its deadlines and what is answered without aiohttp: `lan_connection.py`.
+2. A body is complete BODY_S after its head. (aiohttp itself waits for ever.)
 3. The Host is the address that was connected to, or a name from the settings; an Origin is the page of
    that same host. So no page of another site speaks to the box through somebody's browser.
 4. Whatever is wrong with a request, the answer is a refusal in JSON and holds nothing of what was sent.
@@ -23,11 +22,9 @@ from device.protocol import codec
 from device.protocol.codes import refusal
 from device.protocol.errors import ProtocolError
 from device.protocol.limits import LAN_BODY_BYTES_MAX
-
-HEAD_S = 10.0
-BODY_S = 10.0
-CONNECTIONS_PER_ADDRESS_MAX = 64
-CONNECTIONS_MAX = 256
+from device.services.lan_answers import HEADERS
+from device.services.lan_connection import BODY_S, Connection
+from device.services.lan_heads import is_host_ours, is_origin_ours, token_of
 
 # Codes of those who are refused for who they are or where they come from.
 STRANGERS = frozenset({"TOKEN_MISSING", "TOKEN_UNKNOWN", "PAIRING_CODE", "HOST_FOREIGN", "ORIGIN_FOREIGN"})
@@ -37,14 +34,6 @@ _CODES = {
     HTTPStatus.NOT_FOUND: "NOT_FOUND",
     HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "BODY_TOO_LARGE",
-}
-_HEADERS = {
-    "Server": "frontbox",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 _log = logging.getLogger(__name__)
 
@@ -60,43 +49,19 @@ class RefusalError(Exception):
 
 
 class GuardedConnection(RequestHandler):
-    """Rules 1, 2 and 4 for one connection."""
+    """aiohttp's side of one connection."""
 
-    __slots__ = ("_address", "_deadline", "_open")
+    __slots__ = ("connection",)
 
-    def __init__(self, manager: web.Server, *, opened: Counter[str], **options: Any) -> None:
+    def __init__(self, manager: web.Server, connection: Connection, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._open = opened
-        self._address = ""
-        self._deadline: asyncio.TimerHandle | None = None
+        self.connection = connection
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else "?"
-        self._open[self._address] += 1
-        is_too_many = self._open[self._address] > CONNECTIONS_PER_ADDRESS_MAX
-        if is_too_many or self._open.total() > CONNECTIONS_MAX:
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
-        else:
-            self.expect_head()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.head_is_here()
-        self._open[self._address] -= 1
-        if self._open[self._address] <= 0:
-            del self._open[self._address]
-        super().connection_lost(exc)
-
-    def expect_head(self) -> None:
-        self.head_is_here()
-        self._deadline = self._loop.call_later(HEAD_S, self._cut)
-
-    def head_is_here(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    @property
+    def is_waiting(self) -> bool:
+        """Everything that came in is answered."""
+        # Private to aiohttp, which is pinned: the future that `start` waits on for the next message.
+        return self._waiter is not None and not self._waiter.done()
 
     def handle_error(
         self,
@@ -114,13 +79,9 @@ class GuardedConnection(RequestHandler):
         response.force_close()
         return response
 
-    def _cut(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
-
 
 def refused(error: RefusalError, request_id: str) -> web.Response:
-    headers = {**_HEADERS, "Error-Pointer": error.pointer} if error.pointer else _HEADERS
+    headers = {**HEADERS, "Error-Pointer": error.pointer} if error.pointer else HEADERS
     body = codec.dumps(refusal(error.code, request_id))
     return web.Response(body=body, status=error.status, headers=headers, content_type="application/json")
 
@@ -145,14 +106,16 @@ def guard(
     async def guarded(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        connection = request.protocol
-        assert isinstance(connection, GuardedConnection)
+        protocol = request.protocol
+        assert isinstance(protocol, GuardedConnection)
+        connection = protocol.connection
         connection.head_is_here()
         request_id = request[REQUEST_ID] = secrets.token_hex(8)
         try:
             _check_origin(request, names)
             if not is_open(request.path):
                 _check_token(request, vod_of)
+                connection.show_token()
             response = await handler(request)
         except RefusalError as error:
             refused_by_code.update(STRANGERS & {error.code})
@@ -162,10 +125,9 @@ def guard(
         except web.HTTPException as error:
             response = _refused_by_aiohttp(error, request_id)
         finally:
-            if connection.transport is not None:
-                connection.expect_head()
+            connection.expect_head()
         if not response.prepared:
-            response.headers.update({name: value for name, value in _HEADERS.items() if name not in response.headers})
+            response.headers.update({name: value for name, value in HEADERS.items() if name not in response.headers})
             response.headers["Request-Id"] = request_id
         return response
 
@@ -209,19 +171,17 @@ def _check_origin(request: web.Request, names: frozenset[str]) -> None:
         raise RefusalError(HTTPStatus.BAD_REQUEST, "REQUEST_MALFORMED")
     local = request.transport.get_extra_info("sockname") if request.transport else None
     host = request.headers["Host"]
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    if name.strip("[]").lower() not in names | {str(local[0]) if local else ""}:
+    if not is_host_ours(host, names, str(local[0]) if local else ""):
         raise RefusalError(HTTPStatus.FORBIDDEN, "HOST_FOREIGN")
     if not request.raw_path.startswith("/"):  # an absolute URI is for a proxy, and the box is none
         raise RefusalError(HTTPStatus.FORBIDDEN, "HOST_FOREIGN")
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.lower() != f"http://{host.lower()}":
+    if not is_origin_ours(request.headers.get("Origin"), host):
         raise RefusalError(HTTPStatus.FORBIDDEN, "ORIGIN_FOREIGN")
 
 
 def _check_token(request: web.Request, vod_of: Callable[[str], str]) -> None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = token_of(request.headers.get("Authorization", ""))
+    if not token:
         raise RefusalError(HTTPStatus.UNAUTHORIZED, "TOKEN_MISSING")
     if not vod_of(token):
         raise RefusalError(HTTPStatus.UNAUTHORIZED, "TOKEN_UNKNOWN")

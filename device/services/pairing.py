@@ -44,6 +44,7 @@ class Pairing:
         self._mono_ms = mono_ms
         self._tries_ms: deque[int] = deque(maxlen=TRIES_PER_MINUTE_MAX)
         self._hashes = values.named(_PAIRED)
+        self.changes = 0  # of tokens; whoever remembers that one was good remembers this with it
 
     def set_label_code(self, code: str) -> None:
         self._values.put(_LABEL, _hash(code))
@@ -63,6 +64,7 @@ class Pairing:
         token = secrets.token_urlsafe(24)
         self._values.put(_PAIRED + vod, _hash(token))
         self._hashes[vod] = _hash(token)
+        self.changes += 1
         return token
 
     def vod_of(self, token: str) -> str:

@@ -94,6 +94,7 @@ class Runtime:
         self._acts: Mapping[type, Callable[[Any], object]] = {}
         self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_MAX)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._told: dict[str, Callable[[Answer], None]] = {}
         self._disk = ThreadPoolExecutor(1, "disk")
         self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
         self._ending: type | None = None
@@ -138,6 +139,16 @@ class Runtime:
             raise BusyError("no answer in time") from error
         finally:
             del self._waiting[request]
+
+    def ask_soon(self, request: str, event: Any, answered: Callable[[Answer], None]) -> None:
+        """Hand a request over; `answered` is called with its answer, or never after `forget`. Raises BusyError."""
+        if not self.post_soon(event):
+            raise BusyError("the queue is full")
+        self._told[request] = answered
+
+    def forget(self, request: str) -> None:
+        """Nobody waits for this answer any more."""
+        self._told.pop(request, None)
 
     async def in_disk_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """A blocking call of journal or store, in the one thread that writes."""
@@ -244,6 +255,9 @@ class Runtime:
             self._acts[type(effect)](effect)
 
     def _answer(self, request: str, answer: Answer) -> None:
+        answered = self._told.pop(request, None)
+        if answered is not None:
+            answered(answer)
         waiting = self._waiting.get(request)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)

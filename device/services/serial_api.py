@@ -108,7 +108,7 @@ class SerialApi:
         if op == "state" and not asked:
             return Answer(HTTPStatus.OK, self._desk.brief())
         if op == "ask":
-            question = vod_requests.question(asked)
+            question = vod_requests.question(asked.pop("song", None), asked)
             code = self._desk.may_play(question["room"], question["song"], question["file"])
             return Answer(HTTPStatus.OK, vod_requests.answer_to(question, code))
         if op == "play":

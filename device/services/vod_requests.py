@@ -12,6 +12,7 @@ from device.protocol.record import fields_of
 from device.protocol.shape import NOTICE_NUMBER, ROOM, SHA256, SONG, free_text, integer, one_of, or_empty
 
 _PLAY = (("room", ROOM), ("song", SONG), ("kind", one_of(*PLAY_KINDS)), ("file", or_empty(SHA256)))
+_QUESTION = tuple(field for field in _PLAY if field[0] != "song")
 _END = (("played_s", integer(0, PLAYED_S_MAX)), ("reason", one_of("end", "skip")))
 _PLAY_ID = free_text(1, 40)
 
@@ -22,9 +23,10 @@ def play_requested(request: str, value: Mapping[str, Any]) -> PlayRequested:
     return PlayRequested(request=request, **fields)
 
 
-def question(value: Mapping[str, Any]) -> dict[str, str]:
+def question(song: Any, value: Mapping[str, Any]) -> dict[str, str]:
     """Fields of the question whether a song may start; `kind` may be left out. Raises MalformedError likewise."""
-    return fields_of({"kind": "guest", "file": "", **value}, _PLAY, "body")
+    fields = fields_of({"kind": "guest", "file": "", **value}, _QUESTION, "body")
+    return {**fields, "song": SONG(song, "body.song")}
 
 
 def answer_to(question: Mapping[str, str], code: str) -> dict[str, Any]:

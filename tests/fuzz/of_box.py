@@ -73,7 +73,11 @@ def _states() -> list[bytes]:
 
 def _vod(raw: bytes) -> None:
     value = loads(raw, 65_536)
-    for read in (vod_requests.question, lambda fields: vod_requests.play_requested("r", fields)):
+    asked = {name: item for name, item in value.items() if name != "song"}
+    for read in (
+        lambda _: vod_requests.question(value.get("song"), asked),
+        lambda fields: vod_requests.play_requested("r", fields),
+    ):
         with suppress(ProtocolError):
             read(value)
     vod_requests.play_ended("r", str(value.get("play", "")), value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device.services import lan_guard
+from device.services import lan_connection, lan_guard, lan_seats
 from tests.device.services.lan_rig import LanRig, lan_rig
 
 PLAY = b'{"room":"K1","song":"000482","kind":"guest"}'
@@ -167,7 +167,8 @@ async def test_another_kind_or_coding_of_body_is_refused(tmp_path: Path, header:
     ],
 )
 async def test_whoever_does_not_finish_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(lan_guard, "HEAD_S", 0.2)
+    monkeypatch.setattr(lan_connection, "HEAD_S", 0.2)
+    monkeypatch.setattr(lan_connection, "BODY_S", 0.2)
     monkeypatch.setattr(lan_guard, "BODY_S", 0.2)
     async with lan_rig(tmp_path) as rig:
         await raw(rig, sent)  # returns because the box closed
@@ -175,11 +176,11 @@ async def test_whoever_does_not_finish_is_cut_off(tmp_path: Path, monkeypatch: p
 
 
 async def test_one_address_cannot_take_every_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lan_guard, "CONNECTIONS_PER_ADDRESS_MAX", 5)
+    monkeypatch.setattr(lan_seats, "STRANGERS_PER_ADDRESS_MAX", 5)
     async with lan_rig(tmp_path) as rig:
         opened = [await asyncio.open_connection(*rig.address) for _ in range(10)]
         async with asyncio.timeout(30):
-            cut = await asyncio.gather(*(reader.read() for reader, _ in opened[5:]), return_exceptions=True)
+            cut = await asyncio.gather(*(reader.read() for reader, _ in opened[:5]), return_exceptions=True)
         for _, writer in opened:
             writer.close()
     assert all(end == b"" or isinstance(end, ConnectionError) for end in cut)

@@ -1,0 +1,76 @@
+"""Answers of the LAN interface as bytes (SPEC 15.2), and the ids by which they are found again in the log."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from device.protocol import codec
+from device.protocol.codes import refusal
+
+# Of every answer, whoever writes it.
+HEADERS = {
+    "Server": "frontbox",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_LINES = "".join(f"{name}: {value}\r\n" for name, value in {**HEADERS, "Content-Type": "application/json"}.items())
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Answers:
+    """Of one process. A request id is chance drawn once and a count: unique, and no secret.
+
+    rtc_ms: the board's clock, for the header Date; it is read once a second.
+    """
+
+    def __init__(self, rtc_ms: Callable[[], int]) -> None:
+        self._rtc_ms = rtc_ms
+        self._loop_s = asyncio.get_running_loop().time
+        self._chance = secrets.token_hex(4)
+        self._count = 0
+        self._second = -1
+        self._heads: dict[int, bytes] = {}
+
+    def request_id(self) -> str:
+        self._count += 1
+        return f"{self._chance}{self._count:08x}"
+
+    def written(self, status: int, body: bytes, request_id: str, closes: bool, more: str = "") -> bytes:
+        """A whole answer in JSON; `more` are header lines besides the usual ones."""
+        second = int(self._loop_s())
+        if second != self._second:
+            self._second, self._heads = second, {}
+        head = self._heads.get(status) or self._head(status)
+        if closes:
+            more += "Connection: close\r\n"
+        return b"%b%b\r\n%bContent-Length: %d\r\n\r\n%b" % (head, request_id.encode(), more.encode(), len(body), body)
+
+    def refused(self, status: int, code: str, closes: bool = True, more: str = "") -> bytes:
+        """A refusal by its code."""
+        request_id = self.request_id()
+        return self.written(status, codec.dumps(refusal(code, request_id)), request_id, closes, more)
+
+    def said(self, status: int, body: dict[str, Any], request_id: str, closes: bool) -> bytes:
+        """An object."""
+        return self.written(status, codec.dumps(body), request_id, closes)
+
+    def _head(self, status: int) -> bytes:
+        """What stays the same for a second: everything up to the request id."""
+        date = _http_date(max(0, self._rtc_ms() // 1000))
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{_LINES}Date: {date}\r\nRequest-Id: "
+        head = self._heads[status] = line.encode()
+        return head
+
+
+def _http_date(second: int) -> str:
+    """RFC 9110 5.6.7; the C library would write the names in the language of the place."""
+    at = time.gmtime(second)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    return f"{day}, {at.tm_mday:02d} {month} {at.tm_year} {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT"

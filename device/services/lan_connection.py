@@ -1,0 +1,331 @@
+"""One connection of the LAN interface: what comes in, in order, and who answers it (SPEC 15.2).
+
+1. A whole request that is plain in every part (`lan_heads.py`) and asks for what is asked all the time (`lan_quick.py`)
+   is answered here. Every other byte goes to aiohttp, unchanged and in order, as soon as aiohttp is there.
+2. A connection comes back from aiohttp only where both must agree on where the request ended: a plain head, a body of
+   the length it names, nothing behind it, and aiohttp waits for the next. Else aiohttp keeps it to its end.
+3. Answers go out in the order of the requests: while one is under way, what comes in waits, at most HELD_BYTES_MAX,
+   then the socket is not read. So too while the other side does not read its answers.
+4. A head is complete HEAD_S after the connection was made or the last answer ended, a small body BODY_S after its head,
+   an answer comes within ANSWER_FOR_S_MAX; or the connection is cut.
+5. What has to wait for aiohttp at a start waits STARTING_S; then it is told when to ask again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from device.services.lan_answers import Answers
+from device.services.lan_heads import END, HEAD_BYTES_MAX, Head, is_plain_so_far, read_head
+from device.services.lan_quick import PLAYS_PATH, SONG_PATH, Quick
+from device.services.lan_seats import Seats
+from device.services.runtime import ANSWER_FOR_S_MAX
+
+HEAD_S = 10.0
+BODY_S = 10.0
+STARTING_S = 10.0
+AGAIN_S = 2  # Retry-After
+HELD_BYTES_MAX = 65_536
+BODY_BYTES_MAX = 4_096  # of a body that is read here
+HEADS_MAX = 8  # different heads of one connection that are remembered
+HEAD, BODY, ANSWER, AIOHTTP = "head", "body", "answer", "aiohttp"  # what a connection waits for
+_GET = b"GET /v1/songs/"
+_VERSION = b" HTTP/1.1\r\n"
+_BEHIND_VERSION = len(_VERSION) - 2
+
+
+class Slow(Protocol):
+    """aiohttp's protocol of one connection (`lan_guard.GuardedConnection`)."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def connection_lost(self, exc: BaseException | None) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> bool | None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+    @property
+    def is_waiting(self) -> bool:
+        """Everything that came in is answered."""
+
+
+class Tokens(Protocol):
+    """`pairing.Pairing`, as a connection sees it."""
+
+    changes: int
+
+    def vod_of(self, token: str) -> str: ...
+
+
+class Shared:
+    """What all connections of one interface have in common."""
+
+    def __init__(self, quick: Quick, answers: Answers, tokens: Tokens, names: frozenset[str]) -> None:
+        self.quick = quick
+        self.answers = answers
+        self.tokens = tokens
+        self.names = names
+        self.seats = Seats()
+        self.open: set[Connection] = set()
+        self.make_slow: Callable[[Connection], Slow] | None = None  # None while there is no aiohttp yet
+
+    def go_on(self) -> None:
+        """Something that connections may wait for is here now: the core, or aiohttp."""
+        for connection in list(self.open):
+            connection.go_on()
+
+
+class Connection(asyncio.Protocol):
+    """Rules 1 to 5."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.address = ""
+        self._shared = shared
+        self._tokens = shared.tokens
+        self._question = shared.quick.question
+        self._loop = asyncio.get_running_loop()
+        self._transport: Any = None
+        self._local = ""
+        self._heads: dict[bytes, Head] = {}
+        self._is_paired = False
+        self._slow: Slow | None = None
+        self._is_slow_for_good = False
+        self._held = b""
+        self._is_answering = False  # the core has a request of this connection
+        self._asked = ""  # which, so that an answer that comes too late meets no other one
+        self._is_going_on = False
+        self._is_clogged = False
+        self._is_read = True
+        self._has_said_all = False
+        self._waits_for = ""
+        self._due_s: float | None = None  # None: aiohttp has a request under way, and its own limits hold
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What asyncio says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.address = str(peer[0]) if peer else "?"
+        self._local = str(local[0]) if local else ""
+        self._shared.open.add(self)
+        if not self._shared.seats.take(self):
+            self.cut()
+            return
+        self.expect_head()
+        self._look_at_clock()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._shared.open.discard(self)
+        self._shared.seats.leave(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._slow is not None:
+            self._slow.connection_lost(exc)
+        self._transport, self._slow, self._held = None, None, b""
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(_GET) and self._is_at_rest:
+            # The one request in a packet that a VOD server sends all day, with headers it has sent before.
+            end = data.find(_VERSION, len(_GET))
+            head = self._heads.get(data[end + _BEHIND_VERSION :])
+            if head is not None and head.pairings == self._tokens.changes and not head.has_body:
+                answer = self._question(data[len(_GET) : end], head.closes)
+                if answer is not None:
+                    self._write(answer, head.closes)
+                    return
+        if self._is_slow_for_good and self._slow is not None:
+            self._slow.data_received(data)
+            return
+        self._held += data
+        self.go_on()
+
+    def eof_received(self) -> bool | None:
+        if self._slow is not None:
+            return self._slow.eof_received()
+        self._has_said_all = True
+        return self._is_answering  # who has said all may still hear the answer
+
+    def pause_writing(self) -> None:
+        self._is_clogged = True
+        if self._slow is not None:
+            self._slow.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._is_clogged = False
+        if self._slow is not None:
+            self._slow.resume_writing()
+        self.go_on()
+
+    # What comes in.
+
+    def go_on(self) -> None:
+        """Take from what has come in what can be taken now."""
+        if self._is_going_on:
+            return
+        self._is_going_on = True
+        try:
+            while self._held and not self._is_answering and not self._is_clogged and self._is_connected:
+                if not self._take_one():
+                    break
+        finally:
+            self._is_going_on = False
+        if self._is_connected and self._is_read != (len(self._held) <= HELD_BYTES_MAX):
+            self._is_read = not self._is_read
+            (self._transport.resume_reading if self._is_read else self._transport.pause_reading)()
+
+    @property
+    def _is_at_rest(self) -> bool:
+        """Everything that came in is answered, and answers are read."""
+        if self._held or self._is_answering or self._is_clogged:
+            return False
+        return self._slow is None or (not self._is_slow_for_good and self._slow.is_waiting)
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def _take_one(self) -> bool:
+        """One request; False if there is something to be waited for."""
+        held = self._held
+        if self._slow is not None and not self._slow.is_waiting:
+            return self._give_to_slow(is_exact=False)
+        line_end = held.find(b"\r\n")
+        body_at = held.find(END) + len(END)
+        if body_at < len(END):
+            is_hopeful = len(held) <= HEAD_BYTES_MAX and is_plain_so_far(held)
+            return False if is_hopeful else self._give_to_slow(is_exact=False)
+        head = self._head(held[line_end:body_at])
+        if head is None:
+            return self._give_to_slow(is_exact=False)
+        behind = body_at + head.length
+        if len(held) < behind and head.length <= BODY_BYTES_MAX:
+            return self._wait_for(BODY, BODY_S)
+        if len(held) >= behind and self._take(held[:line_end], head, held[body_at:behind], held[behind:]):
+            return True
+        return self._give_to_slow(is_exact=len(held) == behind)
+
+    def _head(self, raw: bytes) -> Head | None:
+        """What the headers say, from memory if they came before."""
+        head = self._heads.get(raw)
+        if head is None or head.pairings != self._tokens.changes:
+            shared = self._shared
+            head = read_head(raw, shared.names, self._local, self._tokens.vod_of, self._tokens.changes)
+            if head is None:
+                return None
+            self.show_token()
+            if len(self._heads) >= HEADS_MAX:
+                self._heads.clear()
+            self._heads[raw] = head
+        return head
+
+    def _take(self, line: bytes, head: Head, body: bytes, rest: bytes) -> bool:
+        """Answer a request, or hand it to the core; False if it is for aiohttp."""
+        method, _, rest_of_line = line.partition(b" ")
+        target, _, version = rest_of_line.partition(b" ")
+        if version != b"HTTP/1.1":
+            return False
+        if method == b"GET" and target.startswith(SONG_PATH) and not head.has_body:
+            answer = self._question(target[len(SONG_PATH) :], head.closes)
+            if answer is None:
+                return False
+            self._held = rest
+            self._write(answer, head.closes)
+            return True
+        if method != b"POST" or not head.is_json or not target.startswith(PLAYS_PATH):
+            return False
+        event = self._shared.quick.read_post(target, body)
+        if event is None:
+            return False
+        self._held = rest
+        self._is_answering = True
+        self._asked = event.request
+        self._wait_for(ANSWER, ANSWER_FOR_S_MAX)
+        self._shared.quick.ask(event, head.closes, partial(self._answered, event.request, head.closes))
+        return True
+
+    def _answered(self, request: str, closes: bool, answer: bytes) -> None:
+        """The core has answered."""
+        if request == self._asked and self._is_answering:
+            self._is_answering = False
+            self._write(answer, closes)
+            self.go_on()
+
+    def _write(self, answer: bytes, closes: bool) -> None:
+        if self._transport is not None:
+            self._transport.write(answer)
+            if closes or self._has_said_all:
+                self._held = b""
+                self._transport.close()
+        self.expect_head()
+
+    def _give_to_slow(self, is_exact: bool) -> bool:
+        """Rule 2. False while there is no aiohttp: the request waits."""
+        if self._slow is None:
+            if self._shared.make_slow is None:
+                return self._wait_for(AIOHTTP, STARTING_S)
+            self._slow = self._shared.make_slow(self)
+            self._slow.connection_made(self._transport)
+            self.expect_head()
+        self._is_slow_for_good = not is_exact
+        held, self._held = self._held, b""
+        self._slow.data_received(held)
+        return True
+
+    # Time, and places.
+
+    def show_token(self) -> None:
+        """A token was good on this connection."""
+        if not self._is_paired:
+            self._is_paired = True
+            self._shared.seats.show_token(self)
+
+    def expect_head(self) -> None:
+        """The next head is due, from now."""
+        self._waits_for, self._due_s = HEAD, self._loop.time() + HEAD_S
+
+    def head_is_here(self) -> None:
+        """aiohttp has a request under way."""
+        self._waits_for, self._due_s = ANSWER, None
+
+    @property
+    def is_idle(self) -> bool:
+        return self._waits_for in (HEAD, BODY)
+
+    def cut(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def end(self) -> None:
+        """The box ends: what is under way may end."""
+        if self._transport is not None and self._slow is None and not self._is_answering:
+            self._transport.close()
+
+    def _wait_for(self, what: str, for_s: float) -> bool:
+        """Always False. What is waited for already has its time running."""
+        if self._waits_for != what:
+            self._waits_for, self._due_s = what, self._loop.time() + for_s
+        return False
+
+    def _look_at_clock(self) -> None:
+        now_s = self._loop.time()
+        if self._due_s is not None and now_s >= self._due_s:
+            self._is_due()
+            return
+        due_s = now_s + HEAD_S if self._due_s is None else min(self._due_s, now_s + HEAD_S)
+        self._timer = self._loop.call_at(due_s, self._look_at_clock)
+
+    def _is_due(self) -> None:
+        """Rules 4 and 5."""
+        answers = self._shared.answers
+        if self._waits_for == HEAD or not self._is_connected:
+            self.cut()
+        elif self._waits_for == BODY:
+            self._write(answers.refused(408, "REQUEST_TIMEOUT"), closes=True)
+        elif self._waits_for == AIOHTTP:
+            self._write(answers.refused(503, "BOX_STARTING", more=f"Retry-After: {AGAIN_S}\r\n"), closes=True)
+        else:
+            self._is_answering = False
+            self._shared.quick.forget(self._asked)
+            self._write(answers.refused(503, "TOO_MANY_REQUESTS"), closes=True)

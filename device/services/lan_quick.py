@@ -1,0 +1,105 @@
+"""What a VOD server asks all the time - may this play, play it, it is over - answered from bytes to bytes.
+
+The same answers as the routes of `lan_api.py`, byte for byte (`tests/device/services/test_lan_quick.py` compares them);
+whatever is not wholly plain is left to those.
+"""
+
+import re
+from collections.abc import Callable
+
+from device.core.events import PlayEnded, PlayRequested
+from device.protocol import codec
+from device.protocol.errors import ProtocolError
+from device.protocol.limits import LAN_BODY_BYTES_MAX
+from device.services import vod_requests
+from device.services.desk import Desk, NotReadyError
+from device.services.lan_answers import Answers
+from device.services.runtime import Answer, BusyError
+
+QUERIES_MAX = 1_024  # rooms x kinds of a venue; what was read of them once is kept
+SONG_PATH = b"/v1/songs/"
+PLAYS_PATH = b"/v1/plays"
+
+_SONG = re.compile(rb"[A-Za-z0-9_-]{1,20}")
+_END_PATH = re.compile(rb"/v1/plays/([0-9]{1,15}-[0-9]{1,15})/end")
+# A query whose parts every reader cuts at the same places; escapes in it are of whole bytes.
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_QUERY = re.compile(rb"(?:[A-Za-z0-9._~=&-]|%[0-9A-Fa-f]{2}){1,400}")
+
+
+class Quick:
+    """For all connections together."""
+
+    def __init__(self, desk: Desk, answers: Answers) -> None:
+        self._desk = desk
+        self._answers = answers
+        self._queries: dict[bytes, tuple[str, str, bytes]] = {}
+
+    def question(self, target: bytes, closes: bool) -> bytes | None:
+        """The answer to `GET /v1/songs/` and this rest of its target; None if it has to be looked at more closely."""
+        song, _, query = target.partition(b"?")
+        asked = self._queries.get(query) or self._read_query(query)
+        if asked is None or _SONG.fullmatch(song) is None:
+            return None
+        try:
+            code = self._desk.may_play(asked[0], song.decode(), asked[1])
+        except NotReadyError:
+            return None
+        # Canonical JSON of `vod_requests.answer_to`.
+        allowed = b"false" if code else b"true"
+        body = b'{"allowed":%b,"code":"%b","room":%b,"song":"%b"}' % (allowed, code.encode(), asked[2], song)
+        return self._answers.written(200, body, self._answers.request_id(), closes)
+
+    def read_post(self, path: bytes, body: bytes) -> PlayRequested | PlayEnded | None:
+        """The event of a play or of its end; None if it has to be looked at more closely."""
+        try:
+            value = codec.loads(body, LAN_BODY_BYTES_MAX)
+            if path == PLAYS_PATH:
+                return vod_requests.play_requested(self._answers.request_id(), value)
+            found = _END_PATH.fullmatch(path)
+            if found is not None:
+                return vod_requests.play_ended(self._answers.request_id(), found[1].decode(), value)
+        except ProtocolError:
+            pass
+        return None
+
+    def ask(self, event: PlayRequested | PlayEnded, closes: bool, answered: Callable[[bytes], None]) -> None:
+        """Hand an event to the core; `answered` is called with the answer, at once if there is no core yet."""
+        answers = self._answers
+
+        def told(answer: Answer) -> None:
+            answered(answers.said(answer.status, dict(answer.body), event.request, closes))
+
+        try:
+            self._desk.runtime.ask_soon(event.request, event, told)
+        except (BusyError, NotReadyError) as error:
+            answered(answers.refused(error.status, error.code, closes))
+
+    def forget(self, request: str) -> None:
+        """Nobody waits for that answer any more."""
+        self._desk.runtime.forget(request)
+
+    def _read_query(self, query: bytes) -> tuple[str, str, bytes] | None:
+        """Room, file and the room in JSON; None where it is not plain or not right."""
+        if _QUERY.fullmatch(query) is None:
+            return None
+        value = {}
+        parts = query.split(b"&")
+        for part in parts:
+            name, equals, text = part.partition(b"=")
+            if not equals or b"=" in text or b"%" in name:
+                return None
+            try:
+                value[name.decode()] = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text).decode()
+            except UnicodeDecodeError:
+                return None
+        if len(value) != len(parts):
+            return None
+        try:
+            asked = vod_requests.question("-", value)
+        except ProtocolError:
+            return None
+        if len(self._queries) >= QUERIES_MAX:
+            self._queries.clear()
+        found = self._queries[query] = (asked["room"], asked["file"], codec.dumps(asked["room"]))
+        return found
