@@ -39,8 +39,8 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "SIGN_IN_FAILED": (401, "账号或密码不对。", "Account or password is not right."),
     "SIGN_IN_THROTTLED": (
         429,
-        "尝试次数过多，请 15 分钟后再试。",
-        "Too many attempts; try again in 15 minutes.",
+        "尝试次数过多。请稍候再试，最多等 15 分钟。",
+        "Too many attempts. Wait a little and try again; after 15 minutes at the latest.",
     ),
     "NOT_PERMITTED": (403, "您的角色不能做这件事。", "Your roles do not permit this."),
     "PERSON_EXISTS": (409, "该人员编号已存在。", "This person id is taken."),

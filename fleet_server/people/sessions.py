@@ -5,9 +5,11 @@ Rules (security.md 6.7):
 1. The token is shown once, at sign-in; the database holds its SHA-256.
 2. A session ends when idle for `session_idle_s`, after `session_for_s` at the latest, at sign-out, and when
    the account is closed. Its use is written down at most every SEEN_EVERY_MS.
-3. Above FAILURES_PER_ACCOUNT_MAX or FAILURES_PER_IP_MAX failures within FAILURES_FOR_MS sign-in is refused
-   before any password is looked at. An attempt counts as a failure until it has succeeded, so that attempts
-   in parallel count too.
+3. Failures within FAILURES_FOR_MS: an account from one address has FAILURES_FROM_ONE_MAX, an address all together
+   FAILURES_PER_IP_MAX, and then sign-in is refused before any password is looked at. An account from everywhere is only
+   slowed down: above FAILURES_FREE there is a delay after each, doubling to DELAY_MS_MAX, so that who does not know
+   the password keeps nobody out who does. An attempt counts as a failure until it has succeeded, so that attempts in
+   parallel count too; one that was refused does not.
 4. Unknown account, closed account and wrong password give one answer in one time.
 """
 
@@ -27,7 +29,9 @@ from fleet_server.people.roles import Role
 
 SEEN_EVERY_MS = 30_000
 FAILURES_FOR_MS = 15 * 60 * 1000
-FAILURES_PER_ACCOUNT_MAX = 10
+FAILURES_FROM_ONE_MAX = 10
+FAILURES_FREE = 10
+DELAY_MS, DELAY_MS_MAX = 500, 8_000
 FAILURES_PER_IP_MAX = 50
 _SESSION_SHOWN_CHARS = 12
 
@@ -142,15 +146,18 @@ def _actor(connection: Connection, token: str, expiry: Expiry, now_ms: int) -> t
 
 
 def _require_few_failures(connection: Connection, account: str, ip: str, now_ms: int) -> None:
-    since = sign_in_failures.c.at_ms > now_ms - FAILURES_FOR_MS
+    """Rule 3."""
+    failures = sign_in_failures.c
+    since = failures.at_ms > now_ms - FAILURES_FOR_MS
     connection.execute(delete(sign_in_failures).where(~since))
-    for column, value, most in (
-        (sign_in_failures.c.account, account[:64], FAILURES_PER_ACCOUNT_MAX),
-        (sign_in_failures.c.ip, ip, FAILURES_PER_IP_MAX),
-    ):
-        query = select(func.count()).select_from(sign_in_failures).where(since, column == value)
+    of_account, from_here = failures.account == account[:64], failures.ip == ip
+    for which, most in ((of_account & from_here, FAILURES_FROM_ONE_MAX), (from_here, FAILURES_PER_IP_MAX)):
+        query = select(func.count()).select_from(sign_in_failures).where(since, which)
         if connection.execute(query).scalar_one() >= most:
             raise ProblemError("SIGN_IN_THROTTLED")
+    count, last_ms = connection.execute(select(func.count(), func.max(failures.at_ms)).where(since, of_account)).one()
+    if count >= FAILURES_FREE and now_ms < last_ms + min(DELAY_MS << min(count - FAILURES_FREE, 10), DELAY_MS_MAX):
+        raise ProblemError("SIGN_IN_THROTTLED")
 
 
 def _start(connection: Connection, account: str, token: str, ip: str, now_ms: int, expiry: Expiry) -> None:

@@ -34,8 +34,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "sign_in.password": ("密码", "Password"),
     "sign_in.do": ("登录", "Sign in"),
     "sign_in.help": (
-        "没有账号或忘记密码，请联系本级系统管理员。多次输错后 15 分钟内不能登录。",
-        "No account, or password forgotten: ask your administrator. After many wrong attempts, wait 15 minutes.",
+        "没有账号或忘记密码，请联系本级系统管理员。多次输错后须稍候再试，最多 15 分钟。",
+        "No account, or password forgotten: ask your administrator. After wrong attempts, wait 15 minutes at most.",
     ),
     "sign_in.needed": ("请先登录，然后会回到您要看的页面。", "Sign in; then you come to the page you wanted."),
     "sign_in.over": (

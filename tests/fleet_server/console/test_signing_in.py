@@ -82,7 +82,7 @@ def test_language_and_colours_are_kept(officer: httpx.Client) -> None:
 
 
 def test_after_many_failures_one_has_to_wait(stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "FAILURES_PER_ACCOUNT_MAX", 1)
+    monkeypatch.setattr(sessions, "FAILURES_FROM_ONE_MAX", 1)
     post(stranger, "/sign-in", account="chen", password="wrong")
     answer = post(stranger, "/sign-in", account="chen", password=PASSWORD)
     assert answer.status_code == 429

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from fleet_server import database
 from fleet_server import fleet as fleets
 from fleet_server.clock import Clock
+from fleet_server.http_errors import ProblemError
 from fleet_server.people import passwords, sessions
 from fleet_server.people.passwords import Passwords
 from fleet_server.settings import Settings
@@ -39,12 +40,72 @@ async def test_wrong_password_and_unknown_account_look_the_same(people: People, 
 async def test_too_many_failures_throttle_even_the_right_password(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "FAILURES_PER_ACCOUNT_MAX", 2)
+    monkeypatch.setattr(sessions, "FAILURES_FROM_ONE_MAX", 2)
     client = people.stranger()
     for _ in range(2):
         await client.post("/api/v1/session", json={"account": "admin", "password": "x"})
     answer = await client.post("/api/v1/session", json={"account": "admin", "password": PASSWORD})
     assert (answer.status_code, answer.json()["code"]) == (429, "SIGN_IN_THROTTLED")
+
+
+class Plain(Passwords):
+    """Passwords that cost no time."""
+
+    def verify(self, password: str, stored: str | None) -> bool:
+        return stored is not None and password == "right"
+
+
+class Door:
+    """Attempts at one account, at instants that a test chooses."""
+
+    def __init__(self, people: People) -> None:
+        self.database = people.fleet.database
+        self.now_ms = people.fleet.clock.now_ms()
+
+    def tries(self, ip: str, password: str) -> str:
+        try:
+            is_in = sessions.confirm(
+                self.database, Plain(), account="admin", password=password, ip=ip, now_ms=self.now_ms
+            )
+        except ProblemError as error:
+            return error.code
+        return "in" if is_in else "wrong"
+
+
+def test_who_does_not_know_the_password_keeps_nobody_out_who_does(people: People) -> None:
+    """Ten wrong passwords every minute from ever new addresses, for 20 minutes; the officer comes once a minute."""
+    door, late_ms = Door(people), []
+    for minute in range(20):
+        for stranger in range(10):
+            door.tries(f"10.{minute}.0.{stranger}", "wrong")
+        came_ms = door.now_ms
+        while door.tries("192.0.2.1", "right") != "in":
+            door.now_ms += 500
+        late_ms.append(door.now_ms - came_ms)
+        door.now_ms += 60_000
+    assert max(late_ms) <= sessions.DELAY_MS_MAX
+
+
+def test_one_address_gets_ten_tries_at_an_account_in_a_quarter_of_an_hour(people: People) -> None:
+    door = Door(people)
+    tried = []
+    for _ in range(sessions.FAILURES_FROM_ONE_MAX + 5):
+        tried.append(door.tries("10.0.0.1", "wrong"))
+        door.now_ms += 10_000
+    assert tried == ["wrong"] * sessions.FAILURES_FROM_ONE_MAX + ["SIGN_IN_THROTTLED"] * 5
+    assert door.tries("10.0.0.1", "right") == "SIGN_IN_THROTTLED"
+    assert door.tries("192.0.2.1", "right") == "in"
+    door.now_ms += sessions.FAILURES_FOR_MS
+    assert door.tries("10.0.0.1", "right") == "in"
+
+
+def test_guessing_from_everywhere_gets_slower_and_slower(people: People) -> None:
+    """Three minutes of ever new addresses, six tries a second: how many passwords are looked at."""
+    door, looked_at = Door(people), 0
+    for attempt in range(1_200):
+        looked_at += door.tries(f"10.{attempt >> 16}.{attempt >> 8 & 255}.{attempt & 255}", "wrong") == "wrong"
+        door.now_ms += 166
+    assert looked_at <= sessions.FAILURES_FREE + 200_000 // sessions.DELAY_MS_MAX + 10
 
 
 async def test_signing_out_ends_the_session(people: People) -> None:
