@@ -184,8 +184,10 @@ def _signed(
 
 
 def _lines(files: Mapping[str, bytes], name: str) -> list[bytes]:
-    lines = _file(files, name).split(b"\n")
-    return lines[:-1] if lines[-1] == b"" else lines
+    *lines, rest = _file(files, name).split(b"\n")
+    if rest:
+        raise FindingError("ARCHIVE_FORM", f"{name} ends within a line")
+    return lines
 
 
 def _file(files: Mapping[str, bytes], name: str) -> bytes:

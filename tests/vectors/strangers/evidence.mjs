@@ -1,32 +1,19 @@
-// Verifies evidence: `node evidence.mjs EVIDENCE.tar ROOT.json`. Says `VALID n entries`, or `BAD` with the first bad entry
-// as EPOCH-SEQ where it is one. From SPEC 16 and the TUF specification alone, with nothing but node.
+// Verifies evidence: `node evidence.mjs ROOT.json EVIDENCE.tar...`. Says for each file `VALID n entries`, or `BAD` with the
+// first bad entry as EPOCH-SEQ where it is one. From SPEC 16 and the TUF specification alone, with nothing but node.
 import { createHash, verify, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { first_chain, next_chain } from "./journal.mjs";
-import { key_of, open, signers } from "./signatures.mjs";
-import { read } from "./strict_json.mjs";
+import { entry, first_chain, next_chain } from "./journal.mjs";
+import { key_of, open, signers, venue_code } from "./signatures.mjs";
+import { read, Rejected, require_names } from "./strict_json.mjs";
+import { BadArchive, untar } from "./tar.mjs";
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const FILES = ["info.json", "policy.json", "box.pem", "entries.jsonl", "chain.txt", "previous.json", "manifest.sha256"];
 
-function bad(why) {
-    console.log(`BAD ${why}`);
-    process.exit(1);
-}
+class Bad extends Error {}
 
 function require(is_true, why) {
-    if (!is_true) bad(why);
-}
-
-// A POSIX ustar archive as a Map from name to bytes.
-function untar(raw) {
-    const files = new Map();
-    const text = (at, length) => raw.toString("latin1", at, at + length).replace(/\0.*$/s, "");
-    for (let at = 0; at + 512 <= raw.length && raw[at] !== 0; ) {
-        const size = parseInt(text(at + 124, 12).trim(), 8);
-        files.set(text(at, 100), raw.subarray(at + 512, at + 512 + size));
-        at += 512 + 512 * Math.ceil(size / 512);
-    }
-    return files;
+    if (!is_true) throw new Bad(why);
 }
 
 // The canonical JSON of TUF: names sorted, and in strings only the quote and the backslash escaped.
@@ -50,14 +37,17 @@ function is_signed(metadata, keys, role) {
 }
 
 // From the root that was given to the policy (SPEC 5.1, 16.2).
-function trusted_policy(file, given) {
+function trusted_policy(files, file, given) {
     const json = (name) => JSON.parse(file(name));
     let root = JSON.parse(given);
     require(is_signed(root, root.signed.keys, root.signed.roles.root), "the root has not signed itself");
+    const same = files.get(`metadata/${root.signed.version}.root.json`);
+    require(same === undefined || given.equals(same), "the root is another one than that given");
     for (let version = root.signed.version + 1; files.has(`metadata/${version}.root.json`); version++) {
         const next = json(`metadata/${version}.root.json`);
         const by_old = is_signed(next, root.signed.keys, root.signed.roles.root);
-        require(by_old && is_signed(next, next.signed.keys, next.signed.roles.root), `root ${version}`);
+        const by_new = is_signed(next, next.signed.keys, next.signed.roles.root);
+        require(by_old && by_new && next.signed.version === version, `root ${version}`);
         root = next;
     }
     const targets = json("metadata/targets.json");
@@ -66,7 +56,7 @@ function trusted_policy(file, given) {
     const role = delegations.roles.find((one) => one.name === "policy");
     require(is_signed(json("metadata/policy.json"), delegations.keys, role), "the policy's role has not signed");
     const target = json("metadata/policy.json").signed.targets["policy/authority.json"];
-    require(target.hashes.sha256 === hash(file("policy.json")), "policy.json is not what was signed");
+    require(target?.hashes.sha256 === hash(file("policy.json")), "policy.json is not what was signed");
     return json("policy.json");
 }
 
@@ -81,55 +71,112 @@ function box_keys(file, policy, box) {
     return new Map([[hash(spki), certificate.publicKey]]);
 }
 
-// The documents of a folder by their size, each signed by one of the keys.
-function signed_heads(folder, name, keys, box, epoch) {
+// The documents of a folder by their size, each signed by one of the keys and named by its size.
+function signed_heads(files, kind, names, keys, info) {
     const found = new Map();
-    for (const path of [...files.keys()].filter((path) => path.startsWith(`${folder}/`))) {
+    for (const path of [...files.keys()].filter((path) => path.startsWith(`${kind}s/`))) {
+        const opened = open(read(files.get(path)), kind);
         try {
-            const opened = open(read(files.get(path)), name);
             signers(opened, keys);
-            const document = read(opened.payload);
-            require(document.get("box") === box && document.get("epoch") === epoch, `${path} is of another journal`);
-            found.set(document.get("size"), document.get("head"));
         } catch (error) {
-            bad(`${path}: ${error.message}`);
+            throw new Bad(`${path}: ${error.message}`);
         }
+        const document = read(opened.payload);
+        require_names(document, names);
+        const [size, result] = [document.get("size"), document.get("result")];
+        const is_here = document.get("box") === info.box && document.get("epoch") === info.epoch;
+        const is_within = info.from < size && size <= info.to + 1;
+        const fits = is_here && is_within && path === `${kind}s/${size}.json` && (result ?? "ack") === "ack";
+        require(fits, `${path} is of another place`);
+        found.set(size, document.get("head"));
     }
     return found;
 }
 
+function check_info(file) {
+    const found = read(file("info.json"));
+    require_names(found, ["v", "box", "venue", "epoch", "from", "to", "exported_at_ms"]);
+    const info = Object.fromEntries(found);
+    const numbers = [info.epoch, info.from, info.to, info.exported_at_ms].every((one) => Number.isInteger(one) && one >= 0);
+    require(info.v === 1 && numbers && info.epoch > 0 && info.from <= info.to, "info.json");
+    require(/^KTV-[0-9A-Z]{4,32}$/.test(info.box), "info.json: box");
+    venue_code(info.venue);
+    return info;
+}
+
 function check_journal(file, info, heads, acks) {
-    const previous = JSON.parse(file("previous.json"));
+    const previous = Object.fromEntries(read(file("previous.json")));
+    require(/^[0-9a-f]{64}$/.test(previous.head) && Object.keys(previous).length === 2, "previous.json");
     let chain = Buffer.from(previous.head, "hex");
     require(previous.size === info.from, "previous.json is of another place");
     require(info.from || info.epoch > 1 || chain.equals(first_chain(info.box, 1)), "the journal begins otherwise");
-    const lines = file("entries.jsonl").toString("latin1").split("\n").slice(0, -1);
+    const lines = file("entries.jsonl").toString("latin1").split("\n");
+    require(lines.pop() === "", "entries.jsonl ends within a line");
     const hints = file("chain.txt").toString().split("\n");
     let suspect = null;
     lines.forEach((line, offset) => {
         const seq = info.from + offset;
-        chain = next_chain(chain, seq, Buffer.from(line, "latin1"));
+        const raw = Buffer.from(line, "latin1");
+        const body = sound_entry(raw, info, seq);
+        chain = next_chain(chain, seq, raw);
         const head = chain.toString("hex");
         if (suspect === null && hints[offset] !== head) suspect = seq;
         const differs = (heads.get(seq + 1) ?? head) !== head;
         require(!differs, `${info.epoch}-${suspect ?? seq}: the box has signed another head at ${seq + 1}`);
         require((acks.get(seq + 1) ?? head) === head, `the platform has acknowledged another head at ${seq + 1}`);
+        require((body.get("venue") ?? info.venue) === info.venue, "the box stands in another venue");
     });
     require(lines.length === info.to - info.from + 1, `${info.epoch}-${info.from + lines.length}: entries are missing`);
-    require(heads.has(info.to + 1), `${info.epoch}-${info.to}: the box has not signed it`);
+    const covered = Math.max(info.from, ...heads.keys());
+    require(heads.has(info.to + 1), `${info.epoch}-${covered}: the box has not signed it`);
+    require(suspect === null && hints.length === lines.length + 1 && hints.at(-1) === "", "chain.txt");
     return lines.length;
 }
 
-const files = untar(readFileSync(process.argv[2]));
-const file = (name) => files.get(name) ?? bad(`${name} is missing`);
-const info = JSON.parse(file("info.json"));
-const policy = trusted_policy(file, readFileSync(process.argv[3]));
-const services = policy.services.filter((one) => one.use === "ack").map(({ key }) => [key.keyid, key_of(key)]);
-const heads = signed_heads("checkpoints", "checkpoint", box_keys(file, policy, info.box), info.box, info.epoch);
-const acks = signed_heads("acks", "ack", new Map(services), info.box, info.epoch);
-const count = check_journal(file, info, heads, acks);
-for (const line of file("manifest.sha256").toString().split("\n").filter((line) => line)) {
-    const [wanted, name] = line.split("  ");
-    require(hash(file(name)) === wanted, `${name} is not what manifest.sha256 says`);
+// The body of an entry that stands where it must.
+function sound_entry(raw, info, seq) {
+    try {
+        const found = entry(raw);
+        const is_here = ["box", "epoch"].every((name) => found.get(name) === info[name]) && found.get("seq") === seq;
+        require(is_here, `${info.epoch}-${seq}: it is another entry`);
+        return found.get("body");
+    } catch (error) {
+        if (error instanceof Rejected) throw new Bad(`${info.epoch}-${seq}: ${error.message}`);
+        throw error;
+    }
 }
-console.log(`VALID ${count} entries`);
+
+function check_manifest(files, file) {
+    const names = [...files.keys()].filter((name) => name !== "manifest.sha256");
+    const wanted = names.map((name) => `${hash(files.get(name))}  ${name}\n`).join("");
+    require(file("manifest.sha256").toString("latin1") === wanted, "a file is not what manifest.sha256 says");
+}
+
+function verdict(raw, root) {
+    const files = untar(raw);
+    const file = (name) => files.get(name) ?? require(false, `${name} is missing`);
+    const is_known = (name) => FILES.includes(name) || /^(metadata|checkpoints|acks)\//.test(name);
+    require([...files.keys()].every(is_known), "a file that may not stand here");
+    const info = check_info(file);
+    const policy = trusted_policy(files, file, root);
+    const services = policy.services.filter((one) => one.use === "ack").map(({ key }) => [key.keyid, key_of(key)]);
+    const [of_checkpoint, of_ack] = [["v", "box", "epoch", "size", "head", "at_ms"], ["v", "box", "epoch", "size", "head"]];
+    const heads = signed_heads(files, "checkpoint", [...of_checkpoint, "boot", "counter"], box_keys(file, policy, info.box), info);
+    const acks = signed_heads(files, "ack", [...of_ack, "result", "code", "at_ms"], new Map(services), info);
+    const count = check_journal(file, info, heads, acks);
+    check_manifest(files, file);
+    return `VALID ${count} entries`;
+}
+
+const [root, ...evidence] = process.argv.slice(2);
+for (const path of evidence) {
+    try {
+        console.log(verdict(readFileSync(path), readFileSync(root)));
+    } catch (error) {
+        // Whatever cannot be read is not valid; only our own words say which entry it is.
+        const is_ours = error instanceof Bad || error instanceof BadArchive || error instanceof Rejected;
+        const said = is_ours ? error.message : `unreadable: ${error.message}`;
+        console.log(`BAD ${said.replace(/\p{Cc}/gu, " ")}`);
+        process.exitCode = 1;
+    }
+}

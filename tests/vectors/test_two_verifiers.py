@@ -1,0 +1,261 @@
+"""`frontbox-verify` and the strangers' verifier say the same of the same evidence, sound or spoiled in any way.
+
+Whoever distrusts the one may use the other, or write a third from SPEC 16.
+"""
+
+import io
+import json
+import random
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.crypto.p256 import SigningKey
+from device.protocol.envelope import seal
+from device.protocol.journal import Checkpoint
+from device.protocol.uplink import Ack
+from device.protocol.venue_code import format_venue_code
+from provisioning.verify.archive import MANIFEST, manifest_of, pack
+from provisioning.verify.finding import FindingError
+from provisioning.verify.verification import verify_bytes
+from tests.fleet_server.repository.published import PublishedFleet
+from tests.provisioning.evidence_builder import BOX, Evidence
+from tests.provisioning.fleet_folder import NOW_MS
+
+SCRIPT = Path(__file__).parent / "strangers" / "evidence.mjs"
+FLIPS = 150
+ELSEWHERE = format_venue_code("310101", 2)
+
+Spoil = Callable[[Evidence], None]
+
+
+def packed(evidence: Evidence) -> bytes:
+    """With a manifest that fits, as a forger's would."""
+    evidence.files[MANIFEST] = manifest_of(evidence.files)
+    return pack(evidence.files)
+
+
+def ours(raw: bytes, root: bytes) -> str:
+    try:
+        return f"VALID {verify_bytes(raw, root).counts.entries} entries"
+    except FindingError as error:
+        return f"BAD {error.entry}"
+
+
+def strangers(archives: list[bytes], root: bytes, folder: Path) -> list[str]:
+    """`VALID n entries`, or `BAD` with the entry if one is named."""
+    if shutil.which("node") is None:
+        pytest.skip("node is missing: it runs the strangers' verifier")
+    (folder / "root.json").write_bytes(root)
+    paths = []
+    for number, raw in enumerate(archives):
+        paths.append(folder / f"{number}.tar")
+        paths[-1].write_bytes(raw)
+    command = ["node", str(SCRIPT), str(folder / "root.json"), *map(str, paths)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    lines = answer.stdout.splitlines()
+    assert len(lines) == len(archives), answer.stderr
+    return [line if line.startswith("VALID") else f"BAD {entry_in(line)}" for line in lines]
+
+
+def entry_in(line: str) -> str:
+    found = line.removeprefix("BAD ").partition(":")[0]
+    return found if found.replace("-", "").isdigit() else ""
+
+
+def with_file(name: str, change: Callable[[bytes], bytes]) -> Spoil:
+    def spoil(evidence: Evidence) -> None:
+        evidence.files[name] = change(evidence.files[name])
+
+    return spoil
+
+
+def without(name: str) -> Spoil:
+    return lambda evidence: evidence.files.__delitem__(name)
+
+
+def in_info(**changes: Any) -> Spoil:
+    return with_file("info.json", lambda raw: json.dumps(json.loads(raw) | changes).encode())
+
+
+def renamed(old: str, new: str) -> Spoil:
+    return lambda evidence: evidence.files.__setitem__(new, evidence.files.pop(old))
+
+
+def in_entry(at: int, /, **changes: Any) -> Spoil:
+    """The box itself signs it so."""
+
+    def spoil(evidence: Evidence) -> None:
+        evidence.lines[at] = json.dumps(json.loads(evidence.lines[at]) | changes, separators=(",", ":")).encode()
+        evidence.sign()
+
+    return spoil
+
+
+def with_checkpoint(signed_by_box: bool, **changes: Any) -> Spoil:
+    def spoil(evidence: Evidence) -> None:
+        plain: Any = {
+            "box": BOX,
+            "epoch": 1,
+            "size": 3,
+            "head": "0" * 64,
+            "at_ms": None,
+            "boot": 1,
+            "counter": 1,
+        } | changes
+        key = evidence.key if signed_by_box else SigningKey.generate()
+        path = f"checkpoints/{plain['size']}.json"
+        evidence.files[path] = seal("checkpoint", Checkpoint(**plain).encode(), [key]).encode()
+
+    return spoil
+
+
+def with_ack(**changes: Any) -> Spoil:
+    def spoil(evidence: Evidence) -> None:
+        head = evidence.files["chain.txt"].splitlines()[2].decode()
+        plain: Any = {"box": BOX, "epoch": 1, "result": "ack", "size": 3, "head": head, "code": "", "at_ms": NOW_MS}
+        raw = Ack(**(plain | changes)).encode()
+        evidence.files["acks/3.json"] = seal("ack", raw, [evidence.ack_key]).encode()
+
+    return spoil
+
+
+NAMES = ("info.json", "policy.json", "box.pem", "entries.jsonl", "chain.txt", "previous.json", "checkpoints/20.json",
+         "checkpoints/5.json", "acks/20.json", "metadata/targets.json", "metadata/policy.json",
+         "metadata/1.root.json")  # fmt: skip
+SPOILS: dict[str, Spoil] = {
+    **{f"without {name}": without(name) for name in NAMES},
+    **{f"{name} is empty": with_file(name, lambda _: b"") for name in NAMES},
+    **{f"{name} with a byte more": with_file(name, lambda raw: raw + b" ") for name in NAMES},
+    "a file too many": lambda evidence: evidence.files.__setitem__("readme.txt", b"x"),
+    "a folder too many": lambda evidence: evidence.files.__setitem__("more/1.json", b"{}"),
+    "entries without the last line break": with_file("entries.jsonl", lambda raw: raw[:-1]),
+    "chain.txt without the last line break": with_file("chain.txt", lambda raw: raw[:-1]),
+    "chain.txt in capitals": with_file("chain.txt", bytes.upper),
+    "the last entry left out": with_file("entries.jsonl", lambda raw: b"".join(raw.splitlines(keepends=True)[:-1])),
+    "two entries swapped": with_file(
+        "entries.jsonl", lambda raw: b"".join((lines := raw.splitlines(keepends=True))[:4] + lines[5:3:-1] + lines[6:])
+    ),
+    "of another venue's form": in_info(venue="J0131010100001X"),
+    "of another box": in_info(box="KTV-0002"),
+    "of a box that cannot be": in_info(box="KTV"),
+    "of another epoch": in_info(epoch=2),
+    "of epoch 0": in_info(epoch=0),
+    "ends before it begins": in_info(to=-1),
+    "ends later": in_info(to=20),
+    "ends earlier": in_info(to=9),
+    "begins later": in_info(**{"from": 1}),
+    "of another version": in_info(v=2),
+    "more in the description": in_info(more=1),
+    "a time with a fraction": in_info(exported_at_ms=1.5),
+    "an entry of a kind that is none": in_entry(4, kind="JUMP"),
+    "an entry of another box": in_entry(4, box="KTV-0002"),
+    "an entry out of sequence": in_entry(4, seq=5),
+    "an entry of another epoch": in_entry(4, epoch=2),
+    "an entry with more names": in_entry(4, more=1),
+    "an entry of another version": in_entry(4, v=2),
+    "a claim of another venue": in_entry(
+        4, kind="CLAIM", body={"venue": format_venue_code("310101", 2), "region": "310101"}
+    ),
+    "a head that the box did not sign": with_checkpoint(signed_by_box=False),
+    "another head that the box signed": with_checkpoint(signed_by_box=True),
+    "a checkpoint behind the end": with_checkpoint(signed_by_box=True, size=21),
+    "a checkpoint before the beginning": with_checkpoint(signed_by_box=True, size=0),
+    "a checkpoint of another epoch": with_checkpoint(signed_by_box=True, epoch=2),
+    "a checkpoint of another box": with_checkpoint(signed_by_box=True, box="KTV-0002"),
+    "a checkpoint under another name": renamed("checkpoints/5.json", "checkpoints/6.json"),
+    "an acknowledgement more": with_ack(),
+    "an acknowledgement that is none": with_ack(result="nack", code="BATCH_GAP"),
+    "an acknowledgement of another head": with_ack(head="0" * 64),
+    "an acknowledgement for another box": with_ack(box="KTV-0002"),
+    "an acknowledgement under another name": renamed("acks/5.json", "acks/6.json"),
+}
+
+
+# What takes no statement away and adds none: white space in JSON, one signature more or less that is not the last.
+HARMLESS = {
+    "an acknowledgement more",
+    "without checkpoints/5.json",
+    "without acks/20.json",
+    "without metadata/1.root.json",
+    "box.pem with a byte more",
+    *[
+        f"{name} with a byte more"
+        for name in NAMES
+        if name.endswith(".json") and name not in ("policy.json", "metadata/1.root.json")
+    ],
+}
+
+
+def tar_of(files: dict[str, bytes], order: Callable[[list[str]], list[str]], **fields: Any) -> bytes:
+    """An archive of the same files in another form."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=fields.pop("format", tarfile.USTAR_FORMAT)) as archive:
+        for name in order(sorted(files)):
+            member = tarfile.TarInfo(name)
+            member.size = len(files[name])
+            for field, value in fields.items():
+                setattr(member, field, value)
+            archive.addfile(member, io.BytesIO(files[name]))
+    return out.getvalue()
+
+
+def other_forms(files: dict[str, bytes]) -> list[bytes]:
+    sound = pack(files)
+    return [
+        tar_of(files, lambda names: names[::-1]),
+        tar_of(files, lambda names: [*names, names[-1]]),
+        tar_of(files, lambda names: names, mtime=1),
+        tar_of(files, lambda names: names, mode=0o600),
+        tar_of(files, lambda names: names, uid=1000),
+        tar_of(files, lambda names: names, uname="root"),
+        tar_of(files, lambda names: names, format=tarfile.GNU_FORMAT),
+        sound[:-512],
+        sound[:-10_240],
+        sound + bytes(10_240),
+        sound + b"x",
+        sound[: len(sound) // 2],
+        b"",
+        b"no archive" * 100,
+    ]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> PublishedFleet:
+    return PublishedFleet(tmp_path_factory.mktemp("fleet"))
+
+
+def test_both_verifiers_agree_about_what_is_changed(fleet: PublishedFleet, tmp_path: Path) -> None:
+    archives = {}
+    for name, spoil in SPOILS.items():
+        evidence = Evidence(fleet)
+        spoil(evidence)
+        archives[name] = packed(evidence)
+    said = dict(zip(archives, strangers(list(archives.values()), fleet.root, tmp_path), strict=True))
+    wanted = {name: ours(raw, fleet.root) for name, raw in archives.items()}
+    assert said == wanted
+    assert {name for name, word in wanted.items() if word.startswith("VALID")} == HARMLESS
+
+
+def test_both_verifiers_agree_about_the_archive(fleet: PublishedFleet, tmp_path: Path) -> None:
+    evidence = Evidence(fleet)
+    sound = packed(evidence)
+    archives = [sound, *other_forms(evidence.files)]
+    assert strangers(archives, fleet.root, tmp_path) == [ours(raw, fleet.root) for raw in archives]
+    assert [ours(raw, fleet.root).split()[0] for raw in archives] == ["VALID"] + ["BAD"] * (len(archives) - 1)
+
+
+def test_both_verifiers_find_every_changed_byte(fleet: PublishedFleet, tmp_path: Path) -> None:
+    sound, chance, archives = packed(Evidence(fleet)), random.Random(16), []
+    for _ in range(FLIPS):
+        raw = bytearray(sound)
+        raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        archives.append(bytes(raw))
+    said = strangers(archives, fleet.root, tmp_path)
+    assert not [word for word in said if word.startswith("VALID")]
+    assert not [raw for raw in archives if ours(raw, fleet.root).startswith("VALID")]
