@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from device.crypto.certificates import UNREADABLE
 from fleet_server.http_errors import ProblemError
 
 LDEVID_FOR = datetime.timedelta(days=398)
@@ -65,7 +66,7 @@ def requested_key(csr: bytes) -> ec.EllipticCurvePublicKey:
         request = x509.load_der_x509_csr(csr)
         key = request.public_key()
         is_proved = request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (*UNREADABLE, InvalidSignature) as error:
         raise ProblemError("CSR_MALFORMED", "not a PKCS#10 request in DER") from error
     if request.public_bytes(serialization.Encoding.DER) != csr:
         raise ProblemError("CSR_MALFORMED", "bytes beyond the request")

@@ -7,11 +7,11 @@ request is one DER object, P-256, self-signed, for exactly the box on the label.
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from device.crypto.certificates import UNREADABLE
 from device.protocol.shape import is_box
 from provisioning.errors import ProvisioningError
 
@@ -64,7 +64,7 @@ def require_csr(csr_der: bytes, box: str) -> ec.EllipticCurvePublicKey:
         public = csr.public_key()
         names = [(attribute.oid, attribute.value) for attribute in csr.subject]
         proven = csr.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise ProvisioningError("CSR_MALFORMED", f"not a request in DER: {error}") from error
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise ProvisioningError("CSR_MALFORMED", "the key must be P-256")

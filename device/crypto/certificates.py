@@ -1,6 +1,7 @@
 """X.509 on the box: its signing request, and what its certificates say (SPEC 14)."""
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -8,6 +9,9 @@ from cryptography.x509.oid import NameOID
 
 from device.crypto.p256 import SigningKey, key_of_public
 from device.protocol.keys import Key
+
+# What `cryptography` raises over bytes that are no certificate or request, at once or when a part is first asked for.
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 class CertificateError(Exception):
@@ -24,13 +28,13 @@ def signing_request(box: str, key: SigningKey) -> bytes:
 def subject_of(certificate: bytes) -> tuple[str, Key]:
     """Common name and key of a DER certificate. Raises CertificateError."""
     found = _parsed(certificate)
-    names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    public = found.public_key()
-    if len(names) != 1 or not isinstance(public, ec.EllipticCurvePublicKey):
-        raise CertificateError("one common name and a P-256 key are wanted")
     try:
+        names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        public = found.public_key()
+        if len(names) != 1 or not isinstance(public, ec.EllipticCurvePublicKey):
+            raise CertificateError("one common name and a P-256 key are wanted")
         return str(names[0].value), key_of_public(public)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise CertificateError(str(error)) from error
 
 
@@ -48,12 +52,12 @@ def der_of(pem: bytes) -> bytes:
     """PEM into DER. Raises CertificateError."""
     try:
         return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise CertificateError(str(error)) from error
 
 
 def _parsed(certificate: bytes) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(certificate)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise CertificateError(str(error)) from error

@@ -1,11 +1,12 @@
 """Certificates of boxes: the factory's (IDevID), which is registered, and ours (LDevID), which is issued."""
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Connection, insert, select
 
+from device.crypto.certificates import UNREADABLE
 from device.crypto.p256 import key_of_public
 from device.protocol.errors import MalformedError
 from device.protocol.keys import Key
@@ -27,7 +28,7 @@ def read_idevid(raw: bytes, factory_authorities: list[x509.Certificate]) -> tupl
         public = certificate.public_key()
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         box = BOX(names[0].value if len(names) == 1 else "", "common name")
-    except (ValueError, UnsupportedAlgorithm, MalformedError) as error:
+    except (*UNREADABLE, MalformedError) as error:
         raise ProblemError("CERTIFICATE_MALFORMED", "not a certificate whose common name is a box id") from error
     if der(certificate) != raw:
         raise ProblemError("CERTIFICATE_MALFORMED", "bytes beyond the certificate")
@@ -77,6 +78,6 @@ def record_certificate(connection: Connection, box: str, certificate: x509.Certi
 def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True

@@ -23,6 +23,7 @@ import nkeys
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from device.crypto.certificates import UNREADABLE
 from device.protocol import topics
 
 # A box holds three or four subscriptions; the bound keeps a hostile one from filling the broker.
@@ -136,7 +137,7 @@ def _common_name(pem: str) -> str:
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise CalloutError(f"certificate not understood: {error}") from error
     if len(names) != 1:
         raise CalloutError(f"certificate has {len(names)} common names, wanted one")

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from device.crypto.certificates import UNREADABLE
 from fleet_server.cli.outcome import FAILED, OK, CommandError
 from fleet_server.cli.verbs import Context, Verbs
 
@@ -128,5 +129,5 @@ def _certificate(path: Path) -> bytes:
     try:
         raw = path.read_bytes()
         return x509.load_pem_x509_certificate(raw).public_bytes(Encoding.DER) if raw.startswith(b"-----") else raw
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise CommandError(FAILED, "FILE_UNREADABLE", f"读不了 {path}", f"Cannot read {path}: {error}") from error

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
+from device.crypto.certificates import UNREADABLE
 from device.crypto.p256 import key_of_public
 from device.protocol.errors import ProtocolError
 from device.protocol.keys import Key
@@ -93,7 +94,7 @@ def _box_key(files: Mapping[str, bytes], policy: AuthorityPolicy, box: str) -> K
         if names != [box] or not isinstance(public, ec.EllipticCurvePublicKey):
             raise FindingError("CERTIFICATE_UNTRUSTED", f"it is of {names}, the evidence of {box}")
         key = key_of_public(public)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise FindingError("CERTIFICATE_UNTRUSTED", str(error)) from error
     for authority in policy.authorities:
         if authority.use == "fleet-ca" and _is_issued_by(certificate, b64decode(authority.certificate)):
@@ -104,7 +105,7 @@ def _box_key(files: Mapping[str, bytes], policy: AuthorityPolicy, box: str) -> K
 def _is_issued_by(certificate: x509.Certificate, ca_der: bytes) -> bool:
     try:
         certificate.verify_directly_issued_by(x509.load_der_x509_certificate(ca_der))
-    except (InvalidSignature, ValueError, TypeError):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

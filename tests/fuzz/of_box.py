@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from device.core import state_record
 from device.core.memory import Memory
 from device.crypto import certificates
-from device.crypto.p256 import SigningKey
 from device.drivers.journal_file import JournalFile
 from device.ports import DriverError, Frame
 from device.protocol.codec import loads
@@ -27,6 +26,7 @@ from tests import builders
 from tests.box_rig import Rig
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.device.services.lan_rig import LanRig
+from tests.fleet_server.pki import FleetPki
 from tests.fuzz.parser import Parser, Read, vectors
 
 _SEGMENT = "00000001-000000000000.fbj"
@@ -117,14 +117,20 @@ broker = "broker.example:8883"
 
 
 def _certificate(raw: bytes) -> None:
-    for read in (certificates.pem_of, certificates.der_of, certificates.subject_of):
+    for read in (
+        certificates.pem_of,
+        certificates.der_of,
+        certificates.subject_of,
+        certificates.ends_at_ms,
+    ):
         with suppress(certificates.CertificateError):
             read(raw)
 
 
 def _certificates() -> list[bytes]:
-    request = certificates.signing_request(builders.BOX, SigningKey.generate())
-    return [request, x509.load_der_x509_csr(request).public_bytes(Encoding.PEM)]
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        pem = FleetPki(Path(folder)).box(builders.BOX).certificate.read_bytes()
+    return [pem, x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)]
 
 
 def _roots() -> list[bytes]:
