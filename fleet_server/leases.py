@@ -6,19 +6,24 @@ hold, and without the box's own nonce it is worth nothing.
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, String, Table, func
+from sqlalchemy import BigInteger, Column, Connection, String, Table, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from device.crypto.p256 import SigningKey
 from device.protocol import topics
 from device.protocol.envelope import seal
 from device.protocol.lease import Lease
+from device.protocol.limits import LEASE_PLAYS_MIN, LEASE_POWERED_S_MIN
 from device.protocol.uplink import Report
 from fleet_server.database import metadata
 from fleet_server.mailroom import Outgoing, Sender
 from fleet_server.plays import open_incident
+from fleet_server.venues.model import venues
 
 TIME_REFUSED = "LEASE_TIME"
+
+POWERED_PERCENT = 110  # hours of service allowed until the stop: a box that is never off must not reach them first
+PLAYS_PER_ROOM = 3_000  # a room in full use sings 70 songs a day
 
 lease_numbers = Table(
     "lease_numbers",
@@ -33,7 +38,8 @@ class Terms:
     """What a lease says beside whom it is for; a box that has less than the epochs published looks for more."""
 
     full_for_ms: int
-    warn_for_ms: int
+    core_for_ms: int
+    stop_for_ms: int
     policy_epoch: int
     catalog_epoch: int
 
@@ -47,6 +53,8 @@ def answer(
     """
     if not report.nonce or not sender.venue or report.venue not in ("", sender.venue):
         return []
+    core_for_ms = max(terms.full_for_ms, terms.core_for_ms)
+    stop_for_ms = max(core_for_ms, terms.stop_for_ms)
     lease = Lease(
         box=sender.box,
         venue=sender.venue,
@@ -55,7 +63,10 @@ def answer(
         nonce=report.nonce,
         issued_at_ms=now_ms,
         full_until_ms=now_ms + terms.full_for_ms,
-        stop_at_ms=now_ms + terms.full_for_ms + terms.warn_for_ms,
+        core_from_ms=now_ms + core_for_ms,
+        stop_at_ms=now_ms + stop_for_ms,
+        powered_s_max=max(LEASE_POWERED_S_MIN, stop_for_ms * POWERED_PERCENT // 100 // 1000),
+        plays_max=max(LEASE_PLAYS_MIN, PLAYS_PER_ROOM * _rooms(connection, sender.venue)),
         policy_epoch=terms.policy_epoch,
         catalog_epoch=terms.catalog_epoch,
     )
@@ -81,6 +92,10 @@ def note_refused(connection: Connection, sender: Sender, before: Report | None, 
         evidence=report.encode(),
         now_ms=now_ms,
     )
+
+
+def _rooms(connection: Connection, venue: str) -> int:
+    return int(connection.scalar(select(venues.c.rooms).where(venues.c.venue == venue)) or 0)
 
 
 def _next(connection: Connection, box: str, has: int) -> int:

@@ -113,7 +113,8 @@ def _terms(fleet: Fleet, connection: Connection) -> leases.Terms:
     release = catalog.current(connection)
     return leases.Terms(
         full_for_ms=1000 * fleet.settings.lease_full_s,
-        warn_for_ms=1000 * fleet.settings.lease_warn_s,
+        core_for_ms=1000 * fleet.settings.lease_core_s,
+        stop_for_ms=1000 * fleet.settings.lease_stop_s,
         policy_epoch=policy_epoch,
         catalog_epoch=release.epoch if release else 0,
     )

@@ -46,9 +46,11 @@ class Settings:
 
     session_idle_s: int = 15 * 60
     session_for_s: int = 8 * 3600
-    # How long a box serves without contact: in full (never below 72 h), then with warnings, then no more.
+    # How long after its last contact a box serves: in full (never below 72 h), then with daily warnings, from
+    # lease_core_s on the core catalog only, from lease_stop_s on not at all. A later rung is never before an earlier.
     lease_full_s: int = 72 * 3600
-    lease_warn_s: int = 30 * 24 * 3600
+    lease_core_s: int = 7 * 24 * 3600
+    lease_stop_s: int = 30 * 24 * 3600
     log_level: str = "info"
     clock_offset_ms: int = 0  # benches only
 
@@ -60,7 +62,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "session_idle_s": (60, 24 * 3600),
     "session_for_s": (60, 24 * 3600),
     "lease_full_s": (72 * 3600, 10 * 24 * 3600),
-    "lease_warn_s": (0, 30 * 24 * 3600),
+    "lease_core_s": (72 * 3600, 40 * 24 * 3600),
+    "lease_stop_s": (72 * 3600, 40 * 24 * 3600),
     "clock_offset_ms": (-20 * 365 * _DAY_MS, 20 * 365 * _DAY_MS),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {"log_level": ("debug", "info", "warning", "error")}

@@ -12,8 +12,8 @@ import hashlib
 from device.protocol.catalog import SongRecord, row_of
 from device.protocol.envelope import seal
 from device.protocol.keys import key_of
-from device.protocol.lease import Lease
-from device.protocol.limits import DAY_MS
+from device.protocol.lease import Extension, Lease
+from device.protocol.limits import DAY_MS, LEASE_PLAYS_MIN
 from device.protocol.notices import Notice
 from device.protocol.orders import Order, Scope, Target
 from device.protocol.policy import AuthorityPolicy, FleetKey, Person, Rules, ScopeLimit
@@ -176,7 +176,10 @@ def lease(**changes: "Any") -> Lease:
         "nonce": "0" * 32,
         "issued_at_ms": issued_at_ms,
         "full_until_ms": issued_at_ms + 3 * DAY_MS,
+        "core_from_ms": issued_at_ms + 7 * DAY_MS,
         "stop_at_ms": issued_at_ms + 30 * DAY_MS,
+        "powered_s_max": 33 * DAY_MS // 1000,
+        "plays_max": LEASE_PLAYS_MIN,
         "policy_epoch": 1,
         "catalog_epoch": 1,
     }
@@ -186,6 +189,14 @@ def lease(**changes: "Any") -> Lease:
 
 def lease_envelope(signers: "Iterable[Signer]" = (LEASE_KEY,), **changes: "Any") -> bytes:
     return seal("lease", lease(**changes).encode(), signers).encode()
+
+
+def extension_envelope(signers: "Iterable[Signer]" = (LEASE_KEY,), **changes: "Any") -> bytes:
+    """Five more days for the city, signed by the lease key."""
+    issued_at_ms = changes.get("issued_at_ms", NOON_MS)
+    fields = {"extension": 1, "region": CITY, "issued_at_ms": issued_at_ms, "full_until_ms": issued_at_ms + 5 * DAY_MS}
+    fields.update(changes)
+    return seal("extension", Extension(**fields).encode(), signers).encode()
 
 
 def ack_envelope(signers: "Iterable[Signer]" = (ACK_KEY,), **changes: "Any") -> bytes:

@@ -52,6 +52,7 @@ HANDLERS: "dict[Any, Callable[[Turn, Any], None]]" = {
     events.NoticeReceived: notices.notice_received,
     events.NoticeSeen: notices.notice_seen,
     events.LeaseReceived: lease.lease_received,
+    events.ExtensionReceived: lease.extension_received,
     events.AckReceived: watermark.ack_received,
     events.RolloutReceived: update.rollout_received,
     events.UpdateAdvanced: update.update_advanced,

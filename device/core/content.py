@@ -4,11 +4,11 @@ TUF has vouched for both before they come here. What is asked here is that none 
 an old one may be genuine, and put back by hand. A catalog below the known epoch answers for no song.
 """
 
-from device.core import claim
+from device.core import claim, ladder
 from device.core.clock import SIGNED
 from device.core.effects import LookForTargets
 from device.core.plays import Rule
-from device.protocol.catalog import NO_FILE, day_of, file_key
+from device.protocol.catalog import CORE, NO_FILE, day_of, file_key
 from device.protocol.errors import ProtocolError
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.regions import contains
@@ -113,6 +113,8 @@ def song_code(turn: "Turn | Moment", record: "SongRecord | None", file: str) -> 
             return code
     if file and key != record.file_key and (record.file_key != NO_FILE or _song_of(turn, key)):
         return "SONG_FILE"
+    if turn.standing == ladder.CORE and not record.flags & CORE:
+        return "LEASE_CORE_ONLY"
     return ""
 
 

@@ -151,6 +151,14 @@ class LeaseReceived(Fact):
     FIELDS = ("raw",)
 
 
+class ExtensionReceived(Fact):
+    """An extension of the leases of a region, by any courier."""
+
+    request: str
+    raw: bytes
+    FIELDS = ("request", "raw")
+
+
 class AckReceived(Fact):
     """An acknowledgement of journal entries from the fleet."""
 

@@ -64,6 +64,7 @@ class Memory:
         self.is_ending = False
         self.is_connected = False
         self.is_arming = False
+        self.hours_told_s = 0  # the last notice before the closing hour (`hours.py`)
         self.install_at_ms: int | None = None  # monotonic instant at which an image is asked for again
         # Monotonic instant at which running plays are cut, by stop order (SPEC 6.4 grace).
         self.cut_at_ms: dict[str, int] = {}

@@ -200,6 +200,8 @@ def begun(turn: "Turn", room: str, song: str, kind: str, record: "SongRecord | N
     place = memory.journal.position
     body = {"room": room, "song": song, "kind": kind, "catalog_epoch": memory.content.catalog_epoch}
     turn.append("PLAY_START", body)
+    if memory.lease.usage.count_play():
+        turn.save()
     play = Play(
         play=play_id(place.epoch, place.size),
         epoch=place.epoch,

@@ -7,13 +7,14 @@
 4. The state answer lets the venue read why it is stopped: authority, document and text of every hold.
 """
 
-from device.core import grace, verdict
+from device.core import grace, hours, lease, verdict
 from device.core.effects import Send, Show
 from device.core.facts import Fact
+from device.core.ladder import EXPIRED
 from device.core.seal import INTACT, OPEN
 from device.core.update import IDLE
 from device.protocol.limits import REPORT_EVERY_S
-from device.protocol.uplink import JournalState, Report, UpdateState
+from device.protocol.uplink import JournalState, Ladder, Report, UpdateState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from device.core.turn import Turn
 
 OFFLINE = "offline"  # lamp pattern only: a box off line is in service as long as its lease lasts
+ASK_AGAIN_S = 5
 HOLDS_IN_PUSH_MAX = 16  # an event must fit into one frame of the serial line
 
 
@@ -31,8 +33,8 @@ def follow(turn: "Turn") -> None:
     state = verdict.state(turn)
     holds = [hold.order for hold in memory.holds.in_force(turn.signed_ms)]
     _show(turn, state)
-    lease = memory.lease.standing(turn.trusted_ms)
-    pushed = {"state": state, "holds": holds, "lease": lease}
+    standing = turn.standing
+    pushed = {"state": state, "holds": holds, "lease": standing}
     if pushed != memory.pushed:
         memory.pushed = pushed
         turn.push(
@@ -42,7 +44,7 @@ def follow(turn: "Turn") -> None:
                 "holds": holds[:HOLDS_IN_PUSH_MAX],
                 "holds_count": len(holds),
                 "cut_in_s": grace.left_s(turn),
-                "lease": lease,
+                "lease": standing,
             }
         )
     if memory.is_connected:
@@ -67,6 +69,7 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         catalog_epoch=memory.content.catalog_epoch,
         policy_epoch=memory.content.policy_epoch,
         lease=memory.lease.number,
+        ladder=_ladder(turn),
         nonce=memory.lease.nonce(turn.now.mono_ms),
         journal=JournalState(
             epoch=place.epoch, size=place.size, head=place.head.hex(), watermark=memory.journal.watermark
@@ -82,11 +85,23 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
     ).encode()
 
 
+def _ladder(turn: "Turn") -> Ladder | None:
+    held = turn.memory.lease.held
+    if held is None:
+        return None
+    return Ladder(
+        standing=turn.standing,
+        full_until_ms=held.full_until_ms,
+        core_from_ms=held.core_from_ms,
+        stop_at_ms=held.stop_at_ms,
+    )
+
+
 def state_body(turn: "Turn") -> "dict[str, Any]":
     """The answer to `GET /v1/state` (SPEC 15.1, rule 4). Nothing in it is about a guest."""
     memory = turn.memory
     place = memory.journal.position
-    claim, lease = memory.claim, memory.lease
+    claim = memory.claim
     return {
         "box": memory.box,
         "venue": "" if claim is None else claim.venue,
@@ -97,9 +112,8 @@ def state_body(turn: "Turn") -> "dict[str, Any]":
         "notices": [_fields(held, ("document",)) for held in memory.notices.all()],
         "at_ms": turn.trusted_ms,
         "tq": memory.clock.quality,
-        "lease": None
-        if lease.held is None
-        else _fields(lease.held, ()) | {"standing": lease.standing(turn.trusted_ms)},
+        "lease": lease.body_of(turn),
+        "closes_in_s": hours.closes_in_s(memory.clock, turn.now),
         "catalog": {"epoch": memory.content.catalog_epoch, "entries": memory.content.catalog_entries},
         "policy_epoch": memory.content.policy_epoch,
         "journal": {
@@ -133,7 +147,7 @@ def state_brief(turn: "Turn") -> "dict[str, Any]":
         "holds_count": len(holds),
         "notices_count": len(memory.notices.all()),
         "at_ms": turn.trusted_ms,
-        "lease": memory.lease.standing(turn.trusted_ms),
+        "lease": turn.standing,
         "catalog_epoch": memory.content.catalog_epoch,
         "rooms_busy": memory.plays.count,
         "online": memory.is_connected,
@@ -156,13 +170,15 @@ def _report(turn: "Turn", state: str, holds: "list[str]") -> None:
         "holds": holds,
         "venue": None if memory.claim is None else memory.claim.venue,
         "content": (memory.content.catalog_epoch, memory.content.policy_epoch),
-        "lease": (memory.lease.number, memory.clock.quality),
+        "lease": (memory.lease.number, memory.clock.quality, turn.standing),
         "notices": [held.notice for held in memory.notices.all()],
         "update": (memory.update.rollout, memory.update.state, memory.update.code),
         "seal": memory.seal_is_open,
         "faults": memory.faults.codes,
     }
-    due_ms = memory.reported_at_ms + REPORT_EVERY_S * 1000
+    # Without a lease nothing sounds: the fleet is asked until it answers.
+    every_s = ASK_AGAIN_S if turn.standing == EXPIRED else REPORT_EVERY_S
+    due_ms = memory.reported_at_ms + every_s * 1000
     if saying == memory.reported and turn.now.mono_ms < due_ms:
         return
     memory.reported, memory.reported_at_ms = saying, turn.now.mono_ms

@@ -28,6 +28,8 @@ def started(turn: "Turn", event: "Started") -> None:
     memory.version, memory.slot, memory.counter = event.version, event.slot, event.counter
     memory.lease.begin(event.seed)
     memory.clock.resume(None if saved is None else saved.time, event.last_at_ms, turn.now)
+    if saved is not None:
+        memory.lease.usage.resume(saved.used, turn.now.mono_ms)
     journal = memory.journal
     journal.boot = max(journal.boot, event.last_boot) + 1
     found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)

@@ -15,7 +15,7 @@ from device.core.clock import TimeRecord
 from device.core.facts import Fact
 from device.core.holds import Ending, Hold
 from device.core.journal import Position
-from device.core.lease import HeldLease
+from device.core.ladder import HeldLease
 from device.core.notices import HeldNotice
 from device.core.orders import KnownOrder
 from device.core.plays import Rule
@@ -41,8 +41,9 @@ class Saved(Fact):
 
     counter: int
     time: "TimeRecord | None"
+    used: "dict[str, int]"
     journal: Position
-    FIELDS = ("counter", "time", "journal")
+    FIELDS = ("counter", "time", "used", "journal")
 
 
 def encode_state(memory: "Memory", now: "Now") -> bytes:
@@ -58,6 +59,7 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "endings": [_plain(ending) for ending in memory.holds.all_endings()],
         "orders": [_plain(known) for known in memory.orders.all()],
         "lease": _plain(memory.lease.held),
+        "used": memory.lease.usage.record(now.mono_ms),
         "time": _plain(memory.clock.record(now)),
         "journal": _plain_position(memory.journal.position),
         "acked": _plain_position(memory.journal.acked),
@@ -109,7 +111,8 @@ def _restore(memory: "Memory", value: "dict[str, Any]") -> Saved:
     journal = _position(value["journal"])
     if journal is None:
         raise ValueError("no place in the journal")
-    return Saved(counter=value["counter"], time=_optional(TimeRecord, value["time"]), journal=journal)
+    time = _optional(TimeRecord, value["time"])
+    return Saved(counter=value["counter"], time=time, used=value["used"], journal=journal)
 
 
 def _plain(fact: Fact | None) -> "dict[str, Any] | None":

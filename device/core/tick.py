@@ -1,6 +1,6 @@
 """What time alone brings about."""
 
-from device.core import cuts, grace, update
+from device.core import cuts, grace, hours, lease, update
 from device.core.effects import RecoverJournal
 
 TYPE_CHECKING = False
@@ -19,7 +19,9 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
     if not journal.is_available and turn.now.mono_ms >= journal.retry_at_ms:
         journal.fail(turn.now.mono_ms)
         turn.do(RecoverJournal())
+    hours.warn(turn)
     cuts.follow(turn)
+    lease.follow(turn)
     if memory.damage.heal(turn.now.mono_ms):
         turn.save()
     _forget(turn)

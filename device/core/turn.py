@@ -36,6 +36,11 @@ class Turn:
         """The same under its earlier name."""
         return self.proven_ms
 
+    @property
+    def standing(self) -> str:
+        """The rung of the lease's ladder."""
+        return self.memory.lease.standing(self.trusted_ms, self.now.mono_ms)
+
     def do(self, effect: "Effect") -> None:
         self.effects.append(effect)
 

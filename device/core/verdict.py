@@ -6,7 +6,7 @@ the instant, of nothing else: `Box.may_play` asks those of the box once an insta
 """
 
 from device.core import content, hours
-from device.core.lease import EXPIRED
+from device.core.ladder import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Moment:
         self.now = now
         self.trusted_ms = memory.clock.trusted_ms(now)
         self.proven_ms = self.signed_ms = memory.clock.proven_ms(now)
+        self.standing = memory.lease.standing(self.trusted_ms, now.mono_ms)
         self.box_code = box_code(self)
 
 
@@ -53,7 +54,7 @@ def _is_unlocked(turn: "Turn | Moment") -> bool:
 
 
 def _is_leased(turn: "Turn | Moment") -> bool:
-    return turn.memory.lease.standing(turn.trusted_ms) != EXPIRED
+    return turn.standing != EXPIRED
 
 
 def _is_open(turn: "Turn | Moment") -> bool:

@@ -37,6 +37,10 @@ PLAYS = {
         "This venue is stopped by order. See the box's status page.",
     ),
     "HOURS_CLOSED": ("凌晨 2 点至 8 点依法不得营业。", "By law no song may start between 02:00 and 08:00."),
+    "LEASE_CORE_ONLY": (
+        "本机长时间离线，目前只可点播核心曲库。",
+        "Off line for long: only songs of the core catalog for now.",
+    ),
     "LEASE_EXPIRED": (
         "前置机离线过久，请恢复网络后重试。",
         "The box has been off line for too long. Restore its network.",

@@ -34,7 +34,19 @@ if TYPE_CHECKING:
         def sign(self, message: bytes) -> bytes: ...
 
 
-NAMES = ("order", "receipt", "lease", "notice", "checkpoint", "ack", "report", "rollout", "claim", "renewal")
+NAMES = (
+    "order",
+    "receipt",
+    "lease",
+    "extension",
+    "notice",
+    "checkpoint",
+    "ack",
+    "report",
+    "rollout",
+    "claim",
+    "renewal",
+)
 
 
 class Signature(Record):

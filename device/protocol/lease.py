@@ -1,13 +1,20 @@
-"""The lease: how long a box may serve, and what time it is (SPEC 7.1).
+"""The lease: how long a box may serve, and what time it is; its extension for a whole region (SPEC 7.1, 7.5).
 
 The lease key is on line and can therefore be stolen; so a lease neither adds nor ends a hold, and without the box's
 own nonce it tells no time.
 """
 
-from device.protocol.envelope import parse_envelope, verified_keyids
+from device.protocol.envelope import parse_envelope, require_signature, verified_keyids
 from device.protocol.errors import MalformedError, RejectedError
-from device.protocol.limits import LEASE_FOR_MS_MAX, LEASE_FULL_FOR_MS_MIN
+from device.protocol.limits import (
+    EXTENSION_FOR_MS_MAX,
+    LEASE_FOR_MS_MAX,
+    LEASE_FULL_FOR_MS_MIN,
+    LEASE_PLAYS_MIN,
+    LEASE_POWERED_S_MIN,
+)
 from device.protocol.record import Document
+from device.protocol.regions import contains
 from device.protocol.shape import BOX, COUNT, INSTANT, NONCE, REGION, VENUE, integer
 
 TYPE_CHECKING = False
@@ -28,7 +35,10 @@ class Lease(Document):
     nonce: str
     issued_at_ms: int
     full_until_ms: int
+    core_from_ms: int
     stop_at_ms: int
+    powered_s_max: int
+    plays_max: int
     policy_epoch: int
     catalog_epoch: int
 
@@ -40,7 +50,10 @@ class Lease(Document):
         ("nonce", NONCE),
         ("issued_at_ms", INSTANT),
         ("full_until_ms", INSTANT),
+        ("core_from_ms", INSTANT),
         ("stop_at_ms", INSTANT),
+        ("powered_s_max", integer(LEASE_POWERED_S_MIN)),
+        ("plays_max", integer(LEASE_PLAYS_MIN)),
         ("policy_epoch", COUNT),
         ("catalog_epoch", COUNT),
     )
@@ -48,10 +61,36 @@ class Lease(Document):
     @classmethod
     def from_plain(cls, value: "Any", where: str) -> "Self":
         lease = super().from_plain(value, where)
-        full_for_ms, stop_for_ms = lease.full_until_ms - lease.issued_at_ms, lease.stop_at_ms - lease.issued_at_ms
-        if not LEASE_FULL_FOR_MS_MIN <= full_for_ms <= stop_for_ms <= LEASE_FOR_MS_MAX:
+        rungs = [at_ms - lease.issued_at_ms for at_ms in (lease.full_until_ms, lease.core_from_ms, lease.stop_at_ms)]
+        if not LEASE_FULL_FOR_MS_MIN <= rungs[0] <= rungs[1] <= rungs[2] <= LEASE_FOR_MS_MAX:
             raise MalformedError("DOCUMENT_MALFORMED", f"{where}: its instants contradict SPEC 7.1")
         return lease
+
+
+class Extension(Document):
+    """While the platform is out of reach of a whole region, its leases last at least until `full_until_ms` (SPEC 7.5).
+
+    `extension` is a number that rises with every one that the fleet server signs, whatever the region.
+    """
+
+    extension: int
+    region: str
+    issued_at_ms: int
+    full_until_ms: int
+
+    SHAPE = (
+        ("extension", integer(1)),
+        ("region", REGION),
+        ("issued_at_ms", INSTANT),
+        ("full_until_ms", INSTANT),
+    )
+
+    @classmethod
+    def from_plain(cls, value: "Any", where: str) -> "Self":
+        extension = super().from_plain(value, where)
+        if not 0 < extension.full_until_ms - extension.issued_at_ms <= EXTENSION_FOR_MS_MAX:
+            raise MalformedError("DOCUMENT_MALFORMED", f"{where}: its instants contradict SPEC 7.5")
+        return extension
 
 
 def accept_lease(
@@ -81,3 +120,26 @@ def accept_lease(
     if lease.lease <= last:
         raise RejectedError("LEASE_ROLLBACK", f"lease {lease.lease} after {last}")
     return lease, keyids[0]
+
+
+def accept_extension(raw: bytes, policy: "AuthorityPolicy", verify: "Verify", region: str, last: int) -> Extension:
+    """Ask SPEC 7.5 of an envelope's bytes.
+
+    Args:
+        raw: the envelope as received, by whatever courier.
+        policy: names the keys that sign leases.
+        verify: whether a signature is right.
+        region: of the box.
+        last: the number of the extension that it took last; 0 if none.
+
+    Raises:
+        ProtocolError: also `LEASE_NOT_OURS`, `LEASE_ROLLBACK`.
+    """
+    envelope = parse_envelope(raw, "extension")
+    require_signature(envelope, policy.service_keys("lease"), verify)
+    extension = Extension.decode(envelope.payload)
+    if not contains(policy.region_now(extension.region), region):
+        raise RejectedError("LEASE_NOT_OURS", f"for {extension.region}, not {region}")
+    if extension.extension <= last:
+        raise RejectedError("LEASE_ROLLBACK", f"extension {extension.extension} after {last}")
+    return extension

@@ -4,8 +4,8 @@ from device.protocol.limits import CONNECT_WAIT_S_MAX, PROBE_S
 from device.protocol.shape import is_box
 
 UP_KINDS = ("journal", "report", "receipt")
-DOWN_KINDS = ("order", "notice", "lease", "ack", "rollout", "look")
-ALL_KINDS = ("order", "notice", "look")
+DOWN_KINDS = ("order", "notice", "lease", "extension", "ack", "rollout", "look")
+ALL_KINDS = ("order", "notice", "extension", "look")
 QOS_UP = 1
 QOS_DOWN = 0
 

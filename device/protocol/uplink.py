@@ -148,6 +148,22 @@ def _refused(value: "Any", where: str) -> "dict[str, int]":
     return {CODE(code, where): COUNT(count, f"{where}.{code}") for code, count in value.items()}
 
 
+class Ladder(Record):
+    """On which rung of the lease's ladder the box stands, and when the next ones come, by its own time (SPEC 7.2)."""
+
+    standing: str
+    full_until_ms: int
+    core_from_ms: int
+    stop_at_ms: int
+
+    SHAPE = (
+        ("standing", one_of("full", "warning", "core", "expired")),
+        ("full_until_ms", INSTANT),
+        ("core_from_ms", INSTANT),
+        ("stop_at_ms", INSTANT),
+    )
+
+
 class Report(Document):
     """The heartbeat (SPEC 10.4). `venue` is empty while unclaimed; `nonce` is empty if no lease is wanted."""
 
@@ -163,6 +179,7 @@ class Report(Document):
     catalog_epoch: int
     policy_epoch: int
     lease: int
+    ladder: "Ladder | None"
     nonce: str
     journal: JournalState
     notices: "tuple[str, ...]"
@@ -185,6 +202,7 @@ class Report(Document):
         ("catalog_epoch", COUNT),
         ("policy_epoch", COUNT),
         ("lease", COUNT),
+        ("ladder", maybe(record(Ladder))),
         ("nonce", or_empty(NONCE)),
         ("journal", record(JournalState)),
         ("notices", array(NOTICE_NUMBER, NOTICES_MAX)),

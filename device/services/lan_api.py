@@ -5,8 +5,8 @@ Rules:
 
 1. Routes translate; they decide nothing. What a play is told comes from the core, through the runtime.
 2. Everything under `/v1` needs a token but what makes tokens (pairing), what comes before there can be one
-   (factory, claim), and orders, whose signatures say more than any token (SPEC 15.1). The status page and the
-   description are open: they show, and change nothing.
+   (factory, claim), and orders and extensions, whose signatures say more than any token (SPEC 15.1). The status
+   page and the description are open: they show, and change nothing.
 3. While the box is not enrolled there is no core; plays are refused as for a box without venue.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from device.core.events import OrderReceived
+from device.core.events import ExtensionReceived, OrderReceived
 from device.ports import DriverError
 from device.protocol import codec
 from device.protocol.errors import MalformedError, ProtocolError
@@ -33,7 +33,7 @@ from device.services.pairing import PairingError
 from device.services.registrar import EnrolmentError
 from device.services.runtime import BusyError
 
-OPEN_PATHS = ("/", "/live", "/openapi.json", "/v1/pair", "/v1/claim", "/v1/orders")
+OPEN_PATHS = ("/", "/live", "/openapi.json", "/v1/pair", "/v1/claim", "/v1/orders", "/v1/extensions")
 PING_EVERY_S = 20.0
 _PAIR = (("label_code", free_text(1, 64)), ("vod", free_text(1, 32)))
 _CLAIM = (("voucher", lambda value, _where: value),)
@@ -52,6 +52,7 @@ def add_routes(router: web.UrlDispatcher, desk: Desk) -> None:
     router.add_post("/v1/plays", _answered(routes.play))
     router.add_post("/v1/plays/{play}/end", _answered(routes.end))
     router.add_post("/v1/orders", _answered(routes.order))
+    router.add_post("/v1/extensions", _answered(routes.extension))
     router.add_post("/v1/notices/{notice}/{what:shown|acknowledged}", _answered(routes.notice))
     router.add_get("/v1/state", _answered(routes.state), allow_head=False)
     router.add_get("/v1/events", routes.events, allow_head=False)
@@ -102,6 +103,10 @@ class _Routes:
     async def order(self, request: web.Request) -> tuple[int, Any]:
         await body_of(request)  # sound JSON of the right type; what it says is for the core
         return await self._ask(OrderReceived(request=request[REQUEST_ID], raw=await raw_body(request)))
+
+    async def extension(self, request: web.Request) -> tuple[int, Any]:
+        await body_of(request)
+        return await self._ask(ExtensionReceived(request=request[REQUEST_ID], raw=await raw_body(request)))
 
     async def notice(self, request: web.Request) -> tuple[int, Any]:
         names = request.match_info

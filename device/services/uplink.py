@@ -32,6 +32,7 @@ LOOK_AGAIN_S = 2.0
 READ_AGAIN_S = 15.0
 UNREACHED = frozenset({"UPLINK_DOWN", "UPLINK_NAME"})  # attempts that made no contact (SPEC 11.4)
 _EVENTS: dict[str, Callable[[bytes], Any]] = {
+    "extension": lambda raw: events.ExtensionReceived(request="", raw=raw),
     "order": lambda raw: events.OrderReceived(request="", raw=raw),
     "notice": lambda raw: events.NoticeReceived(request="", raw=raw),
     "lease": lambda raw: events.LeaseReceived(raw=raw),

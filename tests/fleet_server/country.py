@@ -66,6 +66,7 @@ class StandingBox:
             catalog_epoch=1,
             policy_epoch=3,
             lease=self.lease,
+            ladder=None,
             nonce=nonce,
             journal=JournalState(**position, head=self.journal.chains[-1].hex(), watermark=0),
             notices=tuple(self.notices),

@@ -52,6 +52,7 @@ DOCUMENTS = {
     "checkpoint": journal.Checkpoint,
     "claim": enrolment.Claim,
     "entry": journal.Entry,
+    "extension": lease.Extension,
     "lease": lease.Lease,
     "notice": notices.Notice,
     "order": orders.Order,

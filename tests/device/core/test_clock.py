@@ -235,7 +235,7 @@ def test_no_clock_goes_beyond_the_last_instant() -> None:
     rig.rtc_ms = INSTANT_MAX
     rig.load_content()
     rig.give(on.Claimed(venue=builders.VENUE, region=builders.REGION))
-    last = {"full_until_ms": INSTANT_MAX, "stop_at_ms": INSTANT_MAX}
+    last = dict.fromkeys(("full_until_ms", "core_from_ms", "stop_at_ms"), INSTANT_MAX)
     assert lease(rig, INSTANT_MAX - 3 * DAY_MS, **last) == ""
     later(rig, 9 * DAY_MS)
     assert time_of(rig) == INSTANT_MAX

@@ -17,13 +17,13 @@ from device.protocol.enrolment import Claim, Voucher
 from device.protocol.envelope import seal
 from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
 from device.protocol.keys import Key
-from device.protocol.lease import Lease
+from device.protocol.lease import Extension, Lease
 from device.protocol.notices import Notice
 from device.protocol.orders import Order, Scope, Target
 from device.protocol.policy import AuthorityPolicy, FleetKey, Person, Rules, ScopeLimit
 from device.protocol.receipts import Receipt
 from device.protocol.updates import BundleManifest, RolloutLeg
-from device.protocol.uplink import Ack, Batch, JournalState, Report, UpdateState
+from device.protocol.uplink import Ack, Batch, JournalState, Ladder, Report, UpdateState
 
 _CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -138,6 +138,11 @@ def notice(**changes: Any) -> Notice:
     ).replace(**changes)
 
 
+def extension(**changes: Any) -> Extension:
+    made = Extension(extension=5, region="310100", issued_at_ms=NOW_MS, full_until_ms=NOW_MS + 120 * HOUR_MS)
+    return made.replace(**changes)
+
+
 def lease(**changes: Any) -> Lease:
     return Lease(
         box=BOX,
@@ -147,7 +152,10 @@ def lease(**changes: Any) -> Lease:
         nonce=NONCE,
         issued_at_ms=NOW_MS,
         full_until_ms=NOW_MS + 72 * HOUR_MS,
+        core_from_ms=NOW_MS + 168 * HOUR_MS,
         stop_at_ms=NOW_MS + 240 * HOUR_MS,
+        powered_s_max=300 * 3600,
+        plays_max=60_000,
         policy_epoch=3,
         catalog_epoch=12,
     ).replace(**changes)
@@ -165,7 +173,7 @@ BODY_OF: dict[str, dict[str, Any]] = {
     | {"ends": ["310101-2026-000122"]},
     "NOTICE": {"notice": "310101-2026-T00007", "document": "0" * 64, "result": "rejected", "code": "NOTICE_EXPIRED"},
     "SHOWN": {"notice": "310101-2026-T00007", "what": "acknowledged"},
-    "LEASE": {"lease": 7, "full_until_ms": NOW_MS, "stop_at_ms": NOW_MS},
+    "LEASE": {"lease": 7, "full_until_ms": NOW_MS, "core_from_ms": NOW_MS, "stop_at_ms": NOW_MS, "extension": 0},
     "TIME": {"from_ms": None, "to_ms": NOW_MS},
     "CATALOG": {"epoch": 12, "result": "accepted", "code": ""},
     "POLICY": {"epoch": 3, "result": "rejected", "code": "POLICY_ROLLBACK"},
@@ -248,6 +256,7 @@ def report(**changes: Any) -> Report:
         catalog_epoch=12,
         policy_epoch=3,
         lease=7,
+        ladder=Ladder(standing="full", full_until_ms=NOW_MS, core_from_ms=NOW_MS, stop_at_ms=NOW_MS),
         nonce=NONCE,
         journal=JournalState(epoch=1, size=64, head="0" * 64, watermark=60),
         notices=("310101-2026-T00007",),

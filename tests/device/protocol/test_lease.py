@@ -7,8 +7,15 @@ import pytest
 from device.crypto.p256 import verify
 from device.protocol.envelope import seal
 from device.protocol.errors import MalformedError, ProtocolError
-from device.protocol.lease import Lease, accept_lease
-from device.protocol.limits import DAY_MS, LEASE_FOR_MS_MAX, LEASE_FULL_FOR_MS_MIN
+from device.protocol.lease import Lease, accept_extension, accept_lease
+from device.protocol.limits import (
+    DAY_MS,
+    EXTENSION_FOR_MS_MAX,
+    LEASE_FOR_MS_MAX,
+    LEASE_FULL_FOR_MS_MIN,
+    LEASE_PLAYS_MIN,
+    LEASE_POWERED_S_MIN,
+)
 from tests.device.protocol.builders import (
     ACK_KEY,
     BOX,
@@ -20,6 +27,7 @@ from tests.device.protocol.builders import (
     VENUE,
     ZHANG,
     FixedKey,
+    extension,
     lease,
     policy,
 )
@@ -66,6 +74,10 @@ def test_7_1_a_lease_is_above_the_last(last: int) -> None:
         {"full_until_ms": NOW_MS + LEASE_FULL_FOR_MS_MIN - 1},
         {"full_until_ms": NOW_MS + 5 * DAY_MS, "stop_at_ms": NOW_MS + 5 * DAY_MS - 1},
         {"stop_at_ms": NOW_MS + LEASE_FOR_MS_MAX + 1},
+        {"core_from_ms": NOW_MS + 3 * DAY_MS - 1},
+        {"core_from_ms": NOW_MS + 12 * DAY_MS},
+        {"powered_s_max": LEASE_POWERED_S_MIN - 1},
+        {"plays_max": LEASE_PLAYS_MIN - 1},
         {"lease": 0},
         {"nonce": ""},
     ],
@@ -76,5 +88,33 @@ def test_7_1_a_lease_that_contradicts_itself_is_not_written(change: dict[str, An
 
 
 def test_7_1_the_longest_lease_is_a_lease() -> None:
-    longest = lease(full_until_ms=NOW_MS + LEASE_FOR_MS_MAX, stop_at_ms=NOW_MS + LEASE_FOR_MS_MAX)
+    last_ms = NOW_MS + LEASE_FOR_MS_MAX
+    longest = lease(full_until_ms=last_ms, core_from_ms=last_ms, stop_at_ms=last_ms)
     assert Lease.decode(longest.encode()) == longest
+
+
+@pytest.mark.parametrize(
+    ("changes", "region", "last", "code"),
+    [
+        ({}, REGION, 4, ""),
+        ({"region": REGION}, REGION, 0, ""),
+        ({"region": "310102"}, REGION, 0, "LEASE_NOT_OURS"),
+        ({}, "110101", 0, "LEASE_NOT_OURS"),
+        ({}, REGION, 5, "LEASE_ROLLBACK"),
+    ],
+)
+def test_7_5_an_extension_is_for_a_region_and_taken_once(
+    changes: dict[str, Any], region: str, last: int, code: str
+) -> None:
+    raw = seal("extension", extension(**changes).encode(), [LEASE_KEY]).encode()
+    if code:
+        with pytest.raises(ProtocolError, match=code):
+            accept_extension(raw, policy(), verify, region, last)
+    else:
+        assert accept_extension(raw, policy(), verify, region, last) == extension(**changes)
+
+
+@pytest.mark.parametrize("until_ms", [NOW_MS, NOW_MS + EXTENSION_FOR_MS_MAX + 1])
+def test_7_5_an_extension_has_a_bounded_length(until_ms: int) -> None:
+    with pytest.raises(MalformedError):
+        extension(full_until_ms=until_ms).encode()

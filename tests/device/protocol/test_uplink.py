@@ -109,7 +109,7 @@ def test_11_2_what_goes_down() -> None:
     for kind in topics.DOWN_KINDS:
         assert topics.down_kind(topics.down(BOX, kind), BOX) == kind
         assert topics.down_kind(topics.down("KTV-00A2", kind), BOX) == ""
-        assert topics.down_kind(topics.down_all(kind), BOX) == (kind if kind in {"order", "notice", "look"} else "")
+        assert topics.down_kind(topics.down_all(kind), BOX) == (kind if kind in topics.ALL_KINDS else "")
     assert topics.down_kind("v1/up/KTV-00A1/order", BOX) == ""
     assert topics.down_kind("v1/dn/KTV-00A1", BOX) == ""
 

@@ -24,6 +24,7 @@ def a_report(boot: int) -> Report:
         catalog_epoch=0,
         policy_epoch=0,
         lease=0,
+        ladder=None,
         nonce="",
         journal=journal,
         notices=(),

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import httpx
 
-from device.protocol.uplink import JournalState, Report
+from device.protocol.limits import DAY_MS
+from device.protocol.uplink import JournalState, Ladder, Report
 from fleet_server import boxes
 from fleet_server.app import box_app
 from fleet_server.fleet import Fleet
@@ -200,6 +201,12 @@ def _report(fleet: Fleet, box: StandingBox, number: int) -> None:
         catalog_epoch=12,
         policy_epoch=3,
         lease=104 + number,
+        ladder=Ladder(
+            standing="full",
+            full_until_ms=at_ms + 3 * DAY_MS,
+            core_from_ms=at_ms + 7 * DAY_MS,
+            stop_at_ms=at_ms + 30 * DAY_MS,
+        ),
         nonce="",
         journal=JournalState(
             epoch=1, size=journal.size, head=journal.chains[-1].hex(), watermark=max(0, journal.size - number % 3 * 40)

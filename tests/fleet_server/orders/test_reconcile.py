@@ -170,7 +170,9 @@ async def test_7_1_a_report_with_a_nonce_gets_a_lease(country: Country, box: Sta
     lease = Lease.decode(envelope.payload)
     assert (lease.box, lease.venue, lease.region, lease.nonce) == (box.box, box.venue, "310101", NONCE)
     assert lease.full_until_ms - lease.issued_at_ms == 3 * DAY_MS
-    assert lease.stop_at_ms - lease.full_until_ms == 30 * DAY_MS
+    assert lease.core_from_ms - lease.issued_at_ms == 7 * DAY_MS
+    assert lease.stop_at_ms - lease.issued_at_ms == 30 * DAY_MS
+    assert (lease.powered_s_max, lease.plays_max) == (33 * DAY_MS // 1000, 50_000)
     assert (lease.lease, lease.policy_epoch) == (1, policy().epoch)
     assert report(country, box) == []
     box.lease = 9  # our database is an older copy
@@ -196,6 +198,6 @@ async def test_another_boxs_words_are_set_aside(country: Country, box: StandingB
 
 def test_no_setting_makes_a_lease_that_boxes_reject() -> None:
     """SPEC 7.1 at the widest bounds of the settings."""
-    full_s, warn_s = _BOUNDS["lease_full_s"], _BOUNDS["lease_warn_s"]
-    assert 1000 * (full_s[1] + warn_s[1]) <= LEASE_FOR_MS_MAX
-    assert full_s[0] >= 72 * 3600
+    rungs = [_BOUNDS[name] for name in ("lease_full_s", "lease_core_s", "lease_stop_s")]
+    assert 1000 * max(most for _, most in rungs) <= LEASE_FOR_MS_MAX
+    assert min(least for least, _ in rungs) >= 72 * 3600

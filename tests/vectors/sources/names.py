@@ -56,6 +56,8 @@ def topic_vectors() -> list[Vector]:
         "v1/dn/KTV-00A1/order": (None, "order"),
         "v1/dn/KTV-00A1/notice": (None, "notice"),
         "v1/dn/KTV-00A1/lease": (None, "lease"),
+        "v1/dn/KTV-00A1/extension": (None, "extension"),
+        "v1/dn/all/extension": (None, "extension"),
         "v1/dn/KTV-00A1/ack": (None, "ack"),
         "v1/dn/KTV-00A1/rollout": (None, "rollout"),
         "v1/dn/KTV-00A1/look": (None, "look"),

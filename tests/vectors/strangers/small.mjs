@@ -115,7 +115,7 @@ export function claim_proof({ secret, nonce, csr, box, venue }) {
 
 export function topic({ topic, box }) {
     const up = /^v1\/up\/(KTV-[0-9A-Z]{4,32})\/(journal|report|receipt)$/.exec(topic);
-    const down = /^v1\/dn\/([^/]+)\/(order|notice|lease|ack|rollout|look)$/.exec(topic);
-    const to_all = down && down[1] === "all" && ["order", "notice", "look"].includes(down[2]);
+    const down = /^v1\/dn\/([^/]+)\/(order|notice|lease|extension|ack|rollout|look)$/.exec(topic);
+    const to_all = down && down[1] === "all" && ["order", "notice", "extension", "look"].includes(down[2]);
     return { up: up && up.slice(1, 3), down: down && (down[1] === box || to_all) ? down[2] : "" };
 }
