@@ -14,6 +14,7 @@ from device.core.events import Now
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from tests.box_rig import Rig
+from tests.builders import BoardSecret
 
 POLICIES_COUNT = 100
 DECISIONS_COUNT = 100_000
@@ -42,7 +43,7 @@ class Ours:
     """A box in service with the catalog of 1,000,000."""
 
     def __init__(self, folder: Path, _data: Path, _quick: bool) -> None:
-        catalog = CatalogFile(Folder(songs.installed(folder)))
+        catalog = CatalogFile(Folder(songs.installed(folder)), BoardSecret())
         catalog.load()
         self._wanted = songs.queries()[:DECISIONS_COUNT]
         self._rig = Rig()

@@ -14,7 +14,7 @@ from aiohttp import web
 from device.core.events import Now
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
-from tests.builders import NOON_MS
+from tests.builders import NOON_MS, BoardSecret
 from tests.device.services.lan_rig import LanRig, StillClock
 
 ROOM = "K12"
@@ -36,7 +36,7 @@ class NoonClock(StillClock):
 
 async def in_service(folder: Path) -> LanRig:
     """A box with its LAN interface, core, journal and state record, and the catalog of a million."""
-    catalog = CatalogFile(Folder(folder / "content"))
+    catalog = CatalogFile(Folder(folder / "content"), BoardSecret())
     catalog.load()
     rig = LanRig(folder / "box", clock=NoonClock())
     await rig.start()

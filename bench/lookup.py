@@ -15,6 +15,7 @@ from bench.sides import Figures, interleaved
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.protocol.catalog import SongRecord
+from tests.builders import BoardSecret
 
 SAYS = (
     "from the song's id to its record, random, half of them unknown, all pages touched before. Every side is asked "
@@ -64,7 +65,7 @@ class Ours(_Side):
         for path in content.iterdir():
             songs.drop_from_memory(path)
         begun_s = time.perf_counter()
-        catalog = CatalogFile(Folder(content))
+        catalog = CatalogFile(Folder(content), BoardSecret())
         catalog.load()
         catalog.find(self._wanted[0])
         self._open_ms = (time.perf_counter() - begun_s) * 1e3

@@ -18,6 +18,7 @@ from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.protocol import catalog, catalog_table
 from device.protocol.catalog import CatalogManifest, TableFile, row_of
+from tests.builders import BoardSecret
 
 SONGS_COUNT = 1_000_000
 QUERIES_COUNT = 200_000
@@ -80,7 +81,7 @@ def installed(folder: Path) -> Path:
     """The content folder of a box, in the folder of a side, with what was laid out beside it."""
     source, content = folder.parent, folder / "content"
     content.mkdir()
-    catalog = CatalogFile(Folder(content))
+    catalog = CatalogFile(Folder(content), BoardSecret())
     raw = (source / "manifest.json").read_bytes()
     (table,) = CatalogManifest.decode(raw).tables
     shutil.copyfile(source / "catalog.bin", content / catalog.name_of(table))

@@ -24,6 +24,7 @@ from device.drivers.folder import Folder
 from device.drivers.image import version_of_this_image
 from device.drivers.journal_file import JournalFile
 from device.drivers.mqtt_paho import PahoUplink
+from device.drivers.policy_store import PolicyStore
 from device.drivers.state_store import StateStore
 from device.ports import Board, DriverError
 from device.protocol.envelope import Envelope, seal
@@ -31,6 +32,7 @@ from device.protocol.journal import Checkpoint
 from device.services import health
 from device.services.boot_facts import BootFacts
 from device.services.content import Content
+from device.services.content_on_disk import ContentOnDisk
 from device.services.health import Health
 from device.services.identity import ENROL_CA, FACTORY, FLEET
 from device.services.journal_feed import JournalFeed
@@ -87,9 +89,11 @@ class Inside:
         self._store = StateStore(Folder(data / "state"), shell.board.secret)
         version = version_of_this_image()
         self._boot = BootFacts(self._identity.box, version, shell.board, self._journal, self._store, shell.run_files)
-        self._catalog = CatalogFile(Folder(data / "content"))
+        content = Folder(data / "content")
+        self._catalog = CatalogFile(content, shell.board.secret)
+        self._kept = ContentOnDisk(self._catalog, PolicyStore(content, shell.board.secret))
         self._content = Content(
-            catalog=self._catalog,
+            kept=self._kept,
             folder=data / "content",
             trust=data / "trust",
             root=shell.trust_files.read(ROOT),
@@ -151,7 +155,7 @@ class Inside:
         await self._runtime.post(started)
         await self._runtime.post(SealChanged(is_open=seal_switch.is_open()))
         seal_switch.subscribe(self._seal_changed)
-        for event in await asyncio.to_thread(self._content.load):
+        for event in await asyncio.to_thread(self._kept.load):
             await self._runtime.post(event)
         await self._runtime.settled()
         self._shell.claimed = self._claimed

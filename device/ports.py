@@ -100,7 +100,7 @@ class Slots(Protocol):
 
 
 class BoardSecret(Protocol):
-    """32 bytes bound to this board: the box key on disk is sealed, and the state record proven, with it."""
+    """32 bytes bound to this board: the box key on disk is sealed, and what the box wrote itself is proven, with it."""
 
     def read(self) -> bytes: ...
 
@@ -211,6 +211,15 @@ class Catalog(Protocol):
 
         Raises MalformedError CATALOG_MALFORMED: the edition in force stays.
         """
+
+
+class PolicyStore(Protocol):
+    """The authority policy in force, whole or not at all. Both calls block."""
+
+    def load(self) -> bytes | None:
+        """The policy, or None; raises RejectedError CONTENT_UNAUTHENTIC if this box did not write it."""
+
+    def save(self, raw: bytes) -> None: ...
 
 
 class StateStore(Protocol):

@@ -1,6 +1,6 @@
 """The catalog on disk, mapped into memory (SPEC 8).
 
-    content/catalog.json        the manifest in force, replaced by rename
+    content/catalog.json        the manifest in force and the box's own code over it, replaced by rename
     content/table-HASH.bin      a table that it names, or one that is being fetched
 
 Rules:
@@ -12,7 +12,8 @@ Rules:
 3. A switch writes and syncs the tables, then replaces the manifest. A cut leaves the old edition or the new one.
 4. A table that both editions name stays open as it is: what was checked is not checked again.
 
-Signatures are not checked here: the manifest comes from TUF (`services/content.py`).
+Signatures are not checked here: TUF vouches for a manifest when it comes (`services/content.py`), the box's own code
+when it is read again (`card_mac.py`).
 """
 
 import logging
@@ -20,7 +21,9 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.drivers.folder import Folder
+from device.ports import BoardSecret
 from device.protocol.catalog import GONE_BYTES, CatalogManifest, SongRecord, TableFile
 from device.protocol.catalog_table import (
     EVERYWHERE,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _MANIFEST = "catalog.json"
 _TABLE = "table-"
+_PURPOSE = b"catalog"
 
 
 def table_name(table: TableFile) -> str:
@@ -51,8 +55,9 @@ class CatalogFile:
 
     find_row: Callable[[str], bytes | None]
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, secret: BoardSecret) -> None:
         self._folder = folder
+        self._secret = secret
         self._edition = _Edition(None, [])
         self.find_row = self._edition.find_row
 
@@ -60,7 +65,11 @@ class CatalogFile:
         """Open what the manifest on disk names; raises ProtocolError if there is one and it cannot be."""
         if _MANIFEST not in self._folder.names():
             return None
-        manifest = CatalogManifest.decode(self._folder.read(_MANIFEST))
+        try:
+            raw = authentic(self._secret.read(), _PURPOSE, self._folder.read(_MANIFEST))
+        except NotAuthenticError as error:
+            raise RejectedError("CONTENT_UNAUTHENTIC", f"{_MANIFEST}: {error}") from error
+        manifest = CatalogManifest.decode(raw)
         self._use(self._opened(manifest))
         return manifest
 
@@ -116,7 +125,7 @@ class CatalogFile:
             if given is not None and table.path in given:
                 self._put(table, given[table.path])
         edition = self._opened(manifest)
-        self._folder.replace(_MANIFEST, raw)
+        self._folder.replace(_MANIFEST, authenticate(self._secret.read(), _PURPOSE, raw))
         self._use(edition)
         self._forget_others(manifest)
         return manifest

@@ -181,6 +181,10 @@ FLEET = {
         "下载内容的签名或摘要不符，已拒绝。",
         "Downloaded content is not signed or not what was signed.",
     ),
+    "CONTENT_UNAUTHENTIC": (
+        "卡上的内容不是本机写入的，已不使用，将重新获取。",
+        "Content on the card was not written by this box. It is not used and fetched again.",
+    ),
     "CONTENT_UNREACHABLE": (
         "暂时下载不到平台内容，稍后自动重试。",
         "Content cannot be fetched now. The box tries again by itself.",

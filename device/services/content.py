@@ -1,7 +1,6 @@
 """Policy, catalog and bundles: what the box fetches and TUF vouches for (SPEC 5, 8.1, 13.2).
 
-    content = Content(catalog=CatalogFile(folder), folder=folder, trust=..., root=..., fleet_url=..., fleet_ca=..., ...)
-    for event in content.load(): ...            # at start, from disk
+    content = Content(kept=ContentOnDisk(...), folder=..., trust=..., root=..., fleet_url=..., fleet_ca=..., ...)
     for event in await content.look(): ...      # at the effect LookForTargets
 
 Rules:
@@ -16,7 +15,6 @@ Rules:
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,14 +31,14 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import Metadata, Root, TargetFile
 from tuf.ngclient import Updater
 
-from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
-from device.ports import Catalog
+from device.core.events import CatalogLoaded, ContentRejected
 from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
 from device.protocol.errors import MalformedError, ProtocolError, RejectedError, SignatureError
 from device.protocol.limits import MANIFEST_BYTES_MAX
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys
 from device.protocol.updates import BundleManifest
+from device.services.content_on_disk import ContentOnDisk
 from device.services.fleet_files import FleetFiles, digest_of
 
 _log = logging.getLogger(__name__)
@@ -87,7 +85,8 @@ class Content:
     """What this box has fetched, and how it fetches more.
 
     Args:
-        folder: policy.json, the catalog's files, and downloads that are under way.
+        kept: what is in force.
+        folder: where the catalog's tables lie, and downloads that are under way.
         trust: the TUF client's own metadata.
         root: the root that the factory gave.
         mono_ms: `ports.Clock.mono_ms`.
@@ -97,7 +96,7 @@ class Content:
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        kept: ContentOnDisk,
         folder: Path,
         trust: Path,
         root: bytes,
@@ -109,40 +108,15 @@ class Content:
         require_root(root)
         folder.mkdir(parents=True, exist_ok=True)
         trust.mkdir(parents=True, exist_ok=True)
-        self._catalog = catalog
+        self._kept = kept
         self._folder = folder
         self._trust = trust
         self._root = root
         self._files = FleetFiles(fleet_url, fleet_ca, mono_ms)
         self._trusted_ms = trusted_ms
         self._one_at_a_time = asyncio.Lock()
-        self._policy_epoch = 0
-        self._catalog_epoch = 0
         self._unsound = b""  # a manifest whose tables are signed and no tables
         self._told: dict[str, ContentRejected] = {}
-
-    def load(self) -> list[Any]:
-        """What is on disk, as events; blocks. A policy that cannot be read is set aside and fetched again."""
-        events: list[Any] = []
-        path = self._folder / "policy.json"
-        if path.exists():
-            try:
-                raw = path.read_bytes()
-                self._policy_epoch = AuthorityPolicy.decode(raw).epoch
-                events.append(PolicyLoaded(raw=raw))
-            except ProtocolError as error:
-                _log.error("policy.json is set aside: %s", error)
-                path.replace(path.with_suffix(".broken"))
-        try:
-            manifest = self._catalog.load()
-        except ProtocolError as error:
-            _log.error("the catalog on disk cannot be opened: %s", error)
-            events.append(ContentRejected(what="catalog", epoch=0, code=error.code))
-            manifest = None
-        if manifest is not None:
-            self._catalog_epoch = manifest.epoch
-            events.append(CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries))
-        return events
 
     async def look(self) -> list[Any]:
         """Fetch a newer policy and catalog if there are any; events for the core, none if nothing is new."""
@@ -163,7 +137,7 @@ class Content:
         try:
             updater = self._refreshed()
         except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
-            return self._rejected("catalog", self._catalog_epoch, error)
+            return self._rejected("catalog", self._kept.catalog_epoch, error)
         for what, fetch in (("policy", self._fetch_policy), ("catalog", self._fetch_catalog)):
             try:
                 events += fetch(updater)
@@ -192,16 +166,14 @@ class Content:
         if target is None:
             return []
         raw = self._download(target, AuthorityPolicy.BYTES_MAX)
-        path = self._folder / "policy.json"
-        if path.exists() and path.read_bytes() == raw:
+        if raw == self._kept.policy:
             return []
         epoch = AuthorityPolicy.decode(raw).epoch
-        if epoch <= self._policy_epoch:
+        if epoch <= self._kept.policy_epoch:
             raise _RejectedContentError(epoch, RejectedError("POLICY_ROLLBACK", f"epoch {epoch}"))
-        _write(path, raw)
-        self._policy_epoch = epoch
+        event = self._kept.take_policy(raw, epoch)
         self._told.pop("policy", None)
-        return [PolicyLoaded(raw=raw)]
+        return [event]
 
     def _fetch_catalog(self, updater: Updater) -> list[Any]:
         target = updater.get_targetinfo(MANIFEST_PATH)
@@ -209,25 +181,25 @@ class Content:
             return []
         raw = self._download(target, MANIFEST_BYTES_MAX)
         manifest = CatalogManifest.decode(raw)
-        if manifest.epoch == self._catalog_epoch and not self._catalog.is_damaged():
+        kept, catalog = self._kept, self._kept.catalog
+        if manifest.epoch == kept.catalog_epoch and not catalog.is_damaged():
             return []
-        if manifest.epoch < self._catalog_epoch:
+        if manifest.epoch < kept.catalog_epoch:
             raise _RejectedContentError(manifest.epoch, RejectedError("CATALOG_ROLLBACK", f"epoch {manifest.epoch}"))
         if raw == self._unsound:
             return []
         try:
-            for table in self._catalog.missing(manifest):
-                self._fetch_file(updater, table, self._folder / self._catalog.name_of(table))
-            self._switch(raw)
+            for table in catalog.missing(manifest):
+                self._fetch_file(updater, table, self._folder / catalog.name_of(table))
+            event = self._switch(raw)
         except (RepositoryError, ProtocolError) as error:
             raise _RejectedContentError(manifest.epoch, error) from error
-        self._catalog_epoch = manifest.epoch
         self._told.pop("catalog", None)
-        return [CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries)]
+        return [event]
 
-    def _switch(self, raw: bytes) -> None:
+    def _switch(self, raw: bytes) -> CatalogLoaded:
         try:
-            self._catalog.switch(raw)
+            return self._kept.take_catalog(raw)
         except MalformedError:
             self._unsound = raw  # signed as it is: fetching it once a minute would not make it better
             raise
@@ -314,18 +286,3 @@ def code_of(error: Exception, what: str) -> str:
     if isinstance(error, BadVersionNumberError):
         return _ROLLBACKS[what]
     return "CONTENT_UNTRUSTED"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file durably."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

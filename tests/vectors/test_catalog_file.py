@@ -10,6 +10,7 @@ from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.protocol.catalog import CatalogManifest, TableFile, file_key
 from device.protocol.errors import MalformedError
+from tests.builders import BoardSecret
 from tests.device.protocol.builders import NOW_MS
 from tests.vectors import outcomes
 
@@ -29,7 +30,7 @@ def opened(folder: Path, vector: dict[str, Any]) -> CatalogFile:
         sha256=facts["sha256"],
         pages=facts["pages_sha256"],
     )
-    catalog = CatalogFile(Folder(folder))
+    catalog = CatalogFile(Folder(folder), BoardSecret())
     (folder / catalog.name_of(table)).write_bytes(data)
     manifest = CatalogManifest(epoch=table.epoch, issued_at_ms=NOW_MS, entries=table.entries, tables=(table,))
     catalog.switch(manifest.encode())

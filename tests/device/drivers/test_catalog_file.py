@@ -9,6 +9,7 @@ from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.protocol.catalog import CatalogManifest, file_key, gone_row, row_of
 from device.protocol.errors import ProtocolError
+from tests.builders import BoardSecret
 from tests.fleet_server.repository.published import catalog_files, overlay_files
 
 MANIFEST = "catalog/manifest.json"
@@ -20,7 +21,7 @@ def switch(catalog: CatalogFile, files: Mapping[str, bytes]) -> CatalogManifest:
 
 
 def opened(folder: Path) -> CatalogFile:
-    catalog = CatalogFile(Folder(folder))
+    catalog = CatalogFile(Folder(folder), BoardSecret())
     catalog.load()
     return catalog
 
@@ -32,9 +33,9 @@ def with_songs(folder: Path, epoch: int, songs: list[str]) -> CatalogFile:
 
 
 def table_of(folder: Path, number: int = 0) -> Path:
-    manifest = CatalogFile(Folder(folder)).load()
+    manifest = CatalogFile(Folder(folder), BoardSecret()).load()
     assert manifest is not None
-    return folder / CatalogFile(Folder(folder)).name_of(manifest.tables[number])
+    return folder / CatalogFile(Folder(folder), BoardSecret()).name_of(manifest.tables[number])
 
 
 def spoil(path: Path, at: int) -> None:
@@ -45,7 +46,7 @@ def spoil(path: Path, at: int) -> None:
 
 
 def test_no_catalog_lists_nothing(tmp_path: Path) -> None:
-    catalog = CatalogFile(Folder(tmp_path))
+    catalog = CatalogFile(Folder(tmp_path), BoardSecret())
     assert catalog.load() is None
     assert catalog.find("000001") is None
     assert catalog.find_by_file(bytes(16)) is None
@@ -175,7 +176,7 @@ def test_tables_of_other_epochs_are_not_taken_into_force(tmp_path: Path, epochs:
     both = overlay_files(first, epochs[1], [row_of("B", "W")], 2)
     manifest = CatalogManifest.decode(both[MANIFEST]).replace(epoch=2)
     with pytest.raises(ProtocolError):
-        CatalogFile(Folder(tmp_path)).switch(manifest.encode(), first | both)
+        CatalogFile(Folder(tmp_path), BoardSecret()).switch(manifest.encode(), first | both)
 
 
 @pytest.mark.parametrize("changes", [{"entries": 2}, {"epoch": 2}, {"pages": "0" * 64}])
@@ -184,7 +185,7 @@ def test_a_table_that_is_another_than_the_manifest_says_is_not_opened(tmp_path: 
     manifest = CatalogManifest.decode(files[MANIFEST])
     other = manifest.replace(tables=(manifest.tables[0].replace(**changes),))
     with pytest.raises(ProtocolError):
-        CatalogFile(Folder(tmp_path)).switch(other.replace(epoch=other.tables[0].epoch).encode(), files)
+        CatalogFile(Folder(tmp_path), BoardSecret()).switch(other.replace(epoch=other.tables[0].epoch).encode(), files)
 
 
 def test_a_running_look_up_outlives_the_switch(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
+from device.drivers.policy_store import PolicyStore
 from device.services.content import Content, ContentError
+from device.services.content_on_disk import ContentOnDisk
+from tests.builders import BoardSecret
 from tests.device.services.content.tuf_server import TufServer
 from tests.fleet_server.repository.published import PublishedFleet
 
@@ -21,13 +24,16 @@ class Box:
 
     def __init__(self, fleet: PublishedFleet, server: TufServer, folder: Path) -> None:
         self.fleet, self.server, self.folder = fleet, server, folder
+        self.secret = BoardSecret()
         self.trusted_ms: int | None = None
         self.restart()
 
     def restart(self) -> list[Any]:
-        self.catalog = CatalogFile(Folder(self.folder / "content"))
+        content = Folder(self.folder / "content")
+        self.catalog = CatalogFile(content, self.secret)
+        kept = ContentOnDisk(self.catalog, PolicyStore(content, self.secret))
         self.content = Content(
-            catalog=self.catalog,
+            kept=kept,
             folder=self.folder / "content",
             trust=self.folder / "trust",
             root=self.fleet.root,
@@ -36,7 +42,7 @@ class Box:
             mono_ms=lambda: time.monotonic_ns() // 1_000_000,
             trusted_ms=lambda: self.trusted_ms,
         )
-        return self.content.load()
+        return kept.load()
 
     async def look(self) -> list[Any]:
         return await self.content.look()

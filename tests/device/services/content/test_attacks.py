@@ -12,9 +12,12 @@ from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.crypto.p256 import SigningKey
+from device.drivers.folder import Folder
+from device.drivers.policy_store import PolicyStore
 from device.protocol.errors import ProtocolError
 from device.services import fleet_files
 from device.services.content import Content
+from device.services.content_on_disk import ContentOnDisk
 from hil_tests.bench.hostile_fleet import HostileFleet, signer_of
 from tests.device.services.content.rig import SONGS, Box, answer_with, endless
 from tests.device.services.content.tuf_server import TufServer
@@ -96,7 +99,7 @@ def test_duplicate_key_id_in_the_root(box: Box, fleet: PublishedFleet, tmp_path:
         root.sign(signer, append=True)
     with pytest.raises(ProtocolError) as caught:
         Content(
-            catalog=box.catalog,
+            kept=ContentOnDisk(box.catalog, PolicyStore(Folder(tmp_path), box.secret)),
             folder=tmp_path,
             trust=tmp_path,
             root=root.to_bytes(),

@@ -9,6 +9,7 @@ import pytest
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.protocol.catalog import gone_row, row_of
+from tests.builders import BoardSecret
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
 from tests.fleet_server.repository.published import PublishedFleet, a_table, catalog_files, overlay_files
@@ -169,11 +170,37 @@ async def test_a_catalog_that_cannot_be_opened_is_fetched_again(box: Box, fleet:
     await box.look()
     (path,) = (box.folder / "content").glob(name)
     path.write_bytes(b"x" + path.read_bytes()[2:])
-    code = "DOCUMENT_MALFORMED" if name == "catalog.json" else "CATALOG_MALFORMED"
+    code = "CONTENT_UNAUTHENTIC" if name == "catalog.json" else "CATALOG_MALFORMED"
     assert box.restart()[1:] == [ContentRejected(what="catalog", epoch=0, code=code)]
     assert box.catalog.find("000001") is None
     assert await box.look() == [CatalogLoaded(epoch=5, entries=len(SONGS))]
     assert box.catalog.find("000001") is not None
+
+
+async def test_8_6_what_another_board_wrote_is_not_used_and_fetched_again(box: Box, fleet: PublishedFleet) -> None:
+    """A card from another box, or one that its owner wrote: genuine to the eye, and not ours."""
+    fleet.publish_catalog(5, SONGS)
+    loaded = await box.look()
+    box.secret = BoardSecret(b"another board")
+    assert box.restart() == [
+        ContentRejected(what="policy", epoch=0, code="CONTENT_UNAUTHENTIC"),
+        ContentRejected(what="catalog", epoch=0, code="CONTENT_UNAUTHENTIC"),
+    ]
+    assert box.catalog.find("000001") is None
+    assert await box.look() == loaded
+    assert box.restart() == loaded
+
+
+@pytest.mark.parametrize("name", ["policy.json", "catalog.json"])
+async def test_8_6_neither_file_passes_for_the_other_nor_edited(box: Box, fleet: PublishedFleet, name: str) -> None:
+    fleet.publish_catalog(5, SONGS)
+    await box.look()
+    place = box.folder / "content" / name
+    raw, other = place.read_bytes(), "catalog.json" if name == "policy.json" else "policy.json"
+    for edited in (raw[:-1], raw.replace(b'"v":1', b'"v":1 '), (place.parent / other).read_bytes(), b""):
+        place.write_bytes(edited)
+        codes = [event.code for event in box.restart() if isinstance(event, ContentRejected)]
+        assert codes == ["CONTENT_UNAUTHENTIC"]
 
 
 async def test_a_bundle_comes_whole(box: Box, fleet: PublishedFleet) -> None:

@@ -1,0 +1,73 @@
+"""Policy and catalog as they lie on the card, on the way to the first answer (SPEC 5.3, 8.1, 8.6).
+
+    kept = ContentOnDisk(catalog, policies)
+    for event in kept.load(): ...           # at start; what comes later comes through `content.py`
+
+What is not the box's own writing, or cannot be opened, is not used: it is said once, counts as epoch 0, and so is
+fetched again. Whether what is genuine is also the newest the box has had is asked in the core.
+
+No TUF and no network here: a box answers before either is loaded.
+"""
+
+import logging
+from typing import Any
+
+from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
+from device.ports import Catalog, PolicyStore
+from device.protocol.errors import ProtocolError
+from device.protocol.policy import AuthorityPolicy
+
+_log = logging.getLogger(__name__)
+
+
+class ContentOnDisk:
+    """What is in force, and how a newer one is put in its place; the calls block."""
+
+    def __init__(self, catalog: Catalog, policies: PolicyStore) -> None:
+        self.catalog = catalog
+        self._policies = policies
+        self.policy = b""
+        self.policy_epoch = 0
+        self.catalog_epoch = 0
+
+    def load(self) -> list[Any]:
+        """What is on disk, as events."""
+        return [*self._load_policy(), *self._load_catalog()]
+
+    def take_policy(self, raw: bytes, epoch: int) -> PolicyLoaded:
+        """Put a policy in force that TUF vouches for."""
+        self._policies.save(raw)
+        self.policy, self.policy_epoch = raw, epoch
+        return PolicyLoaded(raw=raw)
+
+    def take_catalog(self, raw: bytes) -> CatalogLoaded:
+        """Put a manifest in force that TUF vouches for, and whose tables are here; raises MalformedError."""
+        manifest = self.catalog.switch(raw)
+        self.catalog_epoch = manifest.epoch
+        return CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries)
+
+    def _load_policy(self) -> list[Any]:
+        try:
+            raw = self._policies.load()
+            if raw is None:
+                return []
+            self.policy_epoch = AuthorityPolicy.decode(raw).epoch
+        except ProtocolError as error:
+            return _rejected("policy", error)
+        self.policy = raw
+        return [PolicyLoaded(raw=raw)]
+
+    def _load_catalog(self) -> list[Any]:
+        try:
+            manifest = self.catalog.load()
+        except ProtocolError as error:
+            return _rejected("catalog", error)
+        if manifest is None:
+            return []
+        self.catalog_epoch = manifest.epoch
+        return [CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries)]
+
+
+def _rejected(what: str, error: ProtocolError) -> list[Any]:
+    _log.error("the %s on disk is not used: %s", what, error)
+    return [ContentRejected(what=what, epoch=0, code=error.code)]
