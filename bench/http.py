@@ -18,13 +18,13 @@ from bench.row import Bench, CannotRunError, Row, Run, at_most_times, times_chea
 
 CONNECTIONS = (16, 64)
 FOR_S, FOR_S_QUICK = 4, 2
-ROOMS_COUNT = 200
+ROOMS_COUNT = 300
 READY_WITHIN_S = 120
 
 SAYS = (
     "wrk, one thread, keep-alive, random songs of 1,000,000. Ours asks token, Host, Origin, form and limits of every "
-    "request and decides as bench decision; the durable row begins a play, which also ends the one in its room: two "
-    "entries, synced before the answer. aiohttp: the same decision in a handler, no token, no limits, no journal. "
+    "request and decides as bench decision; the durable row begins plays and ends them: one entry a request, synced "
+    "before the answer. aiohttp: the same decision in a handler, no token, no limits, no journal. "
     "nginx: `return` of one fixed answer, no decision. CPU is the server's, user and system, per request"
 )
 
@@ -40,14 +40,24 @@ for line in io.lines(os.getenv("SONGS")) do songs[#songs + 1] = line end
 local token, is_play = os.getenv("TOKEN"), os.getenv("PLAY") == "1"
 local headers = { ["Authorization"] = token and "Bearer " .. token or nil }
 if is_play then headers["Content-Type"] = "application/json" end
-local number = 0
+local number, sung = 0, {}
 request = function()
+  local play = table.remove(sung)
+  if play then
+    return wrk.format("POST", "/v1/plays/" .. play .. "/end", headers, '{"played_s":1,"reason":"end"}')
+  end
   number = number + 1
   local song, room = songs[number % #songs + 1], "K" .. (number % ROOMS + 1)
   if is_play then
     return wrk.format("POST", "/v1/plays", headers, '{"kind":"guest","room":"' .. room .. '","song":"' .. song .. '"}')
   end
   return wrk.format("GET", "/v1/songs/" .. song .. "?room=" .. room, headers)
+end
+if is_play then
+  response = function(status, _, body)
+    local play = string.match(body, '"play":"([0-9-]+)"')
+    if play then sung[#sung + 1] = play end
+  end
 end
 done = function(summary, latency, requests)
   local wrong = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write

@@ -19,6 +19,11 @@ class Now(Fact):
     rtc_ms: int
     FIELDS = ("mono_ms", "rtc_ms")
 
+    def __init__(self, mono_ms: int, rtc_ms: int) -> None:
+        # Made for every question that is asked.
+        self.mono_ms = mono_ms
+        self.rtc_ms = rtc_ms
+
 
 class OpenPlay(Fact):
     """A play that the journal shows begun and not ended; `play` is its id (SPEC 9.4)."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from device.core.turn import Turn
     from device.protocol.catalog import SongRecord
 
-ENDED_MAX = 2_000  # ended plays whose answer is remembered
+ENDED_MAX = 2_000  # ended plays whose answer is remembered at least
+ENDED_MORE = 200
 
 GUEST = "guest"
 END, SKIP, LOCK, BAN, HOURS, POWER = "end", "skip", "lock", "ban", "hours", "power"
@@ -97,10 +98,11 @@ class Plays:
         if name not in self._ended:
             self._ended_order.append(name)
         self._ended[name] = counted
-        if len(self._ended_order) > ENDED_MAX:
-            oldest = self._ended_order[0]
-            self._ended_order = self._ended_order[1:]
-            del self._ended[oldest]
+        if len(self._ended_order) > ENDED_MAX + ENDED_MORE:
+            # Many at a time: a list gives up its first items only by a copy of the others.
+            for oldest in self._ended_order[:ENDED_MORE]:
+                del self._ended[oldest]
+            self._ended_order = self._ended_order[ENDED_MORE:]
 
     def counted(self, name: str) -> bool | None:
         """The answer to a play that ended; None if it is not known."""

@@ -15,7 +15,7 @@ from device.protocol.limits import DEPTH_MAX, INTEGER_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -26,6 +26,11 @@ _CONTROLS = [bytes([code]) for code in range(0x20)]
 _DIGITS = "0123456789"
 _HEX = "0123456789abcdefABCDEF"
 _SPACE = " \t\r\n"
+_is_ascii = getattr(bytes, "isascii", lambda _raw: False)
+# The interpreter's own writer, where it can be told all that the canonical form is: MicroPython's cannot.
+_INTERPRETERS = getattr(json, "JSONEncoder", None) and json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, sort_keys=True, separators=(",", ":")
+)
 _NEVER_IN_UTF8 = (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7")
 # After these lead bytes not every continuation byte may follow: lead, least, most (RFC 3629 clause 4).
 _SECOND_BYTES = (
@@ -62,8 +67,21 @@ def dumps(value: "Any") -> bytes:
 
     Raises MalformedError (`DOCUMENT_MALFORMED`) for what a document cannot hold.
     """
+    if _INTERPRETERS is None:
+        return _by_hand(value)
+    _require_plain(value, 0)
+    return _utf8(_INTERPRETERS.encode(value))
+
+
+def dumps_checked(value: "Any") -> bytes:
+    """The same for a value every field of which has passed its check (`shape.py`): nothing but what it can hold."""
+    return _by_hand(value) if _INTERPRETERS is None else _utf8(_INTERPRETERS.encode(value))
+
+
+def _by_hand(value: "Any") -> bytes:
+    """`dumps` on an interpreter whose own writer has no canonical form."""
     raw = _encoded(value, _quoted)
-    # Asked once of the whole and not of every string: entries are written on the hot path and hold none.
+    # Asked once of the whole and not of every string: few hold any.
     if any([control in raw for control in _CONTROLS]):
         raw = _encoded(value, _quoted_by_character)
     return raw
@@ -79,6 +97,8 @@ def _text(raw: bytes) -> str:
 
 def _require_shortest_utf8(raw: bytes) -> None:
     """Refuse overlong forms, surrogates and what is above U+10FFFF, all of which MicroPython decodes without a word."""
+    if _is_ascii(raw):
+        return
     for never in _NEVER_IN_UTF8:
         if never in raw:
             raise MalformedError("DOCUMENT_MALFORMED", "not UTF-8")
@@ -266,11 +286,39 @@ class _Reader:
             raise self.error("control character in a string")
 
 
+def _require_plain(value: "Any", depth: int) -> None:
+    """Raise MalformedError for what a document cannot hold; strings are looked at when they become bytes."""
+    if value is None or isinstance(value, (str, bool)):
+        return
+    if isinstance(value, int):
+        if value > INTEGER_MAX or value < -INTEGER_MAX:
+            raise MalformedError("DOCUMENT_MALFORMED", f"{value} is beyond 2^53")
+        return
+    if not isinstance(value, (dict, list, tuple)):
+        raise MalformedError("DOCUMENT_MALFORMED", f"a document cannot hold {type(value).__name__}")
+    if depth >= DEPTH_MAX:
+        raise MalformedError("DOCUMENT_MALFORMED", f"nested deeper than {DEPTH_MAX}")
+    for item in _items_of(value) if isinstance(value, dict) else value:
+        if type(item) is not str:
+            _require_plain(item, depth + 1)
+
+
+def _items_of(value: "dict[Any, Any]") -> "Iterable[Any]":
+    for name in value:
+        if not isinstance(name, str):
+            raise MalformedError("DOCUMENT_MALFORMED", "a name is a string")
+    return value.values()
+
+
 def _encoded(value: "Any", quoted: "Callable[[str], str]") -> bytes:
     parts: list[str] = []
     _write(value, parts, quoted, 0)
+    return _utf8("".join(parts))
+
+
+def _utf8(text: str) -> bytes:
     try:
-        raw = "".join(parts).encode()
+        raw = text.encode()
     except UnicodeError:
         raise MalformedError("DOCUMENT_MALFORMED", "lone surrogate")
     _require_shortest_utf8(raw)

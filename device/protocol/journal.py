@@ -12,10 +12,10 @@ import binascii
 import hashlib
 import struct
 
-from device.protocol.codec import loads
+from device.protocol.codec import dumps_checked, loads
 from device.protocol.errors import MalformedError
 from device.protocol.limits import ENTRY_BYTES_MAX, PLAYED_S_MAX
-from device.protocol.record import Document, fields_of
+from device.protocol.record import VERSION, Document, fields_of
 from device.protocol.shape import (
     BOX,
     CODE,
@@ -151,6 +151,17 @@ class Entry(Document):
         # Arrays stay lists: the body is kept as the object that was read.
         entry.body = {name: list(item) if isinstance(item, tuple) else item for name, item in checked.items()}
         return entry
+
+    def encode(self) -> bytes:
+        """As every document is encoded, but checked in place: this one is written for every song."""
+        value: dict[str, Any] = {name: getattr(self, name) for name, _ in self.SHAPE}
+        fields_of(value, self.SHAPE, "Entry")
+        fields_of(self.body, BODIES[self.kind], "Entry.body")
+        value["v"] = VERSION
+        raw = dumps_checked(value)
+        if len(raw) > ENTRY_BYTES_MAX:
+            raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {ENTRY_BYTES_MAX}")
+        return raw
 
 
 def play_id(epoch: int, seq: int) -> str:

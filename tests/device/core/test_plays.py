@@ -166,10 +166,11 @@ def test_17_one_play_too_many_is_refused_but_a_room_may_change_its_song(monkeypa
 
 def test_ended_plays_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plays_module, "ENDED_MAX", 2)
+    monkeypatch.setattr(plays_module, "ENDED_MORE", 2)
     plays = Plays()
-    for name in ("1-1", "1-2", "1-2", "1-3"):
+    for name in ("1-1", "1-2", "1-2", "1-3", "1-4", "1-5"):
         plays.remember(name, True)
-    assert [plays.counted(name) for name in ("1-1", "1-2", "1-3")] == [None, True, True]
+    assert [plays.counted(f"1-{number}") for number in range(1, 6)] == [None, None, True, True, True]
 
 
 def test_a_ban_cuts_its_song_at_once_and_no_other() -> None:
