@@ -6,6 +6,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Protocol
 
 from device.core.events import Started
@@ -30,14 +31,23 @@ class BootFacts:
     """Of one box with its disk and board."""
 
     def __init__(
-        self, box: str, version: str, board: Board, journal: Journal, store: StateStore, marks: MarkFiles
+        self,
+        box: str,
+        version: str,
+        board: Board,
+        journal: Journal,
+        store: StateStore,
+        marks: MarkFiles,
+        chance: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
+        """chance: so many unguessable bytes."""
         self._box = box
         self._version = version
         self._board = board
         self._journal = journal
         self._store = store
         self._marks = marks
+        self._chance = chance
 
     def read(self) -> Started:
         """Everything at once; blocks. Raises DriverError, OSError: nothing is lost, ask again."""
@@ -56,7 +66,7 @@ class BootFacts:
             torn_bytes=found.torn_bytes,
             torn_sha256=found.torn_sha256,
             counter=counter,
-            seed=secrets.token_bytes(32),
+            seed=self._chance(32),
             journal_epoch=found.epoch,
             journal_first=found.first,
             journal_size=found.size,

@@ -1,32 +1,55 @@
-"""A street of boxes, their guests, couriers and misfortunes, all from one seed.
+"""A box, its guests, officers, fleet, owner and misfortunes, all from one seed.
 
-    world = World(seed=17)
-    world.run(steps=400)         # raises with the seed in its message where a checker is not satisfied
+    World(seed=17).run(days=40)          # BrokenPromiseError, with `story` leading to it
 
-Each step something happens to one box: a song is asked for or ends, an order arrives (new, replayed, forged,
-late, for somebody else), time passes, the session comes and goes, the disk fills, the power goes in the
-middle of a list of effects. The checkers (`checkers.py`) look at what left the box, never into it.
+A day has two to four scenes of some minutes in which things happen every few seconds; between them time leaps. The
+box ticks every five seconds, the longest its contract allows, so that a year fits into minutes.
 """
 
+import asyncio
 import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from device.core import events as on
-from device.protocol.limits import DAY_MS
-from device.protocol.orders import Target
+from device.core.events import OrderReceived
+from device.core.effects import Send
+from device.protocol.orders import BAN, LIFT, RESUME, STOP
+from device.services import runtime, uplink
 from tests import builders
-from tests.box_rig import SONGS, PowerLostError, Rig
-from tests.builders import NOON_MS, PROVINCE, REGION, order_envelope
-from tests.simulation.checkers import Checkers
+from tests.box_rig import SONGS
+from tests.simulation.fleet import Fleet, Issued
+from tests.simulation.machine import Edition, Machine, Surroundings
+from tests.simulation.network import Line, Network
+from tests.simulation.officers import Officers, Standing
+from tests.simulation.owner import Owner
+from tests.simulation.promises import BrokenPromiseError, Promises
+from tests.simulation.trouble import Trouble
+from tests.simulation.venue import ROOMS, Venue
+from tests.simulation.virtual_time import VirtualLoop
 
-ROOMS = ("K1", "K2", "K3")
-UNLISTED = "999999"
-FORGED = (
-    order_envelope("stop", number=900_001, signers=(builders.ZHANG,)),  # one voice
-    order_envelope("stop", number=900_002, expires_at_ms=NOON_MS - 1),  # late
-    order_envelope("resume", number=900_003, signers=(builders.WANG, builders.ZHAO), drafted_by="wang"),
-    b"noise",
-)
+STORY_MAX = 400
+TICK_EVERY_S = 5.0
+LOOK_AGAIN_S = 10.0
+DAY_S = 86_400
+NOON_S = 4 * 3600  # since eight o'clock, with which each day of this world begins
+HEAL_EVERY_DAYS = 8
+CUSTOMS = ("calm", "rough", "owner", "fleet")
+BEGINS_MS = builders.NOON_MS - 4 * builders.HOUR_MS  # eight o'clock at UTC+08:00
+
+
+@dataclass
+class Figures:
+    """What a run came to."""
+
+    days: float = 0.0
+    asked: int = 0
+    plays: int = 0
+    ends: int = 0
+    lives: int = 0
+    orders: int = 0
+    images: int = 0
 
 
 class World:
@@ -34,123 +57,351 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.custom = CUSTOMS[seed % len(CUSTOMS)]
         self.chance = random.Random(seed)
-        self.rig = Rig()
-        self.checkers = Checkers(self.rig)
-        self._papers: list[bytes] = []
-        self._happenings = (
-            (30, self._ask_for_a_song),
-            (12, self._end_a_song),
-            (8, self._deliver_a_paper),
-            (20, self._let_time_pass),
-            (4, self._lose_the_session),
-            (6, self._connect),
-            (3, self._fill_the_disk),
-            (6, self._acknowledge),
-            (4, self._lose_power),
+        self.loop = VirtualLoop()
+        self.story: deque[str] = deque(maxlen=STORY_MAX)
+        self.figures = Figures()
+        self.network = Network(self.chance, self.loop)
+        songs = {name: builders.song(name) for name in SONGS}
+        self.around = Surroundings(
+            loop=self.loop,
+            chance=self.chance,
+            begins_ms=BEGINS_MS,
+            verify=builders.fake_verify,
+            make_uplink=lambda _machine: Line(self.network),
+            edition=Edition(builders.policy().encode(), 1, 1, songs),
+            said=self._said,
         )
+        self.fleet = Fleet(builders.fake_verify, self.around.true_ms, self._send, self._epochs)
+        self.fleet.lent = self._lent
+        self.network.server = self.fleet.arrived
+        self.officers = Officers(self.chance, SONGS)
+        signer = builders.FakeSigner("box")
+        self.fleet.enroll(builders.BOX, signer.key)
+        self.machine = Machine(builders.BOX, self.around, signer, (builders.VENUE, builders.REGION))
+        self.machine.held = self.around.edition  # the factory's
+        self.venue = Venue(self.machine, self.chance)
+        self.standing = Standing(self.officers.orders)
+        self.promises = Promises(self.machine, self.venue, self.fleet, self.standing)
+        self.fleet.expected = lambda: self.standing.wanted(self.around.true_ms())
+        self.trouble = Trouble(self.machine, self.network.weather, self.loop, self.chance)
+        self.owner = Owner(self.machine, self.promises, self.network, self.chance)
 
-    def run(self, steps: int) -> None:
-        weights = [weight for weight, _ in self._happenings]
-        for step in range(steps):
-            (_, happening) = self.chance.choices(self._happenings, weights)[0]
-            # The power may go in the middle of any list of effects.
-            self.rig.power_left = self.chance.randrange(6) if self.chance.random() < 0.1 else None
-            try:
-                happening()
-            except PowerLostError:
-                self._power_returns()
-            self.rig.power_left = None
-            self.checkers.look(f"seed {self.seed}, step {step}, {happening.__name__}")
+    def run(self, days: int) -> Figures:
+        """Raises BrokenPromiseError."""
+        random.seed(self.seed)  # the uplink's jitter
+        before = runtime.TICK_EVERY_S, uplink.LOOK_AGAIN_S
+        runtime.TICK_EVERY_S, uplink.LOOK_AGAIN_S = TICK_EVERY_S, LOOK_AGAIN_S
+        asyncio.set_event_loop(None)
+        self.loop.set_exception_handler(lambda _loop, _context: None)  # parts of a box whose power went
+        try:
+            self.loop.run_until_complete(self._live(days))
+        except BrokenPromiseError as error:
+            raise BrokenPromiseError(f"seed {self.seed}, {self._clock()}: {error}") from error
+        finally:
+            runtime.TICK_EVERY_S, uplink.LOOK_AGAIN_S = before
+            self._end_everything()
+        promises = self.promises
+        self.figures.days = self.loop.time() / DAY_S
+        self.figures.asked, self.figures.plays, self.figures.ends = self.venue.asked, promises.plays, promises.ends
+        self.figures.lives, self.figures.orders = self.machine.lives, len(self.officers.orders)
+        return self.figures
 
-    def _ask_for_a_song(self) -> None:
-        song = self.chance.choice((*SONGS, UNLISTED))
-        self.rig.play(self.chance.choice(ROOMS), song, self.chance.choice(("guest", "guest", "filler")))
+    def _end_everything(self) -> None:
+        if self.machine.life is not None:
+            self.machine.life.power.is_on = False
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.loop.close()
 
-    def _end_a_song(self) -> None:
-        plays = self.checkers.allowed
-        if plays:
-            self.rig.end(self.chance.choice(sorted(plays)), self.chance.randrange(300), "end")
+    async def _live(self, days: int) -> None:
+        await self.machine.switch_on()
+        for day in range(days):
+            await self._day(day)
+            if (day + 1) % HEAL_EVERY_DAYS == 0 or day + 1 == days:
+                await self._heal()
+        assert self.machine.life is not None
+        await self.machine.life.stop()
+        await self.machine.cut_power()
+        self.promises.books_agree()
 
-    def _deliver_a_paper(self) -> None:
-        """New, again, forged, or another under a known number."""
-        fate = self.chance.random()
-        if fate < 0.5:
-            raw = self._new_paper()
-            self._papers.append(raw)
-        elif fate < 0.8 and self._papers:
-            raw = self.chance.choice(self._papers)
-        elif fate < 0.9 and self._papers:
-            known = self.chance.choice(sorted(self.checkers.kinds))
-            raw = order_envelope("stop", order=known, authority=known[:6], grace_s=11)
-        else:
-            raw = self.chance.choice(FORGED)
-        request = self.rig.request() if self.chance.random() < 0.5 else ""
-        self.rig.give(on.OrderReceived(request=request, raw=raw))
+    async def _day(self, day: int) -> None:
+        """Scenes from eight in the morning on; some days one at two in the night."""
+        begins = [day * DAY_S + self.chance.randrange(NOON_S, 17 * 3600) for _ in range(self.chance.randint(2, 3))]
+        if self.chance.random() < 0.2:
+            begins.append(day * DAY_S + 18 * 3600 - self.chance.randrange(120, 900))
+        for begin in sorted(begins):
+            await self._until(begin)
+            for _ in range(self.chance.randint(8, 18)):
+                await self._something_happens()
+                await self._pause(self.chance.choice((1, 3, 10, 40, 90)))
+            await self._guests_leave()
 
-    def _new_paper(self) -> bytes:
-        number = len(self._papers)
-        kind = self.chance.choice(("stop", "ban", "resume", "resume", "resume", "lift"))
-        by_province = self.chance.random() < 0.5
-        order = f"{PROVINCE if by_province else REGION}-2026-{number:06d}"
-        self.checkers.kinds[order] = kind
-        changes: dict[str, Any] = {"number": number, "expires_at_ms": NOON_MS + 80 * DAY_MS}
-        if by_province:
-            changes.update(signers=(builders.CHEN, builders.ZHOU), authority=PROVINCE, drafted_by="chen")
-        if kind == "stop":
-            self.checkers.ends_at_ms[order] = NOON_MS + self.chance.choice((1, 10)) * DAY_MS
-            changes.update(grace_s=self.chance.choice((0, 30)), ends_at_ms=self.checkers.ends_at_ms[order])
-        elif kind == "ban":
-            song = self.chance.choice(SONGS)
-            by, name = self.chance.choice((("version", song), ("work", f"w-{song}")))
-            changes["targets"] = (Target(by=by, id=name),)
-            self.checkers.songs[order] = song
-        else:
-            # What it ends may be of either authority, and may come later than this.
-            numbers = self.chance.sample(range(number + 3), k=min(3, number + 3))
-            changes["ends"] = tuple([f"{place}-2026-{n:06d}" for n in numbers for place in (REGION, PROVINCE)])
-        return order_envelope(kind, **changes)
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._look()
 
-    def _let_time_pass(self) -> None:
-        self.rig.wait(self.chance.choice((1, 5, 40, 200)), tick_s=5)
+    async def _until(self, second: float) -> None:
+        """Time leaps to this second of the world."""
+        while (left := second - self.loop.time()) > 0:
+            await asyncio.sleep(self.network.weather.late_s)  # what is under way arrives; a leap would hold it back
+            self.loop.leap(min(left, self.chance.choice((600, 1800, 3600))))
+            await self._pause(0.5)
 
-    def _lose_the_session(self) -> None:
-        self.rig.give(on.Disconnected())
+    async def _look(self) -> None:
+        if self.machine.life is not None and not self.machine.life.power.is_on:
+            self._note("power: gone")
+            await self._power_returns()
+        self.promises.look()
 
-    def _connect(self) -> None:
-        self.rig.give(on.Connected())
-        if self.rig.report.get("nonce"):
-            self.rig.grant_lease(issued_at_ms=NOON_MS + self.checkers.lasted_ms)
+    async def _something_happens(self) -> None:
+        happenings, weights = self._happenings()
+        await self.chance.choices(happenings, weights)[0]()
+        await self._look()
 
-    def _fill_the_disk(self) -> None:
-        self.rig.journal_works = False
-        for _ in range(self.chance.randrange(4)):
-            self.chance.choice((self._ask_for_a_song, self._end_a_song, self._deliver_a_paper))()
-        self.rig.journal_works = True
-        if self.rig.state != "failed":
-            return
-        self.rig.wait(10)
-        disk = self.rig.disk
-        self.rig.give(on.JournalRecovered(epoch=disk.epoch, size=disk.size, head=disk.head))
+    def _happenings(self) -> tuple[list[Callable[[], Awaitable[None]]], list[float]]:
+        """What may happen, and how likely: all of it depends on the custom of this world."""
+        bad = {"calm": 0.2, "rough": 1.0, "owner": 0.6, "fleet": 0.5}[self.custom]
+        trouble, owner = self.trouble, self.owner
+        table: list[tuple[Callable[[], Awaitable[None]], float]] = [
+            (self._a_song, 30),
+            (self._a_rush, 4),
+            (self._a_song_ends, 18),
+            (self._an_order, 4),
+            (self._an_order_at_the_box, 1),
+            (self._old_orders, 2),
+            (self._line_is_cut, 3 * bad),
+            (self._line_returns, 2),
+            (self._told(trouble.line_worsens), 2 * bad),
+            (self._told(trouble.disk_falls_ill), 1.5 * bad),
+            (self._told(trouble.disk_stalls), bad),
+            (self._told(trouble.disk_heals), 2),
+            (self._told(trouble.clock_jumps), bad),
+            (self._told(trouble.battery_dies), 0.3 * bad),
+            (self._told(trouble.battery_is_changed), 0.5),
+            (self._told(trouble.power_will_go), 4 * bad),
+            (self._power_cut, 2 * bad),
+            (self._orderly_stop, 0.5),
+            (self._new_edition, 0.3),
+        ]
+        if self.custom == "owner":
+            table += [
+                (self._while_off(owner.take_an_image), 2),
+                (self._while_off(owner.put_an_image_back), 1.5),
+                (self._while_off(owner.edit_the_record), 0.2),
+                (self._while_off(owner.wipe), 0.2),
+                (self._told(owner.open_the_seal), 0.5),
+                (self._told(owner.replay), 3),
+                (self._told(owner.withhold), 1),
+                (self._told(owner.set_the_clock), 1),
+            ]
+        if self.custom == "fleet":
+            table += [(self._false_lease, 2), (self._acks_withheld, 1), (self._false_ack, 1), (self._forged_order, 1)]
+        return [happening for happening, _ in table], [weight for _, weight in table]
 
-    def _acknowledge(self) -> None:
-        size = self.chance.randrange(self.rig.disk.size + 2)
-        head = (self.rig.disk.head_at(size) or b"\x00" * 32).hex()
-        self.rig.give(on.AckReceived(raw=builders.ack_envelope(size=size, head=head)))
+    # Guests and VOD server.
 
-    def _lose_power(self) -> None:
-        self._power_returns()
+    async def _a_song(self) -> None:
+        self.promises.answered(await self.venue.ask_for_a_song())
 
-    def _power_returns(self) -> None:
+    async def _a_rush(self) -> None:
+        """Everybody at once: entries share a sync, and may share a loss of power."""
+        asked = await asyncio.gather(*[self.venue.ask_for_a_song(room) for room in ROOMS])
+        for one in asked:
+            self.promises.answered(one)
+
+    async def _a_song_ends(self) -> None:
+        if self.venue.told:
+            recent = list(self.venue.told)[-8:]
+            play = self.chance.choice((*self.venue.running.values(), *recent))
+            await self._end(play)
+
+    async def _end(self, play: str) -> None:
+        answer = await self.venue.end_a_song(play, self.chance.choice((5, 59, 60, 200)), self.chance.choice(("end", "skip")))
+        if answer is not None:
+            self.promises.ended(play, answer.status, answer.body)
+
+    async def _guests_leave(self) -> None:
+        """The VOD server ends what runs, most days."""
+        self.fleet.gives_acks = True
+        plays, self.venue.running = self.venue.running, {}
+        for play in plays.values():
+            if self.chance.random() < 0.8:
+                await self._end(play)
+                await self._look()
+
+    # Officers.
+
+    async def _an_order(self) -> None:
+        kind = self.chance.choice((STOP, BAN, RESUME, RESUME, RESUME, LIFT))
+        issued = self.officers.order(kind, self.around.true_ms())
+        self._note(f"officers: {issued.number} {kind}")
+        self.standing.signed(issued.number)
+        self.fleet.issue(issued)
+
+    async def _an_order_at_the_box(self) -> None:
+        """By a courier; the fleet has it as well."""
+        issued = self.officers.order(self.chance.choice((STOP, RESUME)), self.around.true_ms())
+        self._note(f"courier: {issued.number} {issued.kind}")
+        self.standing.signed(issued.number)
+        self.fleet.orders.append(issued)
+        await self.machine.ask(OrderReceived(request=f"o{issued.number}", raw=issued.raw))
+
+    async def _old_orders(self) -> None:
+        """Somebody keeps orders and hands them in again, in any order."""
+        known: list[Issued] = self.fleet.orders[-30:]
+        for issued in self.chance.choices(known, k=min(4, len(known))) if known else []:
+            await self.machine.ask(OrderReceived(request=f"again{issued.number}", raw=issued.raw))
+
+    # Line, power, disk.
+
+    def _told(self, act: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+        async def told() -> None:
+            self._note(act())
+
+        return told
+
+    def _while_off(self, act: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+        async def while_off() -> None:
+            if self.chance.random() < 0.5 and self.machine.life is not None:
+                await self.machine.life.stop()
+            await self.machine.cut_power()
+            self._note(act())
+            self.figures.images += 1
+            await self._power_returns()
+
+        return while_off
+
+    async def _line_is_cut(self) -> None:
+        self._note("line: cut")
+        self.network.cut()
+
+    async def _line_returns(self) -> None:
+        self.network.weather.is_cut = False
+        self.network.weather.withheld = frozenset()
+
+    async def _power_cut(self) -> None:
+        self._note("power: cut")
+        await self.machine.cut_power()
+        await self._power_returns()
+
+    async def _orderly_stop(self) -> None:
+        assert self.machine.life is not None
+        self._note("told to stop")
+        await self.machine.life.stop()
+        await self.machine.cut_power()
+        await self._power_returns()
+
+    async def _power_returns(self) -> None:
         """Until a start succeeds; the power may go again in the middle of one."""
-        self.rig.journal_works = True
         while True:
-            self.rig.lose_power()
-            self.rig.rtc_ms += self.chance.choice((0, 600_000, 3 * 3_600_000))
-            self.rig.power_left = self.chance.randrange(4) if self.chance.random() < 0.2 else None
-            try:
-                self.rig.start()
-                self.rig.load_content()
-            except PowerLostError:
-                continue
+            await self.machine.cut_power()
+            off_s = self.chance.choice((1, 1, 60, 3600, DAY_S))
+            self.loop.leap(off_s)
+            await asyncio.sleep(0.5)
+            starting = asyncio.ensure_future(self.machine.switch_on())
+            await asyncio.sleep(0)
+            if self.chance.random() < 0.25 and self.machine.life is not None:
+                self.machine.life.power.left = self.chance.randrange(12)
+            stands = await starting
+            self._note(f"power: back after {off_s} s, {'stands' if stands else 'gone again'}")
+            if stands:
+                return
+
+    async def _new_edition(self) -> None:
+        held = self.around.edition
+        epoch = held.policy_epoch + 1
+        policy = builders.policy(epoch=epoch, cut_song_s=self.chance.choice((30, 60, 90)))
+        self.around.edition = Edition(policy.encode(), epoch, held.catalog_epoch + 1, held.songs)
+        self._note(f"content: policy {epoch}, catalog {held.catalog_epoch + 1}")
+        self.network.down(self.machine.box, "look", b'{"v":1}')
+
+    # A fleet server in the wrong hands: it has the service keys and the database, but no officer's key.
+
+    async def _false_lease(self) -> None:
+        record = self.fleet.records[self.machine.box]
+        if record.report is None or not record.report.nonce:
             return
+        self.promises.suspicion.was_falsified = True
+        shift_ms = self.chance.choice((-400, -3, 3, 400, 7000)) * DAY_S * 1000
+        at_ms = self.around.true_ms() + shift_ms
+        changes = self.chance.choice(
+            (
+                {"issued_at_ms": at_ms, "full_until_ms": at_ms + 3 * DAY_S * 1000, "stop_at_ms": at_ms + 30 * DAY_S * 1000},
+                {"venue": builders.OTHER_VENUE},
+                {"region": builders.ELSEWHERE},
+                {"nonce": "0" * 32},
+            )
+        )
+        self._note(f"fleet: false lease {changes}")
+        self.fleet.lend(self.machine.box, record, record.report, **changes)
+
+    async def _acks_withheld(self) -> None:
+        self.fleet.gives_acks = not self.fleet.gives_acks
+        self._note(f"fleet: gives acks: {self.fleet.gives_acks}")
+
+    async def _false_ack(self) -> None:
+        size = self.chance.randrange(5000)
+        self._note(f"fleet: false ack of {size}")
+        self.network.down(self.machine.box, "ack", builders.ack_envelope(size=size, head="ab" * 32))
+
+    async def _forged_order(self) -> None:
+        kind = self.chance.choice((STOP, RESUME))
+        number = 900_000 + self.chance.randrange(1000)
+        ends = tuple(self.officers.orders) if kind == RESUME else ()
+        changes: dict[str, Any] = {"ends": ends[-60:] or ("440106-2026-000001",)} if kind == RESUME else {}
+        signers = self.chance.choice(((builders.ZHANG,), (builders.STRANGER, builders.LEASE_KEY), (builders.WANG, builders.ZHAO)))
+        raw = builders.order_envelope(kind, number=number, signers=signers, **changes)
+        self._note(f"fleet: forges a {kind}")
+        self.network.down(self.machine.box, "order", raw)
+
+    # When everything is well.
+
+    async def _heal(self) -> None:
+        """Faults end; nobody comes; after a while everything must be as promised."""
+        self._note("all is well")
+        self.trouble.all_is_well()
+        self.fleet.gives_acks = self.fleet.gives_leases = True
+        if self.machine.life is not None:
+            self.machine.life.power.left = None
+        await self._look()
+        day = int(self.loop.time() - NOON_S) // DAY_S + 1
+        await self._until(day * DAY_S + NOON_S)
+        for _ in range(40):
+            await self._pause(30)
+        self.promises.back_in_service(await self._ask_at_noon())
+        await self._pause(20)
+        self.promises.fleet_has_everything()
+        self.promises.look_deeply()
+        self.promises.suspicion.was_falsified = False
+
+    async def _ask_at_noon(self) -> Any:
+        asked = await self.venue.ask_for_a_song("K1", SONGS[0], "guest")
+        self.promises.answered(asked)
+        return asked
+
+    # What everybody shares.
+
+    def _said(self, machine: Machine, effect: Any) -> None:
+        if isinstance(effect, Send):
+            self.promises.said(effect)
+
+    def _lent(self, lease: int) -> None:
+        self.promises.powered_ms[lease] = self.machine.powered_ms()
+
+    def _send(self, box: str, kind: str, payload: bytes) -> None:
+        self.network.down(box, kind, payload)
+
+    def _epochs(self) -> tuple[int, int]:
+        return self.around.edition.policy_epoch, self.around.edition.catalog_epoch
+
+    def _note(self, what: str) -> None:
+        self.story.append(f"{self._clock()}  {what}")
+
+    def _clock(self) -> str:
+        second = int(self.loop.time())
+        hour = (second // 3600 + 8) % 24  # at UTC+08:00
+        return f"day {second // DAY_S} {hour:02d}:{second // 60 % 60:02d}:{second % 60:02d}"

@@ -91,7 +91,7 @@ class CrashFolder(Folder):
             raise OSError(5, f"{what} of {name} failed")
         op = (what, name, other, offset, bytes(data))
         self._log.append(op)
-        _apply(self.files, op)
+        apply(self.files, op)
 
     def _rebuilt(
         self,
@@ -106,9 +106,9 @@ class CrashFolder(Folder):
             what, name, other, offset, data = before[index]
             if index == torn:
                 rest = data[:length] + fill * (len(data) - length)
-                _apply(files, (what, name, other, offset, rest))
+                apply(files, (what, name, other, offset, rest))
             else:
-                _apply(files, before[index])
+                apply(files, before[index])
         return files
 
 
@@ -138,7 +138,7 @@ def _subsets(loose: list[int], chance: random.Random) -> Iterator[set[int]]:
         yield {index for index in loose if chance.random() < 0.5}
 
 
-def _apply(files: Files, op: tuple[str, str, str, int, bytes]) -> None:
+def apply(files: Files, op: tuple[str, str, str, int, bytes]) -> None:
     what, name, other, offset, data = op
     if what == "write":
         file = files.setdefault(name, bytearray())

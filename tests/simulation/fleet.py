@@ -1,0 +1,204 @@
+"""The fleet server as a box sees it: verifies batches as the real one, answers leases, repeats orders.
+
+The verification is `fleet_server.plays.verification`; database, console and mailroom are left out. What it knows is
+what the checkers hold the box to.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from device.protocol.envelope import parse_envelope, require_signature, seal
+from device.protocol.errors import ProtocolError
+from device.protocol.journal import Entry, first_chain
+from device.protocol.keys import Key
+from device.protocol.lease import Lease
+from device.protocol.limits import DAY_MS
+from device.protocol.receipts import Receipt
+from device.protocol.uplink import Ack, Report
+from fleet_server.plays.verification import KnownJournal, Position, continue_journal, open_epoch, read_batch
+from tests import builders
+
+if TYPE_CHECKING:
+    from device.protocol.envelope import Signer
+    from device.protocol.keys import Verify
+
+INCIDENTS = frozenset({"BATCH_FORK", "BATCH_GAP", "BATCH_CHAIN", "BATCH_EPOCH", "BATCH_IDENTITY"})
+BEGINNINGS_MAX = 256
+AGAIN_MS = 30_000  # an order is not repeated more often
+
+
+@dataclass
+class Epoch:
+    """What the server has of one epoch of a journal."""
+
+    start: bytes
+    entries: list[Entry] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    chains: list[bytes] = field(default_factory=list)
+
+    @property
+    def position(self) -> Position:
+        return Position(len(self.chains), self.chains[-1] if self.chains else self.start)
+
+
+@dataclass
+class Record:
+    """Everything about one box."""
+
+    key: Key
+    epochs: dict[int, Epoch] = field(default_factory=dict)
+    incidents: list[tuple[int, str]] = field(default_factory=list)  # true time, code
+    leases: int = 0
+    last_lease: Lease | None = None
+    report: Report | None = None
+    reported_at_ms: int = 0
+    receipts: dict[str, Receipt] = field(default_factory=dict)  # the last of each order
+    sent_at_ms: dict[str, int] = field(default_factory=dict)
+    acked: int = 0  # entries that an ack has left for
+
+
+@dataclass(frozen=True)
+class Issued:
+    """An order that officers have signed."""
+
+    number: str
+    kind: str
+    raw: bytes
+    expires_at_ms: int
+
+
+class Fleet:
+    """Answers by `send(box, kind, payload)`; its clock is true."""
+
+    def __init__(
+        self, verify: "Verify", now_ms: Callable[[], int], send: Callable[[str, str, bytes], None], epochs: Callable[[], tuple[int, int]]
+    ) -> None:
+        self.records: dict[str, Record] = {}
+        self.orders: list[Issued] = []
+        self.lease_signer: "Signer" = builders.LEASE_KEY
+        self.ack_signer: "Signer" = builders.ACK_KEY
+        self.gives_leases = True
+        self.gives_acks = True
+        self.full_for_ms, self.warn_for_ms = 3 * DAY_MS, 27 * DAY_MS
+        self._verify = verify
+        self._now_ms = now_ms
+        self._send = send
+        self._epochs = epochs
+
+    def enroll(self, box: str, key: Key) -> None:
+        self.records[box] = Record(key)
+
+    def arrived(self, box: str, kind: str, payload: bytes) -> None:
+        """A message of a box."""
+        record = self.records[box]
+        if kind == "journal":
+            self._take_batch(box, record, payload)
+            return
+        envelope = parse_envelope(payload, kind)
+        require_signature(envelope, [record.key], self._verify)
+        if kind == "report":
+            self._take_report(box, record, Report.decode(envelope.payload))
+        else:
+            receipt = Receipt.decode(envelope.payload)
+            record.receipts[receipt.id] = receipt
+
+    def issue(self, order: Issued) -> None:
+        """Officers have signed: to every box at once, and again until it is seen there."""
+        self.orders.append(order)
+        for box in self.records:
+            self._send(box, "order", order.raw)
+
+    def entries_of(self, box: str) -> list[Entry]:
+        """All that was received, oldest first."""
+        epochs = self.records[box].epochs
+        return [entry for number in sorted(epochs) for entry in epochs[number].entries]
+
+    def _take_batch(self, box: str, record: Record, payload: bytes) -> None:
+        try:
+            read = read_batch(payload, box, record.key, self._verify)
+            number = read.batch.epoch
+            last = max(record.epochs, default=0)
+            epoch = record.epochs.get(number)
+            if epoch is None:
+                known = open_epoch(read, last, _beginnings(record.epochs.get(last)))
+                epoch = record.epochs[number] = Epoch(known.position.head)
+            chains = {-1: epoch.start} | {
+                seq: epoch.chains[seq]
+                for seq in range(max(0, read.batch.first - 1), min(read.batch.size + 1, len(epoch.chains)))
+            }
+            grown = continue_journal(read, KnownJournal(epoch.position, chains, number == max(record.epochs)))
+        except ProtocolError as error:
+            self._refuse(box, record, error.code)
+            return
+        epoch.entries += grown.entries
+        epoch.texts += grown.texts
+        epoch.chains += grown.chains
+        self._answer(box, record, number, "ack", read.batch.size, read.checkpoint.head, "")
+
+    def _refuse(self, box: str, record: Record, code: str) -> None:
+        if code in INCIDENTS:
+            record.incidents.append((self._now_ms(), code))
+        number = max(record.epochs, default=1)
+        known = record.epochs.get(number)
+        at = known.position if known else Position(0, first_chain(box, number))
+        self._answer(box, record, number, "nack", at.size, at.head.hex(), code)
+
+    def _answer(self, box: str, record: Record, epoch: int, result: str, size: int, head: str, code: str) -> None:
+        if not self.gives_acks:
+            return
+        ack = Ack(box=box, epoch=epoch, result=result, size=size, head=head, code=code, at_ms=self._now_ms())
+        self._send(box, "ack", seal("ack", ack.encode(), [self.ack_signer]).encode())
+
+    def _take_report(self, box: str, record: Record, report: Report) -> None:
+        record.report, record.reported_at_ms = report, self._now_ms()
+        if report.nonce and self.gives_leases and report.venue in ("", builders.VENUE):
+            self.lend(box, record, report)
+        expected = self.expected()
+        for order in self.orders:
+            receipt = record.receipts.get(order.number)
+            is_settled = receipt is not None and receipt.result in ("accepted", "known")
+            if is_settled and (order.number not in expected or order.number in report.holds):
+                continue
+            if order.expires_at_ms < self._now_ms() or self._now_ms() < record.sent_at_ms.get(order.number, 0):
+                continue
+            record.sent_at_ms[order.number] = self._now_ms() + AGAIN_MS
+            self._send(box, "order", order.raw)
+
+    def expected(self) -> frozenset[str]:
+        """Orders whose hold stands by the server's books; the world replaces this."""
+        return frozenset()
+
+    def lent(self, lease: int) -> None:
+        """A lease of this number was given; the world replaces this."""
+
+    def lend(self, box: str, record: Record, report: Report, **changes: object) -> None:
+        """A lease for the nonce of this report."""
+        now_ms = self._now_ms()
+        record.leases = max(record.leases, report.lease) + 1
+        policy_epoch, catalog_epoch = self._epochs()
+        fields: dict[str, object] = {
+            "box": box,
+            "venue": builders.VENUE,
+            "region": builders.REGION,
+            "lease": record.leases,
+            "nonce": report.nonce,
+            "issued_at_ms": now_ms,
+            "full_until_ms": now_ms + self.full_for_ms,
+            "stop_at_ms": now_ms + self.full_for_ms + self.warn_for_ms,
+            "policy_epoch": policy_epoch,
+            "catalog_epoch": catalog_epoch,
+        }
+        lease = Lease(**(fields | changes))
+        record.last_lease = lease
+        self.lent(record.leases)
+        self._send(box, "lease", seal("lease", lease.encode(), [self.lease_signer]).encode())
+
+
+def _beginnings(epoch: Epoch | None) -> list[Position]:
+    """Where an epoch may have ended, as the server's tables give it: its end, and before it."""
+    if epoch is None:
+        return []
+    first = max(0, len(epoch.chains) - 1 - BEGINNINGS_MAX)
+    older = [Position(size, epoch.chains[size - 1]) for size in range(len(epoch.chains) - 1, first, -1)]
+    return [epoch.position, *older]

@@ -1,0 +1,274 @@
+"""The promises of the box, stated once, and asked of what left it: answers, receipts, its disk, the fleet's books.
+
+ 1. No play that was allowed is lost, and none is numbered twice.
+ 2. What the VOD server was told of a play, what the journal says and what the fleet has is the same.
+ 3. No false unlock: nothing starts under an order that the box has said to obey, and no banned song.
+ 4. No false lock: a box that is in contact refuses for no stop that is not in force.
+ 5. No hold is forgotten; a box that might have forgotten one refuses until contact.
+ 6. No lease is overrun: powered time after a lease is no longer than the lease.
+ 7. The box always starts, and restricts itself exactly after an old image was put back.
+ 8. After the faults it is back in service by itself, and the fleet has every play.
+ 9. The watermark never passes the journal; memory and disk stay bounded; the chain is whole.
+10. In the closed hours nothing starts while time is signed.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from device.core.effects import Send
+from device.protocol.codec import loads
+from device.protocol.journal import Entry, first_chain, next_chain, parse_frame
+from device.protocol.limits import DAY_MS
+from device.protocol.orders import BAN, STOP
+from tests.box_rig import SONGS
+from tests.builders import song as song_record
+from tests.simulation.fleet import Fleet
+from tests.simulation.machine import Machine
+from tests.simulation.officers import ROUGHLY_MS, Standing
+from tests.simulation.venue import Asked, Told, Venue
+
+CONTAINER_MAX = 4_500  # of anything in memory: above the largest bound of the core
+CLOSED_FROM_MS, CLOSED_UNTIL_MS = 18 * 3_600_000, 24 * 3_600_000  # 02:00 to 08:00 at UTC+08:00, in UTC
+NOT_NOW = ("JOURNAL_UNAVAILABLE", "BOX_UNCLAIMED", "TOO_MANY_REQUESTS")
+
+
+class BrokenPromiseError(AssertionError):
+    """What the box owes and did not keep."""
+
+
+@dataclass
+class Suspicion:
+    """What the world knows of a box that the box does not: what was done to it."""
+
+    must_restrict: bool = False  # an old or edited record is on the card, and there was no contact since
+    may_restrict: bool = False
+    was_falsified: bool = False  # somebody with the fleet's service keys has lied to it
+    lost_by_owner: bool = False  # entries that no fleet has seen may have gone with an image
+
+    def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
+        """The owner changed what is on the card."""
+        self.lost_by_owner = True
+        self.may_restrict |= may_restrict
+        self.must_restrict |= must_restrict
+
+    def contact(self) -> None:
+        """The box has had a lease since, and restricts itself no more."""
+        self.may_restrict = self.must_restrict = False
+
+
+@dataclass
+class Promises:
+    """Of one box."""
+
+    machine: Machine
+    venue: Venue
+    fleet: Fleet
+    standing: Standing
+    suspicion: Suspicion = field(default_factory=Suspicion)
+    powered_ms: dict[int, int] = field(default_factory=dict)  # lease -> powered time when it was given
+    plays: int = 0
+    ends: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+
+    def said(self, effect: Any) -> None:
+        """Whatever the box says about orders binds it."""
+        if isinstance(effect, Send) and effect.kind == "receipt":
+            receipt = loads(effect.payload, 65_536)
+            if receipt["subject"] == "order" and receipt["result"] in ("accepted", "known"):
+                self.standing.accepted(receipt["id"])
+
+    def answered(self, asked: Asked) -> None:
+        """A guest's wish was granted or refused."""
+        if asked.answer is None:
+            return
+        if asked.answer.status == 201:
+            self._allowed(asked, asked.answer.body)
+        else:
+            self._refused(asked.answer.body["code"])
+
+    def ended(self, play: str, status: int, body: Mapping[str, Any]) -> None:
+        """The end of a play was answered."""
+        told = self.venue.told.get(play)
+        if status != 200:
+            # The box remembers the plays of this life and the one before.
+            is_old = told is None or told.life < self.machine.lives - 1 or self.suspicion.lost_by_owner
+            self._require(body["code"] != "PLAY_UNKNOWN" or is_old, f"{play} is unknown")
+            return
+        self.ends += 1
+        if told is not None:
+            self._require(told.counted in (None, body["counted"]), f"{play} counted {told.counted}, then otherwise")
+            told.counted = body["counted"]
+
+    def look(self) -> None:
+        """After everything that happens."""
+        life = self.machine.life
+        if life is None or not life.power.is_on or not life.stands.is_set():
+            return
+        state = life.state()
+        self._require(state["journal"]["watermark"] <= state["journal"]["size"], "the watermark passes the journal")
+        if self._is_restricted():
+            self._require(self.suspicion.may_restrict, "restricted, and nobody put anything back")
+        elif not self.suspicion.must_restrict or self._has_contact():
+            now_ms = self.machine.around.true_ms()
+            found = {hold["order"] for hold in state["holds"]}
+            for kind in (STOP, BAN):
+                stands = {order.order for order in self.standing.surely_in_force(kind, now_ms)}
+                self._require(stands <= found, f"{sorted(stands - found)} is forgotten")
+            if self._has_contact():
+                self.suspicion.contact()
+
+    def look_deeply(self) -> None:
+        """Now and then: nothing grows without bound."""
+        life = self.machine.life
+        if life is None:
+            return
+        sizes = container_sizes([life.core, life.runtime, life.feed, life.session, life.journal])
+        self._require(all(size <= CONTAINER_MAX for size in sizes.values()), f"grows: {sizes}")
+        self._require(self.machine.disk.volatile() <= 64, "what is written is not synced")
+
+    def _allowed(self, asked: Asked, body: Mapping[str, Any]) -> None:
+        now_ms = self.machine.around.true_ms()
+        play, song = str(body["play"]), asked.song
+        self.plays += 1
+        is_new = play not in self.venue.told or self.suspicion.lost_by_owner
+        self._require(is_new, f"{play} is numbered twice")
+        self._require(song in SONGS, f"{song} is not listed")
+        stops = [order.order for order in self.standing.surely_in_force(STOP, now_ms)]
+        self._require(not stops, f"{play} starts under {stops}")
+        for order in self.standing.surely_in_force(BAN, now_ms):
+            names = {f"version:{song}", f"work:w-{song}"}
+            self._require(not names & {f"{t.by}:{t.id}" for t in order.targets}, f"{song} is banned by {order.order}")
+        is_trusted = not self.suspicion.must_restrict or self._has_contact()
+        self._require(is_trusted, f"{play} starts from an image that was put back")
+        self._require_lease(play)
+        life = self.machine.life
+        if life is not None and life.state()["tq"] == "signed" and not self.suspicion.was_falsified:
+            of_day = now_ms % DAY_MS
+            is_night = CLOSED_FROM_MS + ROUGHLY_MS <= of_day < CLOSED_UNTIL_MS - ROUGHLY_MS
+            self._require(not is_night, f"{play} starts in the closed hours")
+        self.venue.told[play] = Told(song, asked.room, asked.kind, now_ms, self.machine.lives)
+        self.venue.running[asked.room] = play
+
+    def _refused(self, code: str) -> None:
+        self.refusals[code] = self.refusals.get(code, 0) + 1
+        life = self.machine.life
+        if life is None:
+            return
+        if code == "BOX_RESTRICTED":
+            self._require(self.suspicion.may_restrict, "restricted, and nobody put anything back")
+        if code in ("VENUE_LOCKED", "ROOM_LOCKED") and life.state()["tq"] == "signed":
+            stops = self.standing.may_be_in_force(STOP, self.machine.around.true_ms())
+            self._require(bool(stops), f"{code} and no stop is in force")
+
+    def _require_lease(self, play: str) -> None:
+        life = self.machine.life
+        if life is None or self.suspicion.was_falsified:
+            return
+        held = life.state()["lease"]
+        self._require(held is not None, f"{play} starts without a lease")
+        powered_ms = self.machine.powered_ms() - self.powered_ms[held["lease"]]
+        longest_ms = self.fleet.full_for_ms + self.fleet.warn_for_ms
+        self._require(powered_ms <= longest_ms + ROUGHLY_MS, f"{play} starts {powered_ms - longest_ms} ms after the lease")
+
+    def _has_contact(self) -> bool:
+        life = self.machine.life
+        return life is not None and bool(life.state()["tq"] == "signed")
+
+    def _is_restricted(self) -> bool:
+        life = self.machine.life
+        return life is not None and life.core._memory.damage.is_restricted
+
+    def _require(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise BrokenPromiseError(f"{self.machine.box}: {otherwise}")
+
+    # At the end, and whenever everything is well.
+
+    def back_in_service(self, asked: Asked) -> None:
+        """Rule 8: a guest asks for a song that is not banned, at noon, when all faults are over."""
+        answer = asked.answer
+        self._require(answer is not None, "no answer although everything is well")
+        assert answer is not None
+        now_ms = self.machine.around.true_ms()
+        if answer.status == 201 or self.standing.may_be_in_force(STOP, now_ms):
+            return
+        banned = {f"{t.by}:{t.id}" for order in self.standing.may_be_in_force(BAN, now_ms) for t in order.targets}
+        names = {f"version:{asked.song}", f"work:w-{asked.song}"}
+        self._require(answer.body["code"] == "SONG_BANNED" and bool(names & banned), f"not in service: {answer.body}")
+
+    def books_agree(self) -> None:
+        """Rules 1, 2, 9: disk, fleet and VOD server tell the same story."""
+        entries = self.chain_of_the_disk()
+        have = {(entry.epoch, entry.seq): entry for entry in self.fleet.entries_of(self.machine.box)}
+        for entry in entries:
+            known = have.setdefault((entry.epoch, entry.seq), entry)
+            self._require(known.encode() == entry.encode(), f"{entry.epoch}-{entry.seq} differs at the fleet")
+        starts = {f"{entry.epoch}-{entry.seq}": entry for entry in have.values() if entry.kind == "PLAY_START"}
+        ends: dict[str, Entry] = {}
+        for entry in have.values():
+            if entry.kind == "PLAY_END":
+                play = str(entry.body["play"])
+                self._require(play not in ends, f"{play} ends twice")
+                ends[play] = entry
+        for play, told in self.venue.told.items():
+            if play not in starts:
+                self._require(self.suspicion.lost_by_owner, f"{play} is lost")
+                continue
+            body = starts[play].body
+            same = (body["room"], body["song"], body["kind"]) == (told.room, told.song, told.kind)
+            self._require(same, f"{play} is another play than was told")
+            if told.counted is not None and (play in ends or not self.suspicion.lost_by_owner):
+                self._require(play in ends and ends[play].body["counted"] == told.counted, f"{play} is counted otherwise")
+
+    def fleet_has_everything(self) -> None:
+        """Rule 8."""
+        life = self.machine.life
+        assert life is not None
+        place = life.state()["journal"]
+        epoch = self.fleet.records[self.machine.box].epochs.get(place["epoch"])
+        size = 0 if epoch is None else len(epoch.chains)
+        self._require(size == place["size"], f"the fleet has {size} of {place['size']} entries")
+        self._require(place["watermark"] == place["size"], f"watermark {place['watermark']} of {place['size']}")
+
+    def chain_of_the_disk(self) -> list[Entry]:
+        """Every entry on the disk, read here and not by the box's reader; raises if the chain breaks."""
+        files = self.machine.disk.folders.get("journal", {})
+        found: list[Entry] = []
+        heads: dict[tuple[int, int], bytes] = {}
+        for name in sorted(files):
+            if not name.endswith(".fbj"):
+                continue
+            offset = 0
+            while (frame := parse_frame(bytes(files[name][offset : offset + 4096]))) is not None:
+                raw, chain, length = frame
+                entry = Entry.decode(raw)
+                before = heads.get((entry.epoch, entry.seq - 1))
+                if entry.epoch == 1 and entry.seq == 0:
+                    before = first_chain(self.machine.box, 1)
+                whole = before is None or next_chain(before, entry.seq, raw) == chain
+                self._require(whole and (entry.epoch, entry.seq) not in heads, f"the chain breaks at {entry.seq}")
+                heads[entry.epoch, entry.seq] = chain
+                found.append(entry)
+                offset += length
+        return found
+
+
+def container_sizes(roots: list[Any]) -> dict[str, int]:
+    """The largest containers that hang on these objects, by type and the name that leads there."""
+    sizes: dict[str, int] = {}
+    seen: set[int] = set()
+    waiting: deque[tuple[str, Any]] = deque((type(root).__name__, root) for root in roots)
+    while waiting:
+        name, value = waiting.popleft()
+        if id(value) in seen or isinstance(value, str | bytes | int | float | None):
+            continue
+        seen.add(id(value))
+        if isinstance(value, list | dict | set | frozenset | tuple | deque):
+            sizes[name] = max(sizes.get(name, 0), len(value))
+            inner = value.values() if isinstance(value, dict) else value
+            waiting.extend((name, item) for item in list(inner)[:50])
+        elif type(value).__module__.startswith("device."):
+            waiting.extend((f"{name}.{part}", item) for part, item in getattr(value, "__dict__", {}).items())
+    return {name: size for name, size in sizes.items() if size > 256}
