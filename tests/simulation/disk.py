@@ -1,9 +1,9 @@
 """The disk of a simulated box: it loses what was not synced, fails, fills up, and is cut at any step.
 
-    disk = Disk(chance)                      # what survives a loss of power, by folder
-    power = Power(); folder = disk.open("journal", power)
-    power.left = 3                           # the third change from now on raises PowerLostError
-    disk.lose_power()                        # of what was not synced some survives, one write torn
+disk = Disk(chance)                      # what survives a loss of power, by folder
+power = Power(); folder = disk.open("journal", power)
+power.left = 3                           # the third change from now on raises PowerLostError
+disk.lose_power()                        # of what was not synced some survives, one write torn
 """
 
 import random

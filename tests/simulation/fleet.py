@@ -6,14 +6,13 @@ what the checkers hold the box to.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from device.protocol.envelope import parse_envelope, require_signature, seal
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import Entry, first_chain
 from device.protocol.keys import Key
 from device.protocol.lease import Lease
-from device.protocol.limits import DAY_MS
 from device.protocol.receipts import Receipt
 from device.protocol.uplink import Ack, Report
 from fleet_server.plays.verification import KnownJournal, Position, continue_journal, open_epoch, read_batch
@@ -72,15 +71,20 @@ class Fleet:
     """Answers by `send(box, kind, payload)`; its clock is true."""
 
     def __init__(
-        self, verify: "Verify", now_ms: Callable[[], int], send: Callable[[str, str, bytes], None], epochs: Callable[[], tuple[int, int]]
+        self,
+        verify: "Verify",
+        now_ms: Callable[[], int],
+        send: Callable[[str, str, bytes], None],
+        epochs: Callable[[], tuple[int, int]],
     ) -> None:
         self.records: dict[str, Record] = {}
         self.orders: list[Issued] = []
-        self.lease_signer: "Signer" = builders.LEASE_KEY
-        self.ack_signer: "Signer" = builders.ACK_KEY
+        self.lease_signer: Signer = builders.LEASE_KEY
+        self.ack_signer: Signer = builders.ACK_KEY
         self.gives_leases = True
         self.gives_acks = True
-        self.full_for_ms, self.warn_for_ms = 3 * DAY_MS, 27 * DAY_MS
+        self.expected: Callable[[], frozenset[str]] = frozenset  # orders whose hold a report should show
+        self.lent: Callable[[Lease], None] = _nobody  # told of every lease that is given
         self._verify = verify
         self._now_ms = now_ms
         self._send = send
@@ -165,33 +169,22 @@ class Fleet:
             record.sent_at_ms[order.number] = self._now_ms() + AGAIN_MS
             self._send(box, "order", order.raw)
 
-    def expected(self) -> frozenset[str]:
-        """Orders whose hold stands by the server's books; the world replaces this."""
-        return frozenset()
-
-    def lent(self, lease: int) -> None:
-        """A lease of this number was given; the world replaces this."""
-
-    def lend(self, box: str, record: Record, report: Report, **changes: object) -> None:
+    def lend(self, box: str, record: Record, report: Report, **changes: Any) -> None:
         """A lease for the nonce of this report."""
         now_ms = self._now_ms()
         record.leases = max(record.leases, report.lease) + 1
         policy_epoch, catalog_epoch = self._epochs()
-        fields: dict[str, object] = {
+        fields: dict[str, Any] = {
             "box": box,
-            "venue": builders.VENUE,
-            "region": builders.REGION,
             "lease": record.leases,
             "nonce": report.nonce,
             "issued_at_ms": now_ms,
-            "full_until_ms": now_ms + self.full_for_ms,
-            "stop_at_ms": now_ms + self.full_for_ms + self.warn_for_ms,
             "policy_epoch": policy_epoch,
             "catalog_epoch": catalog_epoch,
         }
-        lease = Lease(**(fields | changes))
+        lease = builders.lease(**(fields | changes))
         record.last_lease = lease
-        self.lent(record.leases)
+        self.lent(lease)
         self._send(box, "lease", seal("lease", lease.encode(), [self.lease_signer]).encode())
 
 
@@ -202,3 +195,7 @@ def _beginnings(epoch: Epoch | None) -> list[Position]:
     first = max(0, len(epoch.chains) - 1 - BEGINNINGS_MAX)
     older = [Position(size, epoch.chains[size - 1]) for size in range(len(epoch.chains) - 1, first, -1)]
     return [epoch.position, *older]
+
+
+def _nobody(_lease: Lease) -> None:
+    """Nobody counts."""

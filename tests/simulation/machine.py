@@ -31,6 +31,7 @@ from device.services.runtime import Answer, BusyError, Runtime
 from device.services.supervisor import Supervisor
 from device.services.uplink import FleetSession
 from tests.simulation.disk import Disk, Power, PowerLostError
+from tests.simulation.hardware import SECRET, Hardware
 from tests.simulation.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
@@ -66,56 +67,6 @@ class Surroundings:
         return self.begins_ms + round(self.loop.time() * 1000)
 
 
-class Hardware:
-    """Clock, counter, seal and slots: what a new card does not change."""
-
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
-        self.count = 0
-        self.rtc_error_ms = 0
-        self.drift_ppm = around.chance.uniform(-60, 60)
-        self.power_on_s = around.loop.time()
-        self.seal_is_open = False
-        self.seal_told: Callable[[bool], None] = _nobody
-        self.power = Power()
-
-    # The ports of `device.ports` that BootFacts and the composition ask.
-
-    def mono_ms(self) -> int:
-        return round((self._around.loop.time() - self.power_on_s) * (1000 + self.drift_ppm / 1000))
-
-    def rtc_ms(self) -> int:
-        return self._around.true_ms() + self.rtc_error_ms
-
-    def read(self) -> int:
-        return self.count
-
-    def tick(self) -> int:
-        self.power.step()
-        self.count += 1
-        return self.count
-
-    def running(self) -> str:
-        return "a"
-
-    def is_open(self) -> bool:
-        return self.seal_is_open
-
-    def move_seal(self, is_open: bool) -> None:
-        self.seal_is_open = is_open
-        self.seal_told(is_open)
-
-
-class Secret:
-    """What the secure element says to this board alone."""
-
-    def read(self) -> bytes:
-        return b"s" * 32
-
-
-SECRET = Secret()
-
-
 class Machine:
     """Everything of one box that stands in the rack."""
 
@@ -124,7 +75,7 @@ class Machine:
         self.around = around
         self.signer = signer
         self.claim = claim
-        self.hardware = Hardware(around)
+        self.hardware = Hardware(around.loop, around.begins_ms, around.chance.uniform(-60, 60))
         self.disk = Disk(around.chance)
         self.held: Edition | None = None  # what was fetched; on disk in the real box
         self.life: Life | None = None
@@ -193,12 +144,17 @@ class Life:
         )
         marks = disk.open("run", self.power)
         self._boot = BootFacts(machine.box, "1.0.0", board, self.journal, store, marks, around.chance.randbytes)
-        self.core = Box(machine.box, around.verify, self._find, self.journal.head_at)
+        self.core = Box(machine.box, around.verify, self._find, self.journal.head_at, self._find_by_file)
         self.feed = JournalFeed(machine.box, self.journal, self._checkpoint)
         self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed)
         self.runtime.perform_by(self._acts())
         self.session = FleetSession(
-            machine.box, lambda: around.make_uplink(machine), self.runtime, self.feed, self.faults
+            machine.box,
+            lambda: around.make_uplink(machine),
+            self.runtime,
+            self.feed,
+            self.faults,
+            around.chance.random,
         )
 
     async def begin(self) -> bool:
@@ -303,6 +259,11 @@ class Life:
         held = self.machine.held
         return None if held is None else held.songs.get(song)
 
+    def _find_by_file(self, key: bytes) -> SongRecord | None:
+        held = self.machine.held
+        songs = [] if held is None else [song for song in held.songs.values() if song.file_key == key]
+        return songs[0] if songs else None
+
     def _soon(self, event: Any) -> None:
         if self.power.is_on:
             self.runtime.post_soon(event)
@@ -356,10 +317,6 @@ class Life:
             counter=self.core.counter,
         )
         return self._sealed("checkpoint", checkpoint.encode())
-
-
-def _nobody(_is_open: bool) -> None:
-    """Nobody listens to the switch while the power is off."""
 
 
 def _nothing(_effect: Any) -> None:

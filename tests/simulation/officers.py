@@ -83,10 +83,16 @@ class Standing:
             self._accepted.add(number)
             self._ended_there.take(number)
 
+    def numbers(self) -> list[str]:
+        """Every order that was signed."""
+        return list(self._orders)
+
     def surely_in_force(self, kind: str, true_ms: int) -> list[Order]:
         """What the box must obey: it said so, nobody signed an end, and the end by itself is not near."""
         at_ms = true_ms + ROUGHLY_MS
-        return [order for order in self._of(kind, at_ms) if order.order in self._accepted and not self._ended.has(order)]
+        return [
+            order for order in self._of(kind, at_ms) if order.order in self._accepted and not self._ended.has(order)
+        ]
 
     def may_be_in_force(self, kind: str, true_ms: int) -> list[Order]:
         """What the box may obey: it is signed, and the box has not said that it ended it."""

@@ -87,7 +87,9 @@ class Owner:
 
     def withhold(self) -> str:
         """A proxy that cannot read, but guesses well by size and time."""
-        kinds = self._chance.choice((("order",), ("ack",), ("lease",), ("journal",), ("report",), ("receipt", "report")))
+        kinds = self._chance.choice(
+            (("order",), ("ack",), ("lease",), ("journal",), ("report",), ("receipt", "report"))
+        )
         self._network.weather.withheld = frozenset(kinds)
         return f"owner: withholds {'+'.join(kinds)}"
 

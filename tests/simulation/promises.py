@@ -20,15 +20,16 @@ from typing import Any
 from device.core.effects import Send
 from device.protocol.codec import loads
 from device.protocol.journal import Entry, first_chain, next_chain, parse_frame
+from device.protocol.lease import Lease
 from device.protocol.limits import DAY_MS
-from device.protocol.orders import BAN, STOP
+from device.protocol.orders import BAN, STOP, Order
 from tests.box_rig import SONGS
-from tests.builders import song as song_record
 from tests.simulation.fleet import Fleet
 from tests.simulation.machine import Machine
 from tests.simulation.officers import ROUGHLY_MS, Standing
 from tests.simulation.venue import Asked, Told, Venue
 
+CORE_SONGS = SONGS[:1]
 CONTAINER_MAX = 4_500  # of anything in memory: above the largest bound of the core
 CLOSED_FROM_MS, CLOSED_UNTIL_MS = 18 * 3_600_000, 24 * 3_600_000  # 02:00 to 08:00 at UTC+08:00, in UTC
 NOT_NOW = ("JOURNAL_UNAVAILABLE", "BOX_UNCLAIMED", "TOO_MANY_REQUESTS")
@@ -45,6 +46,7 @@ class Suspicion:
     must_restrict: bool = False  # an old or edited record is on the card, and there was no contact since
     may_restrict: bool = False
     was_falsified: bool = False  # somebody with the fleet's service keys has lied to it
+    clock_was_wrong: bool = False  # the battery clock, so that ends of holds may wait for officers (SPEC 7.3)
     lost_by_owner: bool = False  # entries that no fleet has seen may have gone with an image
 
     def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
@@ -67,7 +69,7 @@ class Promises:
     fleet: Fleet
     standing: Standing
     suspicion: Suspicion = field(default_factory=Suspicion)
-    powered_ms: dict[int, int] = field(default_factory=dict)  # lease -> powered time when it was given
+    leases: dict[int, tuple[Lease, int]] = field(default_factory=dict)  # by number; with the powered time when given
     plays: int = 0
     ends: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -142,7 +144,7 @@ class Promises:
             self._require(not names & {f"{t.by}:{t.id}" for t in order.targets}, f"{song} is banned by {order.order}")
         is_trusted = not self.suspicion.must_restrict or self._has_contact()
         self._require(is_trusted, f"{play} starts from an image that was put back")
-        self._require_lease(play)
+        self._require_lease(play, song)
         life = self.machine.life
         if life is not None and life.state()["tq"] == "signed" and not self.suspicion.was_falsified:
             of_day = now_ms % DAY_MS
@@ -159,18 +161,34 @@ class Promises:
         if code == "BOX_RESTRICTED":
             self._require(self.suspicion.may_restrict, "restricted, and nobody put anything back")
         if code in ("VENUE_LOCKED", "ROOM_LOCKED") and life.state()["tq"] == "signed":
-            stops = self.standing.may_be_in_force(STOP, self.machine.around.true_ms())
-            self._require(bool(stops), f"{code} and no stop is in force")
+            self._require(bool(self._may_hold(STOP)), f"{code} and no stop is in force")
 
-    def _require_lease(self, play: str) -> None:
+    def _may_hold(self, kind: str) -> list[Order]:
+        now_ms = 0 if self.suspicion.clock_was_wrong else self.machine.around.true_ms()
+        return self.standing.may_be_in_force(kind, now_ms)
+
+    def overdue(self) -> list[str]:
+        """Stops that are over by true time, and that nobody has ended."""
+        now_ms = self.machine.around.true_ms()
+        ever = {order.order for order in self.standing.may_be_in_force(STOP, 0)}
+        return sorted(ever - {order.order for order in self.standing.may_be_in_force(STOP, now_ms)})
+
+    def _require_lease(self, play: str, song: str) -> None:
         life = self.machine.life
         if life is None or self.suspicion.was_falsified:
             return
         held = life.state()["lease"]
         self._require(held is not None, f"{play} starts without a lease")
-        powered_ms = self.machine.powered_ms() - self.powered_ms[held["lease"]]
-        longest_ms = self.fleet.full_for_ms + self.fleet.warn_for_ms
-        self._require(powered_ms <= longest_ms + ROUGHLY_MS, f"{play} starts {powered_ms - longest_ms} ms after the lease")
+        lease, given_at_ms = self.leases[held["lease"]]
+        powered_ms = self.machine.powered_ms() - given_at_ms - ROUGHLY_MS
+        self._require(
+            powered_ms <= lease.stop_at_ms - lease.issued_at_ms, f"{play} starts long after lease {lease.lease}"
+        )
+        self._require(
+            powered_ms <= lease.powered_s_max * 1000, f"{play} starts beyond the hours of lease {lease.lease}"
+        )
+        is_core = song in CORE_SONGS or powered_ms <= lease.core_from_ms - lease.issued_at_ms
+        self._require(is_core, f"{play} of {song} starts, and is not of the core catalog")
 
     def _has_contact(self) -> bool:
         life = self.machine.life
@@ -191,10 +209,9 @@ class Promises:
         answer = asked.answer
         self._require(answer is not None, "no answer although everything is well")
         assert answer is not None
-        now_ms = self.machine.around.true_ms()
-        if answer.status == 201 or self.standing.may_be_in_force(STOP, now_ms):
+        if answer.status == 201 or self.standing.may_be_in_force(STOP, self.machine.around.true_ms()):
             return
-        banned = {f"{t.by}:{t.id}" for order in self.standing.may_be_in_force(BAN, now_ms) for t in order.targets}
+        banned = {f"{t.by}:{t.id}" for order in self._may_hold(BAN) for t in order.targets}
         names = {f"version:{asked.song}", f"work:w-{asked.song}"}
         self._require(answer.body["code"] == "SONG_BANNED" and bool(names & banned), f"not in service: {answer.body}")
 
@@ -220,7 +237,9 @@ class Promises:
             same = (body["room"], body["song"], body["kind"]) == (told.room, told.song, told.kind)
             self._require(same, f"{play} is another play than was told")
             if told.counted is not None and (play in ends or not self.suspicion.lost_by_owner):
-                self._require(play in ends and ends[play].body["counted"] == told.counted, f"{play} is counted otherwise")
+                self._require(
+                    play in ends and ends[play].body["counted"] == told.counted, f"{play} is counted otherwise"
+                )
 
     def fleet_has_everything(self) -> None:
         """Rule 8."""

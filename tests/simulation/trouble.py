@@ -45,12 +45,16 @@ class Trouble:
     def clock_jumps(self) -> str:
         hardware, chance = self._machine.hardware, self._chance
         years_ms = 20 * 365 * DAY_MS
-        jump_ms = chance.choice((-years_ms, -DAY_MS, -3_600_000, 3_600_000, DAY_MS, years_ms, chance.randint(-9**9, 9**9)))
+        jump_ms = chance.choice(
+            (-years_ms, -DAY_MS, -3_600_000, 3_600_000, DAY_MS, years_ms, chance.randint(-(9**9), 9**9))
+        )
         hardware.rtc_error_ms += jump_ms
         return f"battery clock: {jump_ms:+d} ms"
 
     def battery_dies(self) -> str:
-        self._machine.hardware.rtc_error_ms = -self._machine.around.true_ms() + self._chance.choice((0, 946_684_800_000))
+        self._machine.hardware.rtc_error_ms = -self._machine.around.true_ms() + self._chance.choice(
+            (0, 946_684_800_000)
+        )
         return "battery clock: dead"
 
     def battery_is_changed(self) -> str:
@@ -71,4 +75,3 @@ class Trouble:
         weather.withheld = frozenset()
         self.disk_heals()
         self.battery_is_changed()
-

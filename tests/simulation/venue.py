@@ -50,7 +50,7 @@ class Venue:
         song = song or self.chance.choice((*SONGS, *SONGS, *SONGS, UNLISTED))
         kind = kind or self.chance.choice(("guest", "guest", "guest", "filler", "test"))
         self.asked += 1
-        request = PlayRequested(request=f"r{self.asked}", room=room, song=song, kind=kind)
+        request = PlayRequested(request=f"r{self.asked}", room=room, song=song, kind=kind, file="")
         answer = await self.machine.ask(request)
         return Asked(room, song, kind, answer)
 

@@ -39,7 +39,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now_s += max(0.0, timeout)
         return []
 
-    def run_in_executor(self, _executor: Any, call: Callable[..., Any], *arguments: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]  # the types of arguments do not matter here
+        self, _executor: Any, call: Callable[..., Any], *arguments: Any
+    ) -> Any:
         """Rule 1. Like a thread, a call that nobody waits for any more is made all the same."""
         done = self.create_future()
 

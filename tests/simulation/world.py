@@ -13,20 +13,25 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from device.core.events import OrderReceived
 from device.core.effects import Send
+from device.core.events import OrderReceived
+from device.protocol.catalog import CORE
+from device.protocol.lease import Lease
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
 from device.services import runtime, uplink
 from tests import builders
 from tests.box_rig import SONGS
+from tests.builders import PROVINCE
+from tests.simulation.evening import Evening
 from tests.simulation.fleet import Fleet, Issued
+from tests.simulation.impostor import Impostor
 from tests.simulation.machine import Edition, Machine, Surroundings
 from tests.simulation.network import Line, Network
 from tests.simulation.officers import Officers, Standing
 from tests.simulation.owner import Owner
-from tests.simulation.promises import BrokenPromiseError, Promises
+from tests.simulation.promises import CORE_SONGS, BrokenPromiseError, Promises
 from tests.simulation.trouble import Trouble
-from tests.simulation.venue import ROOMS, Venue
+from tests.simulation.venue import Venue
 from tests.simulation.virtual_time import VirtualLoop
 
 STORY_MAX = 400
@@ -60,10 +65,11 @@ class World:
         self.custom = CUSTOMS[seed % len(CUSTOMS)]
         self.chance = random.Random(seed)
         self.loop = VirtualLoop()
+        self.line_returns_s = 0.0
         self.story: deque[str] = deque(maxlen=STORY_MAX)
         self.figures = Figures()
         self.network = Network(self.chance, self.loop)
-        songs = {name: builders.song(name) for name in SONGS}
+        songs = {name: builders.song(name, flags=CORE if name in CORE_SONGS else 0) for name in SONGS}
         self.around = Surroundings(
             loop=self.loop,
             chance=self.chance,
@@ -85,12 +91,13 @@ class World:
         self.standing = Standing(self.officers.orders)
         self.promises = Promises(self.machine, self.venue, self.fleet, self.standing)
         self.fleet.expected = lambda: self.standing.wanted(self.around.true_ms())
+        self.evening = Evening(self.venue, self.promises, self.chance)
         self.trouble = Trouble(self.machine, self.network.weather, self.loop, self.chance)
+        self.impostor = Impostor(self.machine, self.fleet, self.network, self.promises, self.chance)
         self.owner = Owner(self.machine, self.promises, self.network, self.chance)
 
     def run(self, days: int) -> Figures:
         """Raises BrokenPromiseError."""
-        random.seed(self.seed)  # the uplink's jitter
         before = runtime.TICK_EVERY_S, uplink.LOOK_AGAIN_S
         runtime.TICK_EVERY_S, uplink.LOOK_AGAIN_S = TICK_EVERY_S, LOOK_AGAIN_S
         asyncio.set_event_loop(None)
@@ -114,7 +121,8 @@ class World:
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            self.loop.run_until_complete(asyncio.wait(left))
         self.loop.close()
 
     async def _live(self, days: int) -> None:
@@ -138,7 +146,9 @@ class World:
             for _ in range(self.chance.randint(8, 18)):
                 await self._something_happens()
                 await self._pause(self.chance.choice((1, 3, 10, 40, 90)))
-            await self._guests_leave()
+            self.fleet.gives_acks = True
+            await self.evening.guests_leave()
+            await self._look()
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -162,25 +172,26 @@ class World:
         await self.chance.choices(happenings, weights)[0]()
         await self._look()
 
-    def _happenings(self) -> tuple[list[Callable[[], Awaitable[None]]], list[float]]:
+    def _happenings(self) -> tuple[list[Callable[[], Awaitable[object]]], list[float]]:
         """What may happen, and how likely: all of it depends on the custom of this world."""
         bad = {"calm": 0.2, "rough": 1.0, "owner": 0.6, "fleet": 0.5}[self.custom]
-        trouble, owner = self.trouble, self.owner
-        table: list[tuple[Callable[[], Awaitable[None]], float]] = [
-            (self._a_song, 30),
-            (self._a_rush, 4),
-            (self._a_song_ends, 18),
+        trouble, owner, evening = self.trouble, self.owner, self.evening
+        table: list[tuple[Callable[[], Awaitable[object]], float]] = [
+            (evening.a_song, 30),
+            (evening.a_rush, 4),
+            (evening.a_song_ends, 18),
             (self._an_order, 4),
             (self._an_order_at_the_box, 1),
             (self._old_orders, 2),
             (self._line_is_cut, 3 * bad),
+            (self._line_is_cut_for_days, 0.06),
             (self._line_returns, 2),
             (self._told(trouble.line_worsens), 2 * bad),
             (self._told(trouble.disk_falls_ill), 1.5 * bad),
             (self._told(trouble.disk_stalls), bad),
             (self._told(trouble.disk_heals), 2),
-            (self._told(trouble.clock_jumps), bad),
-            (self._told(trouble.battery_dies), 0.3 * bad),
+            (self._clock_goes_wrong(trouble.clock_jumps), bad - 0.2),
+            (self._clock_goes_wrong(trouble.battery_dies), 0.3 * (bad - 0.2)),
             (self._told(trouble.battery_is_changed), 0.5),
             (self._told(trouble.power_will_go), 4 * bad),
             (self._power_cut, 2 * bad),
@@ -196,49 +207,26 @@ class World:
                 (self._told(owner.open_the_seal), 0.5),
                 (self._told(owner.replay), 3),
                 (self._told(owner.withhold), 1),
-                (self._told(owner.set_the_clock), 1),
+                (self._clock_goes_wrong(owner.set_the_clock), 1),
             ]
         if self.custom == "fleet":
-            table += [(self._false_lease, 2), (self._acks_withheld, 1), (self._false_ack, 1), (self._forged_order, 1)]
+            false = self.impostor
+            table += [
+                (self._told(false.lease), 2),
+                (self._told(false.no_acks), 1),
+                (self._told(false.ack), 1),
+                (self._told(false.order), 1),
+            ]
         return [happening for happening, _ in table], [weight for _, weight in table]
-
-    # Guests and VOD server.
-
-    async def _a_song(self) -> None:
-        self.promises.answered(await self.venue.ask_for_a_song())
-
-    async def _a_rush(self) -> None:
-        """Everybody at once: entries share a sync, and may share a loss of power."""
-        asked = await asyncio.gather(*[self.venue.ask_for_a_song(room) for room in ROOMS])
-        for one in asked:
-            self.promises.answered(one)
-
-    async def _a_song_ends(self) -> None:
-        if self.venue.told:
-            recent = list(self.venue.told)[-8:]
-            play = self.chance.choice((*self.venue.running.values(), *recent))
-            await self._end(play)
-
-    async def _end(self, play: str) -> None:
-        answer = await self.venue.end_a_song(play, self.chance.choice((5, 59, 60, 200)), self.chance.choice(("end", "skip")))
-        if answer is not None:
-            self.promises.ended(play, answer.status, answer.body)
-
-    async def _guests_leave(self) -> None:
-        """The VOD server ends what runs, most days."""
-        self.fleet.gives_acks = True
-        plays, self.venue.running = self.venue.running, {}
-        for play in plays.values():
-            if self.chance.random() < 0.8:
-                await self._end(play)
-                await self._look()
 
     # Officers.
 
     async def _an_order(self) -> None:
         kind = self.chance.choice((STOP, BAN, RESUME, RESUME, RESUME, LIFT))
-        issued = self.officers.order(kind, self.around.true_ms())
-        self._note(f"officers: {issued.number} {kind}")
+        self._issue(self.officers.order(kind, self.around.true_ms()))
+
+    def _issue(self, issued: Issued) -> None:
+        self._note(f"officers: {issued.number} {issued.kind}")
         self.standing.signed(issued.number)
         self.fleet.issue(issued)
 
@@ -264,6 +252,13 @@ class World:
 
         return told
 
+    def _clock_goes_wrong(self, act: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+        async def goes_wrong() -> None:
+            self.promises.suspicion.clock_was_wrong = True
+            self._note(act())
+
+        return goes_wrong
+
     def _while_off(self, act: Callable[[], str]) -> Callable[[], Awaitable[None]]:
         async def while_off() -> None:
             if self.chance.random() < 0.5 and self.machine.life is not None:
@@ -279,8 +274,14 @@ class World:
         self._note("line: cut")
         self.network.cut()
 
+    async def _line_is_cut_for_days(self) -> None:
+        days = self.chance.choice((4, 9, 33))
+        self._note(f"line: cut for {days} days")
+        self.network.cut()
+        self.line_returns_s = self.loop.time() + days * DAY_S
+
     async def _line_returns(self) -> None:
-        self.network.weather.is_cut = False
+        self.network.weather.is_cut = self.loop.time() < self.line_returns_s
         self.network.weather.withheld = frozenset()
 
     async def _power_cut(self) -> None:
@@ -319,50 +320,12 @@ class World:
         self._note(f"content: policy {epoch}, catalog {held.catalog_epoch + 1}")
         self.network.down(self.machine.box, "look", b'{"v":1}')
 
-    # A fleet server in the wrong hands: it has the service keys and the database, but no officer's key.
-
-    async def _false_lease(self) -> None:
-        record = self.fleet.records[self.machine.box]
-        if record.report is None or not record.report.nonce:
-            return
-        self.promises.suspicion.was_falsified = True
-        shift_ms = self.chance.choice((-400, -3, 3, 400, 7000)) * DAY_S * 1000
-        at_ms = self.around.true_ms() + shift_ms
-        changes = self.chance.choice(
-            (
-                {"issued_at_ms": at_ms, "full_until_ms": at_ms + 3 * DAY_S * 1000, "stop_at_ms": at_ms + 30 * DAY_S * 1000},
-                {"venue": builders.OTHER_VENUE},
-                {"region": builders.ELSEWHERE},
-                {"nonce": "0" * 32},
-            )
-        )
-        self._note(f"fleet: false lease {changes}")
-        self.fleet.lend(self.machine.box, record, record.report, **changes)
-
-    async def _acks_withheld(self) -> None:
-        self.fleet.gives_acks = not self.fleet.gives_acks
-        self._note(f"fleet: gives acks: {self.fleet.gives_acks}")
-
-    async def _false_ack(self) -> None:
-        size = self.chance.randrange(5000)
-        self._note(f"fleet: false ack of {size}")
-        self.network.down(self.machine.box, "ack", builders.ack_envelope(size=size, head="ab" * 32))
-
-    async def _forged_order(self) -> None:
-        kind = self.chance.choice((STOP, RESUME))
-        number = 900_000 + self.chance.randrange(1000)
-        ends = tuple(self.officers.orders) if kind == RESUME else ()
-        changes: dict[str, Any] = {"ends": ends[-60:] or ("440106-2026-000001",)} if kind == RESUME else {}
-        signers = self.chance.choice(((builders.ZHANG,), (builders.STRANGER, builders.LEASE_KEY), (builders.WANG, builders.ZHAO)))
-        raw = builders.order_envelope(kind, number=number, signers=signers, **changes)
-        self._note(f"fleet: forges a {kind}")
-        self.network.down(self.machine.box, "order", raw)
-
     # When everything is well.
 
     async def _heal(self) -> None:
         """Faults end; nobody comes; after a while everything must be as promised."""
         self._note("all is well")
+        self.line_returns_s = 0.0
         self.trouble.all_is_well()
         self.fleet.gives_acks = self.fleet.gives_leases = True
         if self.machine.life is not None:
@@ -370,18 +333,16 @@ class World:
         await self._look()
         day = int(self.loop.time() - NOON_S) // DAY_S + 1
         await self._until(day * DAY_S + NOON_S)
-        for _ in range(40):
+        for half_minute in range(40):
+            if half_minute == 20 and (overdue := self.promises.overdue()):
+                # Where no second witness of time is left, officers end what is over (SPEC 7.3).
+                self._issue(self.officers.order(RESUME, self.around.true_ms(), authority=PROVINCE, ends=tuple(overdue)))
             await self._pause(30)
-        self.promises.back_in_service(await self._ask_at_noon())
+        self.promises.back_in_service(await self.evening.a_song("K1", SONGS[0]))
         await self._pause(20)
         self.promises.fleet_has_everything()
         self.promises.look_deeply()
         self.promises.suspicion.was_falsified = False
-
-    async def _ask_at_noon(self) -> Any:
-        asked = await self.venue.ask_for_a_song("K1", SONGS[0], "guest")
-        self.promises.answered(asked)
-        return asked
 
     # What everybody shares.
 
@@ -389,8 +350,8 @@ class World:
         if isinstance(effect, Send):
             self.promises.said(effect)
 
-    def _lent(self, lease: int) -> None:
-        self.promises.powered_ms[lease] = self.machine.powered_ms()
+    def _lent(self, lease: Lease) -> None:
+        self.promises.leases[lease.lease] = lease, self.machine.powered_ms()
 
     def _send(self, box: str, kind: str, payload: bytes) -> None:
         self.network.down(box, kind, payload)
