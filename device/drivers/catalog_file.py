@@ -119,9 +119,9 @@ class CatalogFile:
         return {table.name: table for table in self._edition.tables if not table.pages.damaged}
 
     def switch(self, raw: bytes, given: Mapping[str, bytes] | None = None) -> CatalogManifest:
-        """Take a manifest into force. given: tables by path that are not in the folder yet."""
+        """Take a manifest into force. given: tables by path, of which those are written that are not here."""
         manifest = CatalogManifest.decode(raw)
-        for table in manifest.tables:
+        for table in self.missing(manifest) if given else ():
             if given is not None and table.path in given:
                 self._put(table, given[table.path])
         edition = self._opened(manifest)

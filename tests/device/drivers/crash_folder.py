@@ -46,6 +46,8 @@ class CrashFolder(Folder):
         return bytes(data[offset:] if length < 0 else data[offset : offset + length])
 
     def map(self, name: str) -> Any:
+        if name not in self.files:
+            raise FileNotFoundError(name)
         return self.read(name)
 
     def write(self, name: str, offset: int, data: bytes) -> None:
