@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from device.drivers.policy_store import PolicyStore
 from device.drivers.state_store import StateStore
 from device.ports import Board, DriverError
 from device.protocol.envelope import Envelope, seal
+from device.protocol.errors import ProtocolError
 from device.protocol.journal import Checkpoint
 from device.services import health
 from device.services.boot_facts import BootFacts
@@ -47,6 +49,7 @@ EXIT_REBOOT = 75
 SECURITY_EPOCH = 1  # SPEC 13.2: raised when an older version must never run again
 AGAIN_S = 3.0
 LOOK_AGAIN_S = 60.0
+FETCH_FAULTS = frozenset({"CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"})
 STOP_S_MAX = 10.0
 _PROBE = "self-test"
 _log = logging.getLogger(__name__)
@@ -71,10 +74,31 @@ async def run(settings: Settings, faults: set[str], started: Callable[[], None])
             task.cancel()
         if not shell.enrolled.is_set():
             return 0
-        inside = Inside(settings, shell)
-        return await inside.live(stopping)
+        inside = await _whole(settings, shell, stopping)
+        return 0 if inside is None else await inside.live(stopping)
     finally:
         await shell.close()
+
+
+async def _whole(settings: Settings, shell: Shell, stopping: asyncio.Event) -> "Inside | None":
+    """The box once its identity and its trust can be read: the LAN interface stands meanwhile, and says what is wrong.
+
+    None if it was told to stop before.
+    """
+    while True:
+        try:
+            shell.identity.load()
+            inside = Inside(settings, shell)
+        except (DriverError, ProtocolError, OSError) as error:
+            _log.error("this box cannot be itself: %s", error)
+            shell.desk.faults.add("IDENTITY_DAMAGED")
+        else:
+            shell.desk.faults.discard("IDENTITY_DAMAGED")
+            return inside
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_S):
+                await stopping.wait()
+                return None
 
 
 class Inside:
@@ -107,6 +131,7 @@ class Inside:
         self._feed = JournalFeed(box, self._journal, self._checkpoint)
         clock = shell.board.clock
         self._runtime = Runtime(self._box, clock, self._journal, self._store, self._signed)
+        self._runtime.faults = shell.desk.faults
         self._session = FleetSession(box, self._make_uplink, self._runtime, self._feed, shell.desk.faults)
         self._updates = Updates(shell.board.slots, self._fetch_bundle, self._runtime)
         self._runtime.perform_by(self._acts())
@@ -212,7 +237,9 @@ class Inside:
         while True:
             await asyncio.gather(asyncio.wait_for(self._look.wait(), LOOK_AGAIN_S), return_exceptions=True)
             self._look.clear()
-            for event in await self._content.look():
+            events = await self._content.look()
+            self._shell.desk.replace_fault(FETCH_FAULTS, self._content.fault)
+            for event in events:
                 await self._runtime.post(event)
 
     def _acts(self) -> dict[type, Callable[[Any], object]]:

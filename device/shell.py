@@ -68,6 +68,7 @@ class Shell:
         self.supervisor.keep(
             "watchdog", lambda: health.feed(self.board.watchdog, lambda: self.ticking, self.desk.faults)
         )
+        self.supervisor.keep("settings", lambda: health.mind_settings(self.desk.pairing, self.desk.faults))
         self.board.lamp.show("boot" if self.identity.is_enrolled else "unclaimed")
         serial = self._settings.serial
         if serial.path:

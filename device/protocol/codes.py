@@ -261,6 +261,10 @@ HARDWARE = {
         "设置文件有误，正在使用上一次有效的设置，请改正后重启。",
         "The settings file is wrong; the last good one is in use. Correct it and restart.",
     ),
+    "DISK_FULL": (
+        "存储空间已满，新的曲库和升级包放不下。请联系技术支持。",
+        "The disk is full: no new catalog or update fits. Call support.",
+    ),
     "DISK_STALLED": (
         "存储卡没有响应，暂时无法记录点播，正在等待其恢复。",
         "The disk does not answer, so no play can be recorded. The box waits for it.",

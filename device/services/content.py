@@ -14,6 +14,7 @@ Rules:
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,11 +117,13 @@ class Content:
         self._trusted_ms = trusted_ms
         self._one_at_a_time = asyncio.Lock()
         self._unsound = b""  # a manifest whose tables are signed and no tables
+        self.fault = ""  # why nothing could be fetched at the last look
         self._told: dict[str, ContentRejected] = {}
 
     async def look(self) -> list[Any]:
         """Fetch a newer policy and catalog if there are any; events for the core, none if nothing is new."""
         async with self._one_at_a_time:
+            self.fault = ""
             return await asyncio.to_thread(self._look)
 
     async def fetch_bundle(self, version: str, *, compatible: str, security_epoch: int) -> Bundle:
@@ -253,7 +256,8 @@ class Content:
 
     def _rejected(self, what: str, epoch: int, error: Exception) -> list[Any]:
         code = code_of(error, what)
-        if code in ("CONTENT_UNREACHABLE", "CONTENT_EXPIRED"):
+        if code in ("CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"):
+            self.fault = code
             _log.info("nothing new for the %s: %s", what, error)
             return []
         _log.warning("%s is rejected: %s", what, error)
@@ -275,6 +279,8 @@ class _RejectedContentError(Exception):
 
 def code_of(error: Exception, what: str) -> str:
     """The code for what went wrong while fetching policy, catalog or firmware."""
+    if _is_full(error):
+        return "DISK_FULL"
     if isinstance(error, ProtocolError):
         return error.code
     if isinstance(error, DownloadLengthMismatchError):
@@ -286,3 +292,12 @@ def code_of(error: Exception, what: str) -> str:
     if isinstance(error, BadVersionNumberError):
         return _ROLLBACKS[what]
     return "CONTENT_UNTRUSTED"
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether no room on the disk is at the bottom of it, whatever it was raised as on the way."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

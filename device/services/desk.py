@@ -1,7 +1,7 @@
 """What stands behind the LAN interface: the running core if there is one, identity, tokens, listeners."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -42,6 +42,12 @@ class Desk:
     _state: Callable[[], dict[str, Any]] | None = None
     _brief: Callable[[], dict[str, Any]] | None = None
     _may_play: Callable[[str, str, str], str] | None = None
+
+    def replace_fault(self, of_part: Set[str], code: str) -> None:
+        """What a part says now: one of its codes, or none."""
+        self.faults.difference_update(of_part - {code})
+        if code:
+            self.faults.add(code)
 
     @property
     def runtime(self) -> Runtime:

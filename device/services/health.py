@@ -24,6 +24,7 @@ AGAIN_S = 5.0
 TRIES_MAX = 24  # two minutes: names, network and broker may all have to come up
 FEED_EVERY_S = 1.0
 OBSERVE_EVERY_S = 2.0
+SETTINGS_AGAIN_S = 3.0
 TICK_AGE_S_MAX = 8.0
 DISK_STALL_S = 5.0  # a card that collects its garbage takes a second or two
 _log = logging.getLogger(__name__)
@@ -121,6 +122,25 @@ async def observe(seen: Seen, runtime: Events, stands: asyncio.Event) -> None:
             await runtime.post(now)
             told = now
         await asyncio.sleep(OBSERVE_EVERY_S)
+
+
+class Keeping(Protocol):
+    """The settings: whether they could be read and kept at the last try, and another try (blocks)."""
+
+    is_failing: bool
+
+    def try_again(self) -> None: ...
+
+
+async def mind_settings(settings: Keeping, faults: set[str]) -> None:
+    """Settings are written once in a year: whether they can be again, somebody must try. For ever."""
+    while True:
+        if settings.is_failing:
+            faults.add("SETTINGS_UNAVAILABLE")
+            await asyncio.to_thread(settings.try_again)
+        if not settings.is_failing:
+            faults.discard("SETTINGS_UNAVAILABLE")
+        await asyncio.sleep(SETTINGS_AGAIN_S)
 
 
 def _is_alive(core: Ticking) -> bool:

@@ -8,6 +8,7 @@ Rules:
    claim: a cut before it leaves the step undone, and the step may be done again.
 """
 
+import contextlib
 import json
 import os
 import ssl
@@ -39,19 +40,36 @@ class Files(Protocol):
 
 
 class Identity:
-    """Reads at construction; raises DriverError IDENTITY_DAMAGED if what is there cannot be used."""
+    """Reads at construction. What is there and cannot be used is no new box: it counts as enrolled, so that nobody
+    gives it another identity, and `load` says what is the matter.
+    """
 
     def __init__(self, files: Files, secret: BoardSecret) -> None:
         self._files = files
         self._secret = secret
-        self._names = frozenset(files.names())
-        self.key: SigningKey | None = self._load_key() if KEY in self._names else None
-        self.box: str = self._text(BOX)
+        self._names: frozenset[str] = frozenset()
+        self.key: SigningKey | None = None
+        self.box = ""
+        self._is_damaged = True
+        with contextlib.suppress(DriverError):
+            self.load()
+
+    def load(self) -> None:
+        """Read, or read again what could not be read. Raises DriverError IDENTITY_DAMAGED."""
+        if not self._is_damaged:
+            return
+        try:
+            self._names = frozenset(self._files.names())
+            self.key = self._load_key() if KEY in self._names else None
+            self.box = self._text(BOX)
+        except OSError as error:
+            raise DriverError("IDENTITY_DAMAGED", str(error)) from error
+        self._is_damaged = False
 
     @property
     def is_enrolled(self) -> bool:
         """The factory has given its certificate."""
-        return IDEVID in self._names
+        return self._is_damaged or IDEVID in self._names
 
     @property
     def is_claimed(self) -> bool:

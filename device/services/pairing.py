@@ -7,16 +7,21 @@
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol
 
+from device.ports import DriverError
+
 TRIES_PER_MINUTE_MAX = 5
 PAIRED_MAX = 16
 _PAIRED = "paired:"
 _LABEL = "label-code"
+_PROBE = "probe"
+_log = logging.getLogger(__name__)
 
 
 class PairingError(Exception):
@@ -43,14 +48,35 @@ class Pairing:
         self._values = values
         self._mono_ms = mono_ms
         self._tries_ms: deque[int] = deque(maxlen=TRIES_PER_MINUTE_MAX)
-        self._hashes = values.named(_PAIRED)
+        self.is_failing = False
+        self._hashes: dict[str, str] = {}
+        self.try_again(is_first=True)
         self.changes = 0  # of tokens; whoever remembers that one was good remembers this with it
+
+    def try_again(self, *, is_first: bool = False) -> None:
+        """Read what could not be read, and see whether a value can be kept. Blocks; `is_failing` says how it went."""
+        try:
+            self._hashes = self._values.named(_PAIRED) | self._hashes
+            if not is_first:
+                self._values.put(_PROBE, secrets.token_hex(8))
+        except DriverError as error:
+            _log.error("%s", error)
+            self.is_failing = True
+        else:
+            self.is_failing = False
 
     def set_label_code(self, code: str) -> None:
         self._values.put(_LABEL, _hash(code))
 
     def pair(self, label_code: str, vod: str) -> str:
         """A new token. Raises PairingError, or DriverError if it cannot be kept."""
+        try:
+            return self._paired(label_code, vod)
+        except DriverError:
+            self.is_failing = True
+            raise
+
+    def _paired(self, label_code: str, vod: str) -> str:
         now_ms = self._mono_ms()
         if len(self._tries_ms) == TRIES_PER_MINUTE_MAX and now_ms - self._tries_ms[0] < 60_000:
             raise PairingError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")

@@ -97,6 +97,8 @@ class Runtime:
         self._told: dict[str, Callable[[Answer], None]] = {}
         self._disk = ThreadPoolExecutor(1, "disk")
         self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
+        self.faults: set[str] = set()  # where it says what fails, until the same works again
+        self._failing: dict[type, str] = {}
         self._ending: type | None = None
         self._telling: asyncio.Task[None] | None = None  # that recovery failed; the core asks for one at a time
         self.ticked_at_s = asyncio.get_running_loop().time()
@@ -214,8 +216,12 @@ class Runtime:
                 else:
                     self._act(effect)
             except DriverError as error:
+                self._failing[type(effect)] = error.code
+                self.faults.add(error.code)
                 await self._fail(effects[index:], error)
                 return
+            if self._failing:
+                self.faults.discard(self._failing.pop(type(effect), ""))
 
     async def _fail(self, effects: Sequence[Any], error: DriverError) -> None:
         """Rule 3. What is only said at the venue is said all the same."""

@@ -1,4 +1,4 @@
-"""Verbs of the ledger: plays query, counts, meters, export; incident list."""
+"""Verbs of the ledger: plays query, counts, meters, export; incident list; letter list."""
 
 import argparse
 import sys
@@ -40,6 +40,16 @@ _INCIDENTS = [
     ("count", "次数", "count"),
     ("opened_at_ms", "发现", "opened_at_ms"),
     ("closed_at_ms", "了结", "closed_at_ms"),
+    ("detail", "说明", "detail"),
+]
+
+
+_LETTERS = [
+    ("last_at_ms", "最近", "last_at_ms"),
+    ("box", "前置机", "box"),
+    ("kind", "种类", "kind"),
+    ("code", "代码", "code"),
+    ("count", "次数", "count"),
     ("detail", "说明", "detail"),
 ]
 
@@ -93,6 +103,15 @@ def register(verbs: Verbs) -> None:
     )
     listed.add_argument("--box")
     listed.add_argument("--limit", type=int, default=100)
+    letters = verbs.add(
+        "letter",
+        "list",
+        _letters,
+        zh="无法受理的前置机报文及原因，最近的在前；限全国权限",
+        en="Messages of boxes that could not be taken, and why, the latest first; over the whole country",
+        examples=["", "--limit 20 --output json"],
+    )
+    letters.add_argument("--limit", type=int, default=100)
 
 
 def _add_filters(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
@@ -150,6 +169,12 @@ def _export(context: Context) -> int:
         context.say(f"已写入 {given.out}", f"Written to {given.out}")
     else:
         sys.stdout.buffer.write(raw)
+    return OK
+
+
+def _letters(context: Context) -> int:
+    found = context.client.get("/api/v1/dead-letters", limit=context.arguments.limit)["dead_letters"]
+    context.show(found, _LETTERS)
     return OK
 
 

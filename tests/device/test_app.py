@@ -181,6 +181,81 @@ async def test_a_disk_that_comes_back_needs_no_restart(world: World) -> None:
         assert await world.play() == (403, "BOX_UNCLAIMED")
 
 
+async def state_of(world: World) -> list[str]:
+    """The faults; empty while the state is not told."""
+    status, body = await world.ask("GET", "/v1/state")
+    return list(body["faults"]) if status == 200 else []
+
+
+async def until_faults(world: World, code: str, present: bool) -> None:
+    async with asyncio.timeout(30):
+        while (code in await state_of(world)) is not present:
+            pass
+
+
+@pytest.mark.parametrize("name", ["box.key.sealed", "factory.json", "enrol-ca.pem"])
+async def test_a_damaged_identity_is_said_on_the_lan_and_a_repaired_one_needs_no_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(app, "AGAIN_S", 0.05)
+    async with world.on():
+        await world.factory()
+    file = world.data / "identity" / name
+    good = file.read_bytes()
+    for _ in range(2):
+        file.write_bytes(good[:-40] + b"x" * 40 if name == "box.key.sealed" else b"damaged")
+        async with world.on():
+            await until_page(world, "Key or certificates are damaged")
+            assert await world.play() == (503, "JOURNAL_UNAVAILABLE")
+            status, body = await world.ask("POST", "/v1/factory/csr", {"box": builders.BOX})
+            assert (status, body["code"]) == (409, "ALREADY_ENROLLED")
+            file.write_bytes(good)
+            await world.until_started()
+            assert await world.play() == (403, "BOX_UNCLAIMED")
+
+
+async def until_page(world: World, sentence: str) -> None:
+    url = f"http://{(world.data / 'lan-address').read_text()}/?lang=en"
+    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(url) as response:
+                if sentence in await response.text():
+                    return
+
+
+async def test_a_damaged_root_of_trust_is_said_on_the_lan(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "AGAIN_S", 0.05)
+    async with world.on():
+        await world.factory()
+    (world.data / "trust" / "root.json").write_bytes(b"{}")
+    async with world.on():
+        await until_page(world, "Key or certificates are damaged")
+
+
+async def test_settings_that_cannot_be_kept_degrade_and_heal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "SETTINGS_AGAIN_S", 0.05)
+    settings, away = world.data / "settings", world.data / "elsewhere"
+    async with world.on():
+        await world.factory()
+        for number in range(3):
+            settings.rename(away)
+            settings.write_bytes(b"not a folder")
+            wanted = {"label_code": LABEL, "vod": f"vod-{number}"}
+            status, body = await world.ask("POST", "/v1/pair", wanted)
+            assert (status, body["code"]) == (503, "SETTINGS_UNAVAILABLE")
+            await until_faults(world, "SETTINGS_UNAVAILABLE", present=True)
+            settings.unlink()
+            away.rename(settings)
+            await until_faults(world, "SETTINGS_UNAVAILABLE", present=False)
+    settings.rename(away)
+    settings.write_bytes(b"not a folder")
+    async with world.on():
+        await until_page(world, "The settings cannot be read or saved")
+        settings.unlink()
+        away.rename(settings)
+        await world.until_started()
+
+
 async def test_the_watchdog_is_fed_and_the_attempt_given_back(world: World) -> None:
     async with world.on():
         await world.factory()

@@ -73,6 +73,7 @@ class LanRig:
             box=lambda: builders.BOX,
             is_enrolled=lambda: self.is_enrolled,
         )
+        self.runtime.faults = self.desk.faults
         self.listener = LanListener(self.desk, "127.0.0.1", 0, (), self.clock.rtc_ms)
         self.lan = LanServer(self.desk, self.listener)
         self.address = ("", 0)

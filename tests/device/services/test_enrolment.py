@@ -184,5 +184,8 @@ async def test_a_fleet_of_another_ca_is_not_spoken_to(box: Applicant, tmp_path: 
 async def test_a_key_sealed_to_another_board_is_said(box: Applicant) -> None:
     await box.factory()
     (box.path / "identity" / "box.key.sealed").write_bytes(b"FBSEAL1\n" + bytes(100))
+    box.start()
     with pytest.raises(DriverError, match="IDENTITY_DAMAGED"):
-        box.start()
+        box.identity.load()
+    with pytest.raises(EnrolmentError, match="ALREADY_ENROLLED"):
+        await box.enrolment.factory_csr({"box": builders.BOX})

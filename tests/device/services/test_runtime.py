@@ -145,3 +145,24 @@ async def test_more_requests_than_the_queue_holds_are_turned_away(
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_state_record_that_cannot_be_saved_refuses_plays_is_said_and_heals(tmp_path: Path) -> None:
+    """As when a card goes read-only under one file and comes back; three times without a restart."""
+    state, away = tmp_path / "state", tmp_path / "elsewhere"
+    async with lan_rig(tmp_path) as rig:
+        for is_open in (True, False, True):
+            state.rename(away)
+            state.write_bytes(b"not a folder")
+            await rig.runtime.post(on.SealChanged(is_open=is_open))
+            await rig.until("faults", ["STATE_UNAVAILABLE"])
+            await rig.until("state", "failed")
+            assert (await rig.play())[1]["code"] == "JOURNAL_UNAVAILABLE"
+            state.unlink()
+            away.rename(state)
+            rig.clock.passed_ms += 60_000
+            async with asyncio.timeout(30):
+                while (await rig.get("/v1/state"))[1]["state"] != "in-service":
+                    await rig.runtime.post(on.Tick())
+            await rig.until("faults", [])
+            assert (await rig.play())[0] == 201

@@ -1,5 +1,6 @@
 """What the box takes from the fleet (SPEC 5, 8, 13.2)."""
 
+import errno
 import json
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -214,3 +215,38 @@ async def test_bundles_that_are_not_for_this_box(box: Box, fleet: PublishedFleet
     assert await box.refused("1.2.0") == "UPDATE_UNTRUSTED"
     fleet.publish_bundle("1.3.0", b"image", security_epoch=1)
     assert await box.refused("1.3.0", security_epoch=2) == "UPDATE_DOWNGRADE"
+
+
+async def test_a_full_disk_is_said_as_such_and_heals(
+    box: Box, fleet: PublishedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times: no room for the table, then room again."""
+    for epoch in (5, 6, 7):
+        fleet.publish_catalog(epoch, SONGS)
+        with monkeypatch.context() as full:
+            full.setattr("device.services.fleet_files.os.fsync", _no_room)
+            assert not any(isinstance(event, CatalogLoaded) for event in await box.look())
+            assert box.content.fault == "DISK_FULL"
+        assert CatalogLoaded(epoch=epoch, entries=len(SONGS)) in await box.look()
+        assert box.content.fault == ""
+
+
+async def test_a_fleet_that_is_away_is_a_fault_until_it_answers(
+    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.publish_catalog(5, SONGS)
+    for _ in range(3):
+        with monkeypatch.context() as away:
+            away.setattr("device.services.fleet_files.HTTPSConnection", _nobody)
+            assert await box.look() == []
+            assert box.content.fault == "CONTENT_UNREACHABLE"
+        await box.look()
+        assert box.content.fault == ""
+
+
+def _no_room(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _nobody(*_: object, **__: object) -> None:
+    raise ConnectionRefusedError
