@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import decision, http, journal, lookup, machine, table
+from bench import decision, delta, http, journal, lookup, machine, table
 from bench.row import Bench, CannotRunError, Row, Run, not_run
 
 HERE = Path(__file__).parent
@@ -20,6 +20,7 @@ BENCHES: dict[str, Bench] = {
         lookup.BENCH,
         decision.BENCH,
         journal.BENCH,
+        delta.BENCH,
         http.BENCH,
     )
 }  # fmt: skip

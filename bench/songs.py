@@ -1,7 +1,8 @@
 """A catalog of 1,000,000 songs, in our format and in those of the peers, built once and kept.
 
 The songs follow from their numbers, so every side holds the same rows. `catalog.fbc` is our table, `dict.pickle`
-is what a program without a catalog file would keep in memory, `catalog.sqlite` the table that most would use.
+is what a program without a catalog file would keep in memory, `catalog.sqlite` the table that most would use,
+`catalog.lmdb` the fastest embedded store we know.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import lmdb
 
 from bench.row import Run
 from device.drivers.catalog_file import CatalogFile
@@ -57,7 +60,7 @@ def built(run: Run) -> Path:
     folder = run.data / f"songs-{SONGS_COUNT}-{_format()}"
     folder.mkdir(exist_ok=True)
     formats: dict[str, Callable[[Path], None]] = {
-        "catalog.fbc": _ours, "dict.pickle": _pickled, "catalog.sqlite": _in_sqlite,
+        "catalog.fbc": _ours, "dict.pickle": _pickled, "catalog.sqlite": _in_sqlite, "catalog.lmdb": _in_lmdb,
     }  # fmt: skip
     for name, write in formats.items():
         path = folder / name
@@ -74,7 +77,7 @@ def laid_out(run: Run) -> None:
     """Put the catalog with its manifest into the bench's folder, as a download would."""
     data = (built(run) / "catalog.fbc").read_bytes()
     (run.folder / "catalog.bin").write_bytes(data)
-    (run.folder / "manifest.json").write_bytes(_manifest(data))
+    (run.folder / "manifest.json").write_bytes(manifest(data))
 
 
 def installed(folder: Path) -> Path:
@@ -89,18 +92,28 @@ def installed(folder: Path) -> Path:
     return content
 
 
-def _manifest(data: bytes) -> bytes:
-    """The manifest of a base; TUF has verified it before a box sees it."""
+def manifest(*tables: bytes) -> bytes:
+    """The manifest of a base and its overlays; TUF has verified it before a box sees it."""
+    files = tuple(_table_file(data) for data in tables)
+    return CatalogManifest(
+        epoch=files[-1].epoch, issued_at_ms=1_790_000_000_000, entries=SONGS_COUNT, tables=files
+    ).encode()
+
+
+def _table_file(data: bytes) -> TableFile:
     layout = catalog_table.Layout(data[: catalog_table.HEADER_BYTES], len(data))
-    table = TableFile(
-        epoch=EPOCH,
-        entries=SONGS_COUNT,
-        path="catalog/catalog.bin",
+    return TableFile(
+        epoch=layout.epoch,
+        entries=layout.entries,
+        path=table_path(layout.epoch),
         length=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         pages=hashlib.sha256(data[layout.pages_at :]).hexdigest(),
     )
-    return CatalogManifest(epoch=EPOCH, issued_at_ms=1_790_000_000_000, entries=SONGS_COUNT, tables=(table,)).encode()
+
+
+def table_path(epoch: int) -> str:
+    return f"catalog/table-{epoch}.bin"
 
 
 def drop_from_memory(path: Path) -> None:
@@ -134,3 +147,9 @@ def _in_sqlite(path: Path) -> None:
     with database:
         database.executemany("INSERT INTO songs VALUES (?, ?)", sorted(pairs()))
     database.close()
+
+
+def _in_lmdb(path: Path) -> None:
+    with lmdb.open(str(path), subdir=False, lock=False, map_size=1 << 30) as store, store.begin(write=True) as changes:
+        rows = ((song.encode(), row) for song, row in sorted(pairs()))
+        changes.cursor().putmulti(rows, append=True)
