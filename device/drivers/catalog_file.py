@@ -208,10 +208,12 @@ def _open(folder: Folder, wanted: TableFile) -> _OpenTable:
     name = table_name(wanted)
     try:
         data = folder.map(name)
+        layout = Layout(bytes(data[:HEADER_BYTES]), len(data))
+        # Read in one go: the same bytes through the map are a fault for every page.
+        hashes = folder.read(name, layout.pages_at)
     except (OSError, ValueError) as error:
         raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: {error}") from error
-    layout = Layout(bytes(data[:HEADER_BYTES]), len(data))
-    pages = _Pages(data, layout)
+    pages = _Pages(data, layout, hashes)
     if sha256(pages.hashes).hexdigest() != wanted.pages:
         raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: the page list is not the one of the manifest")
     checked = [pages.check(page) for page in (0, *range(layout.scopes_at // PAGE_BYTES, layout.pages))]
@@ -226,10 +228,10 @@ def _open(folder: Folder, wanted: TableFile) -> _OpenTable:
 class _Pages:
     """Which pages of a mapped table were compared with their hash (rule 1)."""
 
-    def __init__(self, data: Any, layout: Layout) -> None:
+    def __init__(self, data: Any, layout: Layout, hashes: bytes) -> None:
         self._data = data
         self._end = layout.pages_at
-        self.hashes = bytes(data[layout.pages_at :])
+        self.hashes = hashes
         self.checked = bytearray(layout.pages)
         self.damaged = False
 
