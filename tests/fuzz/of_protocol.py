@@ -5,10 +5,24 @@ import binascii
 import json
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from device.protocol import envelope, journal, keys, notices, orders, root_keys, serial_frame, topics, updates
+from device.protocol import (
+    catalog,
+    catalog_table,
+    envelope,
+    journal,
+    keys,
+    notices,
+    orders,
+    root_keys,
+    serial_frame,
+    topics,
+    updates,
+)
 from device.protocol.codec import dumps, loads
+from device.protocol.errors import MalformedError
 from device.protocol.limits import ENTRY_BYTES_MAX, SERIAL_PAYLOAD_BYTES_MAX
 from device.protocol.venue_code import require_venue_code
 from tests.device.protocol.builders import LI, REGION, ZHANG, policy
@@ -95,6 +109,26 @@ def _serial_seeds() -> list[bytes]:
     return [serial_frame.frame(payload) for payload in payloads] + [b"\xfb\x01\x00", b"\xfb\x01\x00\x05abc"]
 
 
+_TABLE_ROWS = [catalog.row_of(f"S{number}", f"W{number}", file=f"{number:064x}", scope=1) for number in range(9)]
+
+
+def _table(raw: bytes) -> None:
+    """As it came, and behind page hashes that fit: what two custodians might sign by mistake."""
+    with suppress(MalformedError):
+        catalog_table.read_table(raw)
+    body = raw[: -catalog_table.HASH_BYTES]
+    table = catalog_table.read_table(body + catalog_table.page_hashes(body))
+    catalog_table.read_scopes(body[table.layout.scopes_at : table.layout.pages_at])
+    for song in ("S1", "S8", "", "no such song", "x" * 30):
+        assert table.find(song) in (None, *table.rows())
+    table.find_by_file(bytes(15) + b"\x03")
+
+
+def _tables() -> list[bytes]:
+    scopes = ((), ("110000", "310101"))
+    return [catalog_table.build(2, _TABLE_ROWS[:count], scopes) for count in (0, 1, 9)]
+
+
 def _boot_block(raw: bytes) -> None:
     updates.decode_boot_block(raw)
     body = raw[4:].ljust(updates.BOOT_BLOCK_BYTES - 4, b"\0")[: updates.BOOT_BLOCK_BYTES - 4]
@@ -135,5 +169,6 @@ PARSERS = [
     _of("frames", _frames, lambda: vectors("frames")),
     _of("summed_frame", _summed_frame, lambda: vectors("entries")),
     _of("serial_frames", _serial, _serial_seeds, share=50),
+    _of("catalog_table", _table, _tables),
     _of("boot_block", _boot_block, lambda: vectors("boot_blocks"), share=50),
 ]
