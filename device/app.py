@@ -130,7 +130,7 @@ class Inside:
         self._box = Box(box, p256.verify, self._catalog.find, self._journal.head_at, self._catalog.find_by_file)
         self._feed = JournalFeed(box, self._journal, self._checkpoint)
         clock = shell.board.clock
-        self._runtime = Runtime(self._box, clock, self._journal, self._store, self._signed)
+        self._runtime = Runtime(self._box, clock, self._journal, self._store, self._signed, shell.board.counter.read)
         self._runtime.faults = shell.desk.faults
         self._session = FleetSession(box, self._make_uplink, self._runtime, self._feed, shell.desk.faults)
         self._updates = Updates(shell.board.slots, self._fetch_bundle, self._runtime)
@@ -178,7 +178,7 @@ class Inside:
         started = await self._read_until_readable()
         seal_switch = self._shell.board.seal
         await self._runtime.post(started)
-        await self._runtime.post(SealChanged(is_open=seal_switch.is_open()))
+        await self._runtime.post(self._seal_now(at_boot=True))
         seal_switch.subscribe(self._seal_changed)
         for event in await asyncio.to_thread(self._kept.load):
             await self._runtime.post(event)
@@ -210,8 +210,14 @@ class Inside:
             else:
                 return started
 
+    def _seal_now(self, at_boot: bool) -> SealChanged:
+        switch = self._shell.board.seal
+        return SealChanged(is_open=switch.is_open(), was_opened=switch.was_opened(), at_boot=at_boot)
+
     def _seal_changed(self, is_open: bool) -> None:
-        if not self._runtime.post_soon(SealChanged(is_open=is_open)):
+        """What the callback says counts, not what the switch shows by now: it may be closed again."""
+        event = SealChanged(is_open=is_open, was_opened=is_open or self._shell.board.seal.was_opened(), at_boot=False)
+        if not self._runtime.post_soon(event):
             asyncio.get_running_loop().call_later(1, self._seal_changed, is_open)
 
     async def _claimed(self, event: Claimed) -> None:
@@ -246,6 +252,7 @@ class Inside:
         return {
             effects.Append: self._grown,
             effects.TickCounter: lambda _: self._shell.board.counter.tick(),
+            effects.ReleaseSealLatch: lambda _: self._shell.board.seal.release(),
             effects.Send: self._send,
             effects.Push: lambda effect: self._shell.desk.listeners.tell(effect.event),
             effects.Show: self._show,

@@ -46,9 +46,15 @@ class Counter(Protocol):
 
 
 class SealSwitch(Protocol):
-    """The loop through the physical seal."""
+    """The loop through the physical seal, and the latch that remembers its opening, also without power."""
 
     def is_open(self) -> bool: ...
+
+    def was_opened(self) -> bool:
+        """The latch: set by any opening until `release`. A board without a latch says `is_open`."""
+
+    def release(self) -> None:
+        """Let the latch go; while the loop is open it stays set."""
 
     def subscribe(self, changed: Callable[[bool], None]) -> None:
         """Call `changed(is_open)` at every change from now on."""
@@ -66,7 +72,7 @@ class Lamp(Protocol):
     def show(self, pattern: str) -> None: ...
 
 
-LAMP_PATTERNS = ("boot", "unclaimed", "in-service", "offline", "closed", "locked", "expired", "failed")
+LAMP_PATTERNS = ("boot", "unclaimed", "in-service", "ready", "offline", "closed", "locked", "expired", "failed")
 
 
 class Watchdog(Protocol):

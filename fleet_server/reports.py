@@ -45,9 +45,8 @@ class Reports:
             if before is not None and before[0].policy_epoch < report.policy_epoch:
                 orders.forget_rejections(connection, sender)
             leases.note_refused(connection, sender, before[0] if before else None, report, now_ms)
-            journal = report.journal
             outcomes.append(Event("box", sender.region or "000000", sender.box))
-            outcomes += orders.record_holds(connection, sender, report.holds, journal.epoch, journal.size, now_ms)
+            outcomes += orders.record_holds(connection, sender, orders.Standing.of_report(report), now_ms)
         for answer in self._answers:
             outcomes += answer(connection, sender, report, now_ms)
         return outcomes

@@ -42,6 +42,7 @@ class Disk:
         self.chains: dict[int, list[bytes]] = {}
         self.state: bytes | None = None
         self.counter = 0
+        self.seal_latch = False
         self.clean = False
         self.boot = 0
 
@@ -83,6 +84,7 @@ class Rig:
         self.rtc_ms = at_ms
         self.power_left: int | None = None  # effects until the power goes
         self.journal_works = True
+        self.fail_before: type | None = None  # the first effect of this type, and what stands behind it, fails once
         self.leases = 0
         self._requests = 0
         self.done: list[Effect] = []
@@ -168,7 +170,7 @@ class Rig:
                 if self.power_left == 0:
                     raise PowerLostError
                 self.power_left -= 1
-            if failed is None and isinstance(effect, (do.Append, do.SaveState)) and not self.journal_works:
+            if failed is None and self._fails(effect):
                 failed = []
             if failed is None or isinstance(effect, (do.Push, do.Show)):
                 self._perform(effect)
@@ -178,6 +180,11 @@ class Rig:
             return effects + self.give(on.JournalFailed(reason="full", requests=failed))
         return effects
 
+    def _fails(self, effect: "Effect") -> bool:
+        if self.fail_before is not None and isinstance(effect, self.fail_before):
+            return True
+        return isinstance(effect, (do.Append, do.SaveState)) and not self.journal_works
+
     def _perform(self, effect: "Effect") -> None:
         self.done.append(effect)
         if isinstance(effect, do.Append):
@@ -186,6 +193,8 @@ class Rig:
             self.disk.state = effect.raw
         elif isinstance(effect, do.TickCounter):
             self.disk.counter += 1
+        elif isinstance(effect, do.ReleaseSealLatch):
+            self.disk.seal_latch = False
         elif isinstance(effect, (do.Reply, do.ReplySigned)):
             self.answers[effect.request] = effect
         elif isinstance(effect, do.CloseDown):
@@ -231,6 +240,22 @@ class Rig:
         """A notice by MQTT, and its receipt."""
         self.give(on.NoticeReceived(request="", raw=raw))
         return self.last_receipt
+
+    def seal(self, is_open: bool, at_boot: bool = False) -> None:
+        """The loop through the seal is opened or closed, or found so at a start."""
+        self.disk.seal_latch = self.disk.seal_latch or is_open
+        self.give(on.SealChanged(is_open=is_open, was_opened=self.disk.seal_latch, at_boot=at_boot))
+
+    def recover_journal(self) -> None:
+        """The disk works again; what is on it stays."""
+        disk = self.disk
+        self.give(on.JournalRecovered(epoch=disk.epoch, size=disk.size, head=disk.head, counter=disk.counter))
+
+    def reopen(self) -> "do.Reply":
+        """The venue confirms."""
+        request = self.request()
+        self.give(on.ReopenRequested(request=request))
+        return self._reply(request)
 
     def wait(self, seconds: int, tick_s: int = 1) -> None:
         """Time passes, on both clocks."""

@@ -77,7 +77,7 @@ WANG, ZHAO = FakeSigner("wang"), FakeSigner("zhao")  # officers elsewhere
 STRANGER = FakeSigner("stranger")
 LEASE_KEY, ACK_KEY, ROLLOUT_KEY = FakeSigner("lease"), FakeSigner("ack"), FakeSigner("rollout")
 
-_ALL_KINDS = ("stop", "resume", "ban", "lift", "notice")
+_ALL_KINDS = ("stop", "resume", "ban", "lift", "service", "notice")
 _PEOPLE = (
     ("zhang", REGION, (ZHANG, ZHANG_SECOND)),
     ("li", REGION, (LI,)),
@@ -130,6 +130,8 @@ def order(kind: str = "stop", **changes: "Any") -> Order:
     }
     if kind == "stop":
         fields.update({"ends_at_ms": NOON_MS + 30 * DAY_MS, "grace_s": 0})
+    elif kind == "service":
+        fields.update({"action": "clear-seal", "opening": 1})
     elif kind == "ban":
         fields.update({"targets": (Target(by="version", id="000482"),), "ends_at_ms": None})
     else:

@@ -16,6 +16,7 @@ from device.core import (
     lease,
     notices,
     orders,
+    reopen,
     report,
     requests,
     seal,
@@ -63,6 +64,7 @@ HANDLERS: "dict[Any, Callable[[Turn, Any], None]]" = {
     events.Connected: session.connected,
     events.Disconnected: session.disconnected,
     events.SealChanged: seal.seal_changed,
+    events.ReopenRequested: reopen.reopen_requested,
     events.Claimed: claim.claimed,
     events.Observed: faults.observed,
 }
@@ -132,7 +134,7 @@ class Box:
 
     @property
     def counter(self) -> int:
-        """The hardware counter as read at this start, for checkpoints."""
+        """The hardware counter that the last record is bound to, for checkpoints."""
         return self._memory.counter
 
     @property

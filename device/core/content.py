@@ -101,11 +101,11 @@ def song_code(turn: "Turn | Moment", record: "SongRecord | None", file: str) -> 
     memory = turn.memory
     key = file_key(file) if file else NO_FILE
     # A banned file stays banned under every name that it is given.
-    if file and memory.holds.is_file_banned(key, turn.signed_ms):
+    if file and memory.holds.is_file_banned(key, turn.proven_ms):
         return "SONG_BANNED"
     if record is None:
         return "SONG_RENAMED" if file and _song_of(turn, key) else "SONG_UNKNOWN"
-    if memory.holds.is_banned(record, turn.signed_ms):
+    if memory.holds.is_banned(record, turn.proven_ms):
         return "SONG_BANNED"
     if record.is_limited:
         code = _limit_code(turn, record)

@@ -7,8 +7,14 @@ What stood in it is not known: there may have been holds. So nothing opens: play
 2. CONTACT_FOR_MS have passed since that lease, in which the fleet sends again every order that the box's
    reports miss (SPEC 10.5).
 
-The hardware counter is raised once in every boot, after the record is saved. A record that says another
-count than this one or the one before was not the last to be saved.
+3. A record is bound to the hardware counter: it says one more than the counter reads, is saved, and then the
+   counter is raised, before anybody is told of what the record knows. So the newest record says what the
+   counter reads, or one more if the power went between the two; any other was put back. What was accepted
+   raises the counter above every record written before it.
+4. Bound are orders, leases, boots and whatever else is saved at once, and trusted time every ten minutes. A
+   counter of a secure element ends (ATECC608: 2,097,151): 6 an hour, 4 leases and 2 boots a day are 54,750 a
+   year, so it lasts 38 years, and a venue with ten orders a day still 35. What is saved between (the
+   watermark) is not bound, and may be forgotten.
 """
 
 from device.protocol.limits import REPORT_EVERY_S
@@ -41,8 +47,5 @@ class Damage:
 
 
 def is_put_back(counter_then: int, counter_now: int) -> bool:
-    """Whether the record that says `counter_then` was not saved in the boot before this one.
-
-    Equal: the power went between the record and the counter.
-    """
-    return counter_now not in (counter_then, counter_then + 1)
+    """Whether the record that says `counter_then` is not the last that was saved (rule 3)."""
+    return counter_then not in (counter_now, counter_now + 1)

@@ -33,8 +33,11 @@ class SaveState(Fact):
 
 
 class TickCounter(Fact):
-    """Raise the monotonic counter by one. Nothing else raises it: a step that the state record does not
-    know of means a disk that was put back (decisions 3)."""
+    """Raise the monotonic counter by one, as the record saved before says (`damage.py`). Nothing else raises it."""
+
+
+class ReleaseSealLatch(Fact):
+    """The record knows of the seal's opening: let the board's latch go (SPEC 6.8)."""
 
 
 class Reply(Fact):

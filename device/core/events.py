@@ -191,10 +191,22 @@ class Disconnected(Fact):
 
 
 class SealChanged(Fact):
-    """The seal switch; also once after Started, with what it shows then."""
+    """The seal switch; also once after Started, with what it shows then.
+
+    was_opened: the board's latch, which is set by an opening also without power, until ReleaseSealLatch.
+    """
 
     is_open: bool
-    FIELDS = ("is_open",)
+    was_opened: bool
+    at_boot: bool
+    FIELDS = ("is_open", "was_opened", "at_boot")
+
+
+class ReopenRequested(Fact):
+    """The venue confirms that it opens again after a suspension."""
+
+    request: str
+    FIELDS = ("request",)
 
 
 class Observed(Fact):
@@ -261,12 +273,13 @@ class JournalFailed(Fact):
 
 
 class JournalRecovered(Fact):
-    """RecoverJournal succeeded: what is durable."""
+    """RecoverJournal succeeded: what is durable, and the reading of the monotonic counter."""
 
     epoch: int
     size: int
     head: bytes
-    FIELDS = ("epoch", "size", "head")
+    counter: int
+    FIELDS = ("epoch", "size", "head", "counter")
 
 
 if TYPE_CHECKING:

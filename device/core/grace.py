@@ -6,6 +6,7 @@ never begun anew, and needs no place in the state record. A hold without an inst
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from device.core.holds import Hold
     from device.core.plays import Play
     from device.core.turn import Turn
 
@@ -18,19 +19,37 @@ def begin(turn: "Turn", order: str, grace_s: int) -> None:
 def forget(turn: "Turn") -> None:
     """Drop what belongs to no stop in force any more."""
     memory = turn.memory
-    in_force = [hold.order for hold in memory.holds.stops(turn.signed_ms)]
+    in_force = [hold.order for hold in memory.holds.stops(turn.proven_ms)]
     memory.cut_at_ms = {order: at for order, at in memory.cut_at_ms.items() if order in in_force}
 
 
-def lock_at_mono_ms(turn: "Turn", _play: "Play") -> int | None:
+def lock_at_mono_ms(turn: "Turn", play: "Play") -> int | None:
     """When the stops in force end this play, the soonest of them; None if none does."""
-    memory = turn.memory
-    due = [memory.cut_at_ms.get(hold.order, 0) for hold in memory.holds.stops(turn.signed_ms)]
+    due = [
+        turn.memory.cut_at_ms.get(hold.order, 0)
+        for hold in turn.memory.holds.stops(turn.proven_ms)
+        if not hold.rooms or play.room in hold.rooms
+    ]
     return min(due) if due else None
 
 
+def sparing(turn: "Turn") -> "list[str]":
+    """The stops whose grace still lets a song run, by order number: they are delivered, and not yet in force."""
+    rooms = [play.room for play in turn.memory.plays.running()]
+    return [
+        hold.order for hold in turn.memory.holds.stops(turn.proven_ms) if _left_ms(turn, hold) and _meets(hold, rooms)
+    ]
+
+
 def left_s(turn: "Turn") -> int | None:
-    """Seconds until the first running plays are cut; None if no stop is in force."""
-    memory = turn.memory
-    left = [memory.cut_at_ms.get(hold.order, 0) - turn.now.mono_ms for hold in memory.holds.stops(turn.signed_ms)]
-    return max(0, min(left)) // 1000 if left else None
+    """Seconds until the stops of the venue cut what runs; None if it is not locked."""
+    left = [_left_ms(turn, hold) for hold in turn.memory.holds.stops(turn.proven_ms) if hold.is_of_venue]
+    return min(left) // 1000 if left else None
+
+
+def _left_ms(turn: "Turn", hold: "Hold") -> int:
+    return max(0, turn.memory.cut_at_ms.get(hold.order, 0) - turn.now.mono_ms)
+
+
+def _meets(hold: "Hold", rooms: "list[str]") -> bool:
+    return bool(rooms) if not hold.rooms else any([room in hold.rooms for room in rooms])

@@ -7,18 +7,19 @@ replayed resume ends holds that ended long ago, and changes nothing.
 1. A hold is known by its order number; the same again changes nothing.
 2. Only an authority of the hold's level or above ends it.
 3. An ending may overtake its hold: it is remembered, and the hold then never comes into force.
-4. A hold with an end time ends by itself, by signed time only.
+4. A hold with an end time ends by itself, by proven time only (`clock.py`).
 5. Memory is bounded. Above a bound the order is rejected and nothing is changed. An ending is forgotten when
    the order it ends would be too old to be accepted.
+6. A stop that names rooms stops these; the venue is not locked by it.
 
-Pure: orders come here verified and addressed (`orders.py`). Instants are trusted milliseconds of quality
-`signed`; None stands for any lesser time, and with it no hold ends.
+Pure: orders come here verified and addressed (`orders.py`). Instants are milliseconds of proven
+time; None is before there is any, and with it no hold ends.
 """
 
 from device.core.facts import Fact
 from device.protocol.catalog import NO_FILE, NO_NAME, file_key, picture_key, work_key
 from device.protocol.errors import RejectedError
-from device.protocol.limits import ENDINGS_MAX, HOLDS_MAX, ORDER_ACCEPTED_FOR_MS
+from device.protocol.limits import BANNED_MAX, ENDINGS_MAX, HOLDS_MAX, ORDER_ACCEPTED_FOR_MS
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
 from device.protocol.regions import level
 
@@ -37,7 +38,8 @@ _LOWER_HEX = "0123456789abcdef"
 class Hold(Fact):
     """One reason to be stopped, with what the venue may read of it.
 
-    document: number of the paper. targets: of a ban, each `by:id`. ends_at_ms: None lasts until it is ended.
+    document: number of the paper. targets: of a ban, each `by:id` with spaces between: one text, since the state record
+    has it in every save. rooms: of a stop, empty is the whole venue. ends_at_ms: None lasts until it is ended.
     """
 
     order: str
@@ -48,7 +50,8 @@ class Hold(Fact):
     text_en: str
     issued_at_ms: int
     ends_at_ms: "int | None"
-    targets: "list[str]"
+    targets: str
+    rooms: "list[str]"
     FIELDS = (
         "order",
         "kind",
@@ -59,7 +62,17 @@ class Hold(Fact):
         "issued_at_ms",
         "ends_at_ms",
         "targets",
+        "rooms",
     )
+
+    @property
+    def targets_count(self) -> int:
+        return len(self.targets.split())
+
+    @property
+    def is_of_venue(self) -> bool:
+        """Whether it locks the whole venue."""
+        return self.kind == STOP and not self.rooms
 
     def is_in_force(self, now_ms: int | None) -> bool:
         """Rule 4."""
@@ -87,7 +100,8 @@ def hold_of(order: "Order") -> Hold:
         text_en=order.text_en,
         issued_at_ms=order.issued_at_ms,
         ends_at_ms=order.ends_at_ms,
-        targets=[f"{target.by}:{target.id}" for target in order.targets],
+        targets=" ".join([f"{target.by}:{target.id}" for target in order.targets]),
+        rooms=list(order.scope.rooms),
     )
 
 
@@ -98,6 +112,8 @@ class Holds:
         self._holds: dict[str, Hold] = {}
         self._endings: dict[tuple[str, str], Ending] = {}
         self._banned: dict[bytes, list[Hold]] = {}
+        self._banned_count = 0
+        self._of_rooms: list[Hold] = []
 
     def add(self, hold: Hold) -> bool:
         """Bring a hold into force; False if it is known or was ended before it came (rules 1, 3).
@@ -108,8 +124,14 @@ class Holds:
             return False
         if len(self._holds) >= HOLDS_MAX:
             raise RejectedError("ORDER_TOO_MANY", f"{HOLDS_MAX} holds stand already")
+        keys = _target_keys(hold)
+        if self._banned_count + len(keys) > BANNED_MAX:
+            raise RejectedError("ORDER_TOO_MANY", f"{self._banned_count} of {BANNED_MAX} targets are banned already")
         self._holds[hold.order] = hold
-        for key in _target_keys(hold):
+        if hold.rooms:
+            self._of_rooms.append(hold)
+        self._banned_count += len(keys)
+        for key in keys:
             self._banned.setdefault(key, []).append(hold)
         return True
 
@@ -147,7 +169,7 @@ class Holds:
         """Drop holds that have ended by themselves and endings that can meet no hold any more (rules 4, 5)."""
         if now_ms is None:
             return False
-        over = [hold for hold in self._holds.values() if not hold.is_in_force(now_ms)]
+        over = self.over(now_ms)
         old = [key for key, ending in self._endings.items() if ending.at_ms + ORDER_ACCEPTED_FOR_MS < now_ms]
         for hold in over:
             self._drop(hold)
@@ -155,14 +177,29 @@ class Holds:
             del self._endings[key]
         return bool(over or old)
 
+    def over(self, now_ms: int | None) -> "list[Hold]":
+        """Holds that have ended by themselves and are not forgotten yet."""
+        return [hold for hold in self._holds.values() if not hold.is_in_force(now_ms)]
+
     def in_force(self, now_ms: int | None) -> "list[Hold]":
         """Every hold in force, by order number."""
         found = [hold for hold in self._holds.values() if hold.is_in_force(now_ms)]
         return sorted(found, key=lambda hold: hold.order)
 
     def stops(self, now_ms: int | None) -> "list[Hold]":
-        """What locks the venue now (SPEC 6.3 (6))."""
+        """The stops in force now, of the venue and of rooms."""
         return [hold for hold in self.in_force(now_ms) if hold.kind == STOP]
+
+    def is_locked(self, now_ms: int | None) -> bool:
+        """Whether the whole venue is (SPEC 6.3 (6))."""
+        return any([hold.is_of_venue for hold in self.stops(now_ms)])
+
+    def rooms_locked(self, now_ms: int | None) -> "list[str]":
+        """The rooms that stops of rooms name, in order."""
+        return sorted({room for hold in self._of_rooms if hold.is_in_force(now_ms) for room in hold.rooms})
+
+    def is_room_locked(self, room: str, now_ms: int | None) -> bool:
+        return any([room in hold.rooms and hold.is_in_force(now_ms) for hold in self._of_rooms])
 
     def is_banned(self, song: "SongRecord", now_ms: int | None) -> bool:
         """Whether a ban names the song's version, work, file or picture; takes the same time for any number of bans."""
@@ -192,7 +229,10 @@ class Holds:
 
     def _drop(self, hold: Hold) -> None:
         del self._holds[hold.order]
-        for key in _target_keys(hold):
+        self._of_rooms = [other for other in self._of_rooms if other.order != hold.order]
+        keys = _target_keys(hold)
+        self._banned_count -= len(keys)
+        for key in keys:
             left = [other for other in self._banned[key] if other.order != hold.order]
             if left:
                 self._banned[key] = left
@@ -213,7 +253,7 @@ def _song_keys(song: "SongRecord") -> "list[bytes]":
 def _target_keys(hold: Hold) -> "list[bytes]":
     """Keys of the targets, each once (SPEC 6.3 (6))."""
     keys = []
-    for target in hold.targets:
+    for target in hold.targets.split():
         by, _, name = target.partition(":")
         if by == "version":
             keys.append(b"v" + name.encode())

@@ -11,6 +11,7 @@ from device.core.notices import Notices
 from device.core.orders import KnownOrders
 from device.core.plays import Plays
 from device.core.refusals import Refusals
+from device.core.seal import Seal
 from device.core.update import NO_UPDATE
 
 TYPE_CHECKING = False
@@ -54,7 +55,9 @@ class Memory:
         self.faults = Faults()
         self.claim: Claim | None = None
         self.update: Update = NO_UPDATE
-        self.seal_is_open = False
+        self.seal = Seal()
+        # Suspensions that ended by themselves and that the venue has not confirmed (`reopen.py`).
+        self.reopening: list[str] = []
 
         self.version = ""
         self.slot = "a"
@@ -73,6 +76,7 @@ class Memory:
         # Something that may wait is not in the saved record; when the record was saved last.
         self.is_unsaved = False
         self.saved_at_ms = 0
+        self.bound_at_ms = 0
         # What was last shown, pushed and reported (`report.py`).
         self.shown: tuple[str, bool] | None = None
         self.pushed: dict[str, Any] | None = None

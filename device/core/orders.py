@@ -10,13 +10,13 @@ the box's memory, time and place:
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
 """
 
-from device.core import cuts, grace, receipts
+from device.core import cuts, grace, receipts, reopen
 from device.core.facts import Fact
 from device.core.holds import ENDS, hold_of
 from device.core.plays import BAN as CUT_BY_BAN
 from device.core.plays import LOCK, end_plays, push_cuts
 from device.protocol.errors import ProtocolError, RejectedError, SignatureError
-from device.protocol.orders import BAN, STOP, accept_order, decode_order
+from device.protocol.orders import BAN, SERVICE, STOP, accept_order, decode_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KNOWN_ORDERS_MAX = 4_096
 ENDS_IN_ENTRY_MAX = 24  # an entry is bounded; the document it names has the whole list
 TARGETS_IN_PUSH_MAX = 8  # an event must fit into one frame of the serial line
+TARGETS_PUSHED_MAX = 64  # of a longer list the VOD server hears the length, and asks of each song that waits
 
 
 class KnownOrder(Fact):
@@ -91,7 +92,7 @@ def order_received(turn: "Turn", event: "OrderReceived") -> None:
             receipts.known(turn, event.request, subject, "ORDER_REPLAYED")
             return
         _require_new(turn, found, memory.claim.venue, memory.claim.region)
-        _take(memory, found.order, turn.trusted_ms)
+        _take(turn, found.order)
     except ProtocolError as error:
         _reject(turn, event, error.code)
         return
@@ -118,14 +119,20 @@ def _require_new(turn: "Turn", found: "AcceptedOrder", venue: str, region: str) 
         raise RejectedError("ORDER_NOT_ADDRESSED", f"{order.order} is not for {venue} in {region}")
 
 
-def _take(memory: "Memory", order: "Order", now_ms: int | None) -> None:
-    """Add or end holds; raises RejectedError `ORDER_TOO_MANY` before anything is changed."""
+def _take(turn: "Turn", order: "Order") -> None:
+    """Add or end holds, or clear the seal; raises RejectedError before anything is changed."""
+    memory, now_ms = turn.memory, turn.trusted_ms
     memory.orders.require_room(now_ms)
-    if order.kind in ENDS:
+    if order.kind == SERVICE:
+        memory.seal.clear(order.opening)
+    elif order.kind in ENDS:
         at_ms = max(order.issued_at_ms, now_ms or 0)
         memory.holds.end(ENDS[order.kind], order.ends, order.authority, at_ms)
+        reopen.resumed(memory, order.ends)
     else:
-        memory.holds.add(hold_of(order))
+        hold = hold_of(order)
+        if hold.is_in_force(turn.proven_ms):
+            memory.holds.add(hold)
 
 
 def _carry_out(turn: "Turn", request: str, order: "Order", subject: receipts.Subject) -> None:
@@ -156,15 +163,16 @@ def _is_due(turn: "Turn", play: "Play") -> bool:
 
 
 def _is_banned(turn: "Turn", play: "Play") -> bool:
-    return play.record is not None and turn.memory.holds.is_banned(play.record, turn.signed_ms)
+    return play.record is not None and turn.memory.holds.is_banned(play.record, turn.proven_ms)
 
 
 def _push_ban(turn: "Turn", order: "Order") -> None:
     """The VOD server takes the targets out of its queues; so many at a time as a serial frame holds."""
-    targets = [target.plain() for target in order.targets]
-    for start in range(0, len(targets), TARGETS_IN_PUSH_MAX):
-        part = targets[start : start + TARGETS_IN_PUSH_MAX]
-        turn.push({"type": "ban", "order": order.order, "targets": part})
+    count = len(order.targets)
+    named = order.targets if count <= TARGETS_PUSHED_MAX else ()
+    for start in range(0, len(named) or 1, TARGETS_IN_PUSH_MAX):
+        part = [target.plain() for target in named[start : start + TARGETS_IN_PUSH_MAX]]
+        turn.push({"type": "ban", "order": order.order, "targets_count": count, "targets": part})
 
 
 def _reject(turn: "Turn", event: "OrderReceived", code: str) -> None:

@@ -7,6 +7,7 @@
 
 import hashlib
 
+from device.core import grace
 from device.core.effects import LookForTargets, ReplySigned, Send
 from device.core.facts import Fact
 from device.core.refusals import Rejection
@@ -95,7 +96,8 @@ def _receipt(turn: "Turn", subject: Subject, result: str, code: str) -> bytes:
         document=subject.document,
         result=result,
         code=code,
-        holds=tuple([hold.order for hold in memory.holds.in_force(turn.signed_ms)]),
+        holds=tuple([hold.order for hold in memory.holds.in_force(turn.proven_ms)]),
+        grace=tuple(grace.sparing(turn)),
         at_ms=turn.trusted_ms,
         epoch=place.epoch,
         seq=max(0, place.size - 1),

@@ -11,7 +11,6 @@ from device.core import grace, hours, lease, verdict
 from device.core.effects import Send, Show
 from device.core.facts import Fact
 from device.core.ladder import EXPIRED
-from device.core.seal import INTACT, OPEN
 from device.core.update import IDLE
 from device.protocol.limits import REPORT_EVERY_S
 from device.protocol.uplink import JournalState, Ladder, Report, UpdateState
@@ -25,16 +24,18 @@ if TYPE_CHECKING:
 OFFLINE = "offline"  # lamp pattern only: a box off line is in service as long as its lease lasts
 ASK_AGAIN_S = 5
 HOLDS_IN_PUSH_MAX = 16  # an event must fit into one frame of the serial line
+ROOMS_IN_PUSH_MAX = 8
 
 
 def follow(turn: "Turn") -> None:
     """After every event: show, push and report what has changed."""
     memory = turn.memory
     state = verdict.state(turn)
-    holds = [hold.order for hold in memory.holds.in_force(turn.signed_ms)]
+    holds = [hold.order for hold in memory.holds.in_force(turn.proven_ms)]
     _show(turn, state)
     standing = turn.standing
-    pushed = {"state": state, "holds": holds, "lease": standing}
+    rooms = memory.holds.rooms_locked(turn.proven_ms)
+    pushed = {"state": state, "holds": holds, "lease": standing, "rooms": rooms, "seal": memory.seal.word}
     if pushed != memory.pushed:
         memory.pushed = pushed
         turn.push(
@@ -43,8 +44,11 @@ def follow(turn: "Turn") -> None:
                 "state": state,
                 "holds": holds[:HOLDS_IN_PUSH_MAX],
                 "holds_count": len(holds),
+                "rooms_locked": rooms[:ROOMS_IN_PUSH_MAX],
+                "rooms_locked_count": len(rooms),
                 "cut_in_s": grace.left_s(turn),
                 "lease": standing,
+                "seal": memory.seal.word,
             }
         )
     if memory.is_connected:
@@ -66,6 +70,7 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         slot=memory.slot,
         state=state,
         holds=tuple(holds),
+        grace=tuple(grace.sparing(turn)),
         catalog_epoch=memory.content.catalog_epoch,
         policy_epoch=memory.content.policy_epoch,
         lease=memory.lease.number,
@@ -78,7 +83,8 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         update=None
         if update.state == IDLE
         else UpdateState(rollout=update.rollout, version=update.version, state=update.state, code=update.code),
-        seal=OPEN if memory.seal_is_open else INTACT,
+        seal=memory.seal.word,
+        opening=memory.seal.opening,
         rooms_busy=memory.plays.count,
         refused=memory.refusals.counts,
         faults=memory.faults.codes,
@@ -108,7 +114,7 @@ def state_body(turn: "Turn") -> "dict[str, Any]":
         "region": "" if claim is None else claim.region,
         "state": verdict.state(turn),
         "cut_in_s": grace.left_s(turn),
-        "holds": [_hold(hold) for hold in memory.holds.in_force(turn.signed_ms)],
+        "holds": [_hold(hold) for hold in memory.holds.in_force(turn.proven_ms)],
         "notices": [_fields(held, ("document",)) for held in memory.notices.all()],
         "at_ms": turn.trusted_ms,
         "tq": memory.clock.quality,
@@ -122,11 +128,13 @@ def state_body(turn: "Turn") -> "dict[str, Any]":
             "head": place.head.hex(),
             "watermark": memory.journal.watermark,
         },
+        "rooms_locked": memory.holds.rooms_locked(turn.proven_ms),
         "rooms": [{"room": play.room, "play": play.play, "kind": play.kind} for play in memory.plays.running()],
         "refused": {code: memory.refusals.counts[code] for code in sorted(memory.refusals.counts)},
         "rejections": [_fields(rejection, ()) for rejection in memory.refusals.last],
         "update": _fields(memory.update, ("issued_at_ms",)),
-        "seal": OPEN if memory.seal_is_open else INTACT,
+        "seal": memory.seal.word,
+        "opening": memory.seal.opening,
         "version": memory.version,
         "slot": memory.slot,
         "boot": memory.journal.boot,
@@ -137,7 +145,7 @@ def state_body(turn: "Turn") -> "dict[str, Any]":
 def state_brief(turn: "Turn") -> "dict[str, Any]":
     """The same for the serial line, whose frames are small (SPEC 15.5)."""
     memory = turn.memory
-    holds = [hold.order for hold in memory.holds.in_force(turn.signed_ms)]
+    holds = [hold.order for hold in memory.holds.in_force(turn.proven_ms)]
     return {
         "box": memory.box,
         "venue": "" if memory.claim is None else memory.claim.venue,
@@ -145,11 +153,13 @@ def state_brief(turn: "Turn") -> "dict[str, Any]":
         "cut_in_s": grace.left_s(turn),
         "holds": holds[:HOLDS_IN_PUSH_MAX],
         "holds_count": len(holds),
+        "rooms_locked_count": len(memory.holds.rooms_locked(turn.proven_ms)),
         "notices_count": len(memory.notices.all()),
         "at_ms": turn.trusted_ms,
         "lease": turn.standing,
         "catalog_epoch": memory.content.catalog_epoch,
         "rooms_busy": memory.plays.count,
+        "seal": memory.seal.word,
         "online": memory.is_connected,
     }
 
@@ -168,12 +178,13 @@ def _report(turn: "Turn", state: str, holds: "list[str]") -> None:
     saying = {
         "state": state,
         "holds": holds,
+        "grace": grace.sparing(turn),
         "venue": None if memory.claim is None else memory.claim.venue,
         "content": (memory.content.catalog_epoch, memory.content.policy_epoch),
         "lease": (memory.lease.number, memory.clock.quality, turn.standing),
         "notices": [held.notice for held in memory.notices.all()],
         "update": (memory.update.rollout, memory.update.state, memory.update.code),
-        "seal": memory.seal_is_open,
+        "seal": (memory.seal.word, memory.seal.opening),
         "faults": memory.faults.codes,
     }
     # Without a lease nothing sounds: the fleet is asked until it answers.
@@ -186,7 +197,7 @@ def _report(turn: "Turn", state: str, holds: "list[str]") -> None:
 
 
 def _hold(hold: "Any") -> "dict[str, Any]":
-    return _fields(hold, ("targets",)) | {"targets_count": len(hold.targets)}
+    return _fields(hold, ("targets",)) | {"targets_count": hold.targets_count}
 
 
 def _fields(fact: Fact, without: "tuple[str, ...]") -> "dict[str, Any]":

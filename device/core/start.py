@@ -1,8 +1,8 @@
 """Start and stop of the box, and failure and recovery of its journal."""
 
-from device.core import update
+from device.core import seal, update
 from device.core.damage import is_put_back
-from device.core.effects import CloseDown, ConfirmSlot, MoveWatermark, TickCounter
+from device.core.effects import CloseDown, ConfirmSlot, MoveWatermark
 from device.core.journal import Position
 from device.core.memory import Memory
 from device.core.plays import POWER, end_by_power, end_plays, place_of, rule_at
@@ -21,9 +21,10 @@ def started(turn: "Turn", event: "Started") -> None:
     """Power is back: remember, close what was open, and say so.
 
     1. Plays that ran end with `power`; the `BOOT` entry stands behind those ends (`recovery.py`).
-    2. The record is saved with the counter as it was read, then the counter is raised (`damage.py`).
+    2. The record is bound to the counter anew, so that no other record of the boot before is ever taken (`damage.py`).
+    3. Where the record cannot be trusted, its holds and its seal cannot (SPEC 6.6, 6.8).
     """
-    saved = _remember(turn, event)
+    saved, is_trusted = _remember(turn, event)
     memory = turn.memory
     memory.version, memory.slot, memory.counter = event.version, event.slot, event.counter
     memory.lease.begin(event.seed)
@@ -50,10 +51,12 @@ def started(turn: "Turn", event: "Started") -> None:
             "counter": event.counter,
         },
     )
+    if not is_trusted:
+        memory.damage.found()
+        seal.distrust(turn)
     update.booted(turn)
     memory.is_started = True
     turn.save()
-    turn.do(TickCounter())
     # What is no longer on disk was acknowledged, even if the record is older than that.
     first = event.journal_first if journal.position.epoch == event.journal_epoch else 0
     turn.do(MoveWatermark(epoch=journal.position.epoch, size=max(journal.watermark, first)))
@@ -82,6 +85,7 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
     memory = turn.memory
     journal = memory.journal
     epoch = journal.position.epoch
+    memory.counter = event.counter
     lost = journal.recover(Position(epoch=event.epoch, size=event.size, head=event.head))
     never_allowed = [play_id(epoch, draft.seq or 0) for draft in lost if draft.kind == "PLAY_START"]
     for name in never_allowed:
@@ -94,26 +98,22 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
             assert entry is not None, "the journal was opened above"
             turn.do(entry)
     turn.save()
+    seal.let_go(turn)
     turn.do(MoveWatermark(epoch=journal.position.epoch, size=journal.watermark))
     if memory.update.state == CONFIRMED:
         turn.do(ConfirmSlot())
     update.resume(turn)
 
 
-def _remember(turn: "Turn", event: "Started") -> "Saved | None":
-    """Put the state record back; None for a new box, and where there is nothing to be trusted."""
+def _remember(turn: "Turn", event: "Started") -> "tuple[Saved | None, bool]":
+    """Put the state record back; None for a new box, and where there is none to be read; and whether to trust that."""
     memory = turn.memory
     if event.state is None:
         # The counter was never raised before a record was saved: a wiped card is seen as well.
-        if event.journal_epoch > 1 or event.journal_size > 0 or event.counter > 0:
-            memory.damage.found()
-        return None
+        return None, event.journal_epoch == 1 and event.journal_size == 0 and event.counter == 0
     try:
         saved = restore_state(memory, event.state)
     except StateDamagedError:
         turn.memory = Memory(memory.box, memory.verify, memory.find_song, memory.head_at, memory.find_by_file)
-        turn.memory.damage.found()
-        return None
-    if is_put_back(saved.counter, event.counter):
-        memory.damage.found()
-    return saved
+        return None, False
+    return saved, not is_put_back(saved.counter, event.counter)

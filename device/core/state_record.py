@@ -68,7 +68,12 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "rules": [_plain(rule) for rule in memory.content.rules],
         "notices": [_plain(held) for held in memory.notices.all()],
         "update": _plain(memory.update),
-        "seal": memory.seal_is_open,
+        "seal": {
+            "is_open": memory.seal.is_open,
+            "was_opened": memory.seal.was_opened,
+            "opening": memory.seal.opening,
+        },
+        "reopening": memory.reopening,
     }
     return dumps(value)
 
@@ -107,7 +112,10 @@ def _restore(memory: "Memory", value: "dict[str, Any]") -> Saved:
     for held in value["notices"]:
         memory.notices.add(HeldNotice(**held))
     memory.update = Update(**value["update"])
-    memory.seal_is_open = value["seal"]
+    memory.seal.is_open = value["seal"]["is_open"]
+    memory.seal.was_opened = value["seal"]["was_opened"]
+    memory.seal.opening = value["seal"]["opening"]
+    memory.reopening = list(value["reopening"])
     journal = _position(value["journal"])
     if journal is None:
         raise ValueError("no place in the journal")

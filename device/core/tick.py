@@ -1,6 +1,6 @@
 """What time alone brings about."""
 
-from device.core import cuts, grace, hours, lease, update
+from device.core import cuts, grace, hours, lease, reopen, update
 from device.core.effects import RecoverJournal
 
 TYPE_CHECKING = False
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from device.core.turn import Turn
 
 SAVE_SOON_MS = 60_000  # what may wait, such as the watermark, is saved after at most this
-SAVE_TIME_MS = 600_000  # how far trusted time may fall back over a loss of power
+SAVE_TIME_MS = 600_000  # how far trusted time may fall back over a loss of power or an older record
 
 
 def ticked(turn: "Turn", _event: "Tick") -> None:
@@ -26,18 +26,20 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
         turn.save()
     _forget(turn)
     update.go_on(turn)
-    since_ms = turn.now.mono_ms - memory.saved_at_ms
-    if since_ms >= SAVE_TIME_MS or (memory.is_unsaved and since_ms >= SAVE_SOON_MS):
+    if turn.now.mono_ms - memory.bound_at_ms >= SAVE_TIME_MS:
         memory.is_unsaved = False
         turn.save()
+    elif memory.is_unsaved and turn.now.mono_ms - memory.saved_at_ms >= SAVE_SOON_MS:
+        memory.is_unsaved = False
+        turn.save_unbound()
 
 
 def _forget(turn: "Turn") -> None:
     """Holds, endings, orders and notices whose time is over."""
     memory = turn.memory
     memory.orders.forget(turn.trusted_ms)
-    holds_changed = memory.holds.forget(turn.signed_ms)
+    holds_changed = reopen.forget_holds(memory, turn.proven_ms)
     if memory.notices.forget(turn.trusted_ms) or holds_changed:
-        # At once: after a loss of power time is no longer signed, and a hold that ended would stand again.
+        # At once: after a loss of power less time may be proven, and a hold that ended would stand again.
         turn.save()
     grace.forget(turn)

@@ -1,6 +1,7 @@
 """One turn: the handling of one event, with the effects it has had so far, in order."""
 
-from device.core.effects import Push, Reply, SaveState
+from device.core.effects import Push, Reply, SaveState, TickCounter
+from device.core.reopen import forget_holds
 from device.core.state_record import encode_state
 from device.protocol.codes import refusal
 
@@ -32,11 +33,6 @@ class Turn:
         return self.memory.clock.proven_ms(self.now)
 
     @property
-    def signed_ms(self) -> int | None:
-        """The same under its earlier name."""
-        return self.proven_ms
-
-    @property
     def standing(self) -> str:
         """The rung of the lease's ladder."""
         return self.memory.lease.standing(self.trusted_ms, self.now.mono_ms)
@@ -57,9 +53,20 @@ class Turn:
             self.do(entry)
 
     def save(self) -> None:
-        """The state record as it is now. While the journal is unavailable nothing is saved: recovery saves."""
-        # A hold that has ended is not written: after a restart time is no longer signed, and it would stand again.
-        self.memory.holds.forget(self.signed_ms)
+        """The state record as it is now, bound to the next step of the counter (`damage.py` rule 3).
+
+        While the journal is unavailable nothing is saved: recovery saves.
+        """
+        if self.memory.journal.is_available:
+            self.memory.counter += 1
+            self.memory.bound_at_ms = self.now.mono_ms
+            self.save_unbound()
+            self.do(TickCounter())
+
+    def save_unbound(self) -> None:
+        """The same without a step: what an older record would do no harm to forget, such as the watermark."""
+        # A hold that has ended is not written: after a restart less time may be proven, and it would stand again.
+        forget_holds(self.memory, self.proven_ms)
         if self.memory.journal.is_available:
             self.memory.saved_at_ms = self.now.mono_ms
             self.do(SaveState(raw=encode_state(self.memory, self.now)))

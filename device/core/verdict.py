@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from device.core.turn import Turn
     from device.protocol.catalog import SongRecord
 
-IN_SERVICE, UNCLAIMED, LOCKED, CLOSED, EXPIRED_STATE, FAILED = (
+IN_SERVICE, READY, UNCLAIMED, LOCKED, CLOSED, EXPIRED_STATE, FAILED = (
     "in-service",
+    "ready",
     "unclaimed",
     "locked",
     "closed",
@@ -32,7 +33,7 @@ class Moment:
         self.memory = memory
         self.now = now
         self.trusted_ms = memory.clock.trusted_ms(now)
-        self.proven_ms = self.signed_ms = memory.clock.proven_ms(now)
+        self.proven_ms = memory.clock.proven_ms(now)
         self.standing = memory.lease.standing(self.trusted_ms, now.mono_ms)
         self.box_code = box_code(self)
 
@@ -50,7 +51,13 @@ def _is_recording(turn: "Turn | Moment") -> bool:
 
 
 def _is_unlocked(turn: "Turn | Moment") -> bool:
-    return not turn.memory.holds.stops(turn.signed_ms)
+    return not turn.memory.holds.is_locked(turn.proven_ms)
+
+
+def _is_reopened(turn: "Turn | Moment") -> bool:
+    """Also between the end of a suspension and the tick that writes it down."""
+    memory = turn.memory
+    return not memory.reopening and not any([hold.is_of_venue for hold in memory.holds.over(turn.proven_ms)])
 
 
 def _is_leased(turn: "Turn | Moment") -> bool:
@@ -67,6 +74,7 @@ BOX_CHECKS = (
     (_is_claimed, "BOX_UNCLAIMED", UNCLAIMED),
     (_is_recording, "JOURNAL_UNAVAILABLE", FAILED),
     (_is_unlocked, "VENUE_LOCKED", LOCKED),
+    (_is_reopened, "VENUE_READY", READY),
     (_is_leased, "LEASE_EXPIRED", EXPIRED_STATE),
     (_is_open, "HOURS_CLOSED", CLOSED),
 )
@@ -92,6 +100,8 @@ def box_code(turn: "Turn | Moment") -> str:
 
 def play_code(turn: "Turn | Moment", room: str, record: "SongRecord | None", file: str) -> str:
     """The same for room and song, where the box is in service. `record`: the song in the catalog."""
+    if turn.memory.holds.is_room_locked(room, turn.proven_ms):
+        return "ROOM_LOCKED"
     code = content.song_code(turn, record, file)
     if code:
         return code

@@ -22,6 +22,7 @@ _RHYTHMS = {
     "boot": "#.",
     "unclaimed": "####....",
     "in-service": "#",
+    "ready": "####.###..",
     "offline": "#.#.......",
     "closed": "#.........",
     "locked": "########..",
@@ -47,6 +48,7 @@ class GpioLines:
         except OSError as error:
             raise DriverError("BOARD_FAILED", f"{chip}: {error}") from error
         self._seal, self._relay, self._lamp = seal, relay, lamp
+        self._was_opened = False
         self._rhythm = "."
         self._step = 0
         self._told: list[Callable[[bool], None]] = []
@@ -61,6 +63,13 @@ class GpioLines:
         except OSError as error:
             raise DriverError("BOARD_FAILED", f"seal: {error}") from error
 
+    def was_opened(self) -> bool:
+        """No latch on these lines: an opening without power is not seen by them (`ports.SealSwitch`)."""
+        return self._was_opened or self.is_open()
+
+    def release(self) -> None:
+        self._was_opened = False
+
     def subscribe(self, changed: Callable[[bool], None]) -> None:
         self._told.append(changed)
 
@@ -73,6 +82,7 @@ class GpioLines:
     def _edges(self) -> None:
         for event in self._lines.read_edge_events():
             is_open = event.event_type is event.Type.RISING_EDGE
+            self._was_opened = self._was_opened or is_open
             for changed in self._told:
                 changed(is_open)
 

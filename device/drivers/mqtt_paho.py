@@ -20,7 +20,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from device.ports import DriverError
-from device.protocol.limits import ENVELOPE_BYTES_MAX
+from device.protocol.limits import ORDER_BYTES_MAX
 
 KEEPALIVE_S = 30
 CONTACT_S = 4.0  # the kernel asks at 0, 1 and 3 s
@@ -30,7 +30,7 @@ PROBE_IDLE_S, PROBE_EVERY_S = 10, 3  # and an idle line is asked
 PUBLISH_S = 30.0
 INFLIGHT_MAX = 20
 ARRIVED_MAX = 1024  # then messages are dropped: QoS 0, the fleet sends again what a report lacks (SPEC 10.5)
-PACKET_BYTES_MAX = ENVELOPE_BYTES_MAX + 1024  # the largest document, and its topic
+PACKET_BYTES_MAX = ORDER_BYTES_MAX + 1024  # the largest document, and its topic
 _log = logging.getLogger(__name__)
 
 

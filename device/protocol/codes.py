@@ -36,6 +36,14 @@ PLAYS = {
         "本场所已被依法停止经营，详情见前置机状态页。",
         "This venue is stopped by order. See the box's status page.",
     ),
+    "VENUE_READY": (
+        "停业期限已满，请本场所在前置机上确认恢复营业。",
+        "The suspension is over. Confirm at the box that the venue reopens.",
+    ),
+    "ROOM_LOCKED": (
+        "本包房已被依法停止使用，详情见前置机状态页。",
+        "This room is stopped by order. See the box's status page.",
+    ),
     "HOURS_CLOSED": ("凌晨 2 点至 8 点依法不得营业。", "By law no song may start between 02:00 and 08:00."),
     "LEASE_CORE_ONLY": (
         "本机长时间离线，目前只可点播核心曲库。",
@@ -135,6 +143,11 @@ ORDERS = {
     ),
     "ORDER_EXPIRED": ("指令已超过有效期，请重新签发。", "The order has expired. Issue a new one."),
     "ORDER_NOT_ADDRESSED": ("指令不是发给本场所的。", "The order is not for this venue."),
+    "SEAL_OPEN": ("封签仍处于打开状态，请先合上。", "The seal is open. Close it first."),
+    "SEAL_OPENING": (
+        "指令针对的不是最近一次开封，请重新起草。",
+        "The order is not about the seal's last opening. Draft a new one.",
+    ),
     "ORDER_TOO_MANY": (
         "前置机保存的指令已达上限，请联系运维。",
         "The box holds as many orders as it can. Call support.",

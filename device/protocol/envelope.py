@@ -14,7 +14,7 @@ from device.protocol import base64_text
 from device.protocol.codec import dumps, loads
 from device.protocol.errors import MalformedError, SignatureError
 from device.protocol.keys import SIGNATURE_BYTES
-from device.protocol.limits import ENVELOPE_BYTES_MAX, SIGNATURES_MAX
+from device.protocol.limits import ENVELOPE_BYTES_MAX, ORDER_BYTES_MAX, SIGNATURES_MAX
 from device.protocol.record import Record, fields_of
 from device.protocol.shape import BASE64, KEYID, array, free_text, record
 
@@ -121,7 +121,12 @@ def parse_envelope(raw: bytes, name: str) -> Envelope:
 
     Raises MalformedError: `DOCUMENT_TOO_LARGE`, `DOCUMENT_MALFORMED`, `ENVELOPE_TYPE`.
     """
-    return envelope_from_plain(loads(raw, ENVELOPE_BYTES_MAX), name)
+    return envelope_from_plain(loads(raw, bytes_max(name)), name)
+
+
+def bytes_max(name: str) -> int:
+    """How long an envelope that holds a `name` may be."""
+    return ORDER_BYTES_MAX if name == "order" else ENVELOPE_BYTES_MAX
 
 
 def envelope_from_plain(value: object, name: str) -> Envelope:

@@ -106,7 +106,8 @@ BODIES = {
         ("state", one_of(*UPDATE_STATES)),
         ("code", CODE),
     ),
-    "SEAL": (("open", boolean),),
+    "SEAL": (("open", boolean), ("opening", COUNT), ("at_boot", boolean)),
+    "REOPEN": (("orders", _ENDS),),
     "CLAIM": (("venue", VENUE), ("region", REGION)),
     "FAULT": (("code", CODE), ("begun", boolean)),
 }

@@ -1,4 +1,4 @@
-"""Orders: stop, resume, ban, lift (SPEC 6.1, 6.2).
+"""Orders: stop, resume, ban, lift, service (SPEC 6.1, 6.2).
 
 `accept_order` is asked by the fleet server before it passes an order on and by the box before it obeys: the same
 function, so a compromised server gains nothing. It checks SPEC 6.2 (1) to (7); what depends on the box's memory, time
@@ -7,7 +7,15 @@ and place, (8) to (10), is asked there.
 
 from device.protocol.envelope import parse_envelope, verified_keyids
 from device.protocol.errors import MalformedError, ProtocolError, RejectedError
-from device.protocol.limits import ENDS_MAX, GRACE_S_MAX, ORDER_ACCEPTED_FOR_MS, TARGETS_MAX, VENUES_MAX
+from device.protocol.limits import (
+    ENDS_MAX,
+    GRACE_S_MAX,
+    ORDER_ACCEPTED_FOR_MS,
+    ORDER_BYTES_MAX,
+    ROOMS_MAX,
+    TARGETS_MAX,
+    VENUES_MAX,
+)
 from device.protocol.record import Document, Record, fields_of, to_plain
 from device.protocol.regions import contains, level
 from device.protocol.shape import (
@@ -15,6 +23,7 @@ from device.protocol.shape import (
     ORDER_NUMBER,
     PERSON,
     REGION,
+    ROOM,
     TEXT,
     VENUE,
     array,
@@ -36,7 +45,8 @@ if TYPE_CHECKING:
     from device.protocol.keys import Verify
     from device.protocol.policy import AuthorityPolicy, Person
 
-STOP, RESUME, BAN, LIFT = "stop", "resume", "ban", "lift"
+KINDS = STOP, RESUME, BAN, LIFT, SERVICE = "stop", "resume", "ban", "lift", "service"
+CLEAR_SEAL = "clear-seal"
 PERSONS_MIN = 2  # SPEC 6.2 (2)
 
 
@@ -53,19 +63,33 @@ class Target(Record):
 
 
 class Scope(Record):
-    """Whom a document is for: a list of venues, or everybody in a region. One of the two is empty."""
+    """Whom a document is for: a list of venues, or everybody in a region. One of the two is empty.
+
+    rooms: of a stop of one venue, the rooms that it stops; empty is the whole venue.
+    """
 
     venues: "tuple[str, ...]"
     region: str
+    rooms: "tuple[str, ...]" = ()
 
-    SHAPE = (("venues", distinct(VENUE, VENUES_MAX)), ("region", or_empty(REGION)))
+    SHAPE = (
+        ("venues", distinct(VENUE, VENUES_MAX)),
+        ("region", or_empty(REGION)),
+        ("rooms", distinct(ROOM, ROOMS_MAX)),
+    )
+
+    def __init__(self, **fields: "Any") -> None:
+        super().__init__(**({"rooms": ()} | fields))
 
     def names(self, venue: str, region: str) -> bool:
         """Whether the venue, which lies in `region` today, is meant."""
         return venue in self.venues or bool(self.region and contains(self.region, region))
 
     def plain(self) -> "dict[str, Any]":
-        return {"region": self.region} if self.region else {"venues": list(self.venues)}
+        if self.region:
+            return {"region": self.region}
+        plain: dict[str, Any] = {"venues": list(self.venues)}
+        return plain | {"rooms": list(self.rooms)} if self.rooms else plain
 
 
 def scope(value: "Any", where: str) -> Scope:
@@ -75,9 +99,22 @@ def scope(value: "Any", where: str) -> Scope:
     return Scope(region="", **fields_of(value, (("venues", distinct(VENUE, VENUES_MAX, 1)),), where))
 
 
+def _venue_scope(value: "Any", where: str) -> Scope:
+    """Check of the scope of a service: one venue."""
+    return Scope(region="", **fields_of(value, (("venues", distinct(VENUE, 1, 1)),), where))
+
+
+def _stop_scope(value: "Any", where: str) -> Scope:
+    """Check of the scope of a stop: also rooms of one venue."""
+    if isinstance(value, dict) and "rooms" in value:
+        shape = (("venues", distinct(VENUE, 1, 1)), ("rooms", distinct(ROOM, ROOMS_MAX, 1)))
+        return Scope(region="", **fields_of(value, shape, where))
+    return scope(value, where)
+
+
 _COMMON_SHAPE = (
     ("order", ORDER_NUMBER),
-    ("kind", one_of(STOP, RESUME, BAN, LIFT)),
+    ("kind", one_of(*KINDS)),
     ("authority", REGION),
     ("drafted_by", PERSON),
     ("document", free_text(1, 80)),
@@ -86,20 +123,21 @@ _COMMON_SHAPE = (
     ("text_en", TEXT),
     ("issued_at_ms", INSTANT),
     ("expires_at_ms", INSTANT),
-    ("scope", scope),
 )
-_ENDING_SHAPE = _COMMON_SHAPE + (("ends", distinct(ORDER_NUMBER, ENDS_MAX, 1)),)
+_SCOPE = (("scope", scope),)
+_ENDING_SHAPE = _COMMON_SHAPE + _SCOPE + (("ends", distinct(ORDER_NUMBER, ENDS_MAX, 1)),)
 _SHAPES = {
-    STOP: _COMMON_SHAPE + (("ends_at_ms", INSTANT), ("grace_s", integer(0, GRACE_S_MAX))),
-    BAN: _COMMON_SHAPE + (("targets", array(record(Target), TARGETS_MAX, 1)), ("ends_at_ms", maybe(INSTANT))),
+    STOP: _COMMON_SHAPE + (("scope", _stop_scope), ("ends_at_ms", INSTANT), ("grace_s", integer(0, GRACE_S_MAX))),
+    BAN: _COMMON_SHAPE + _SCOPE + (("targets", array(record(Target), TARGETS_MAX, 1)), ("ends_at_ms", maybe(INSTANT))),
     RESUME: _ENDING_SHAPE,
     LIFT: _ENDING_SHAPE,
+    SERVICE: _COMMON_SHAPE + (("scope", _venue_scope), ("action", one_of(CLEAR_SEAL)), ("opening", integer(1))),
 }
-_UNUSED = {"ends_at_ms": None, "grace_s": 0, "targets": (), "ends": ()}
+_UNUSED = {"ends_at_ms": None, "grace_s": 0, "targets": (), "ends": (), "action": "", "opening": 0}
 
 
 class Order(Document):
-    """An order; of the last four fields only those of its kind are used (SPEC 6.1), the others are empty."""
+    """An order; of the last six fields only those of its kind are used (SPEC 6.1), the others are empty."""
 
     order: str
     kind: str
@@ -116,12 +154,18 @@ class Order(Document):
     grace_s: int = 0
     targets: "tuple[Target, ...]" = ()
     ends: "tuple[str, ...]" = ()
+    action: str = ""
+    opening: int = 0
 
+    BYTES_MAX = ORDER_BYTES_MAX
     SHAPE = _COMMON_SHAPE + (
+        ("scope", _stop_scope),
         ("ends_at_ms", maybe(INSTANT)),
         ("grace_s", integer(0, GRACE_S_MAX)),
         ("targets", array(record(Target), TARGETS_MAX)),
         ("ends", distinct(ORDER_NUMBER, ENDS_MAX)),
+        ("action", or_empty(one_of(CLEAR_SEAL))),
+        ("opening", integer()),
     )
 
     def __init__(self, **fields: "Any") -> None:
@@ -132,7 +176,7 @@ class Order(Document):
         """Raises MalformedError also for instants that contradict each other (SPEC 6.1)."""
         kind = value.get("kind") if isinstance(value, dict) else None
         if not isinstance(kind, str) or kind not in _SHAPES:
-            raise MalformedError("DOCUMENT_MALFORMED", f"{where}.kind must be one of stop, resume, ban, lift")
+            raise MalformedError("DOCUMENT_MALFORMED", f"{where}.kind must be one of {', '.join(KINDS)}")
         order = cls(**fields_of(value, _SHAPES[kind], where))
         if not order.issued_at_ms < order.expires_at_ms <= order.issued_at_ms + ORDER_ACCEPTED_FOR_MS:
             raise MalformedError("DOCUMENT_MALFORMED", f"{where}.expires_at_ms must be within 90 days of its issue")
@@ -141,7 +185,7 @@ class Order(Document):
         return order
 
     def plain(self) -> "dict[str, Any]":
-        shape = _SHAPES.get(self.kind, _COMMON_SHAPE)
+        shape = _SHAPES.get(self.kind, _COMMON_SHAPE + _SCOPE)
         return {name: to_plain(getattr(self, name)) for name, _ in shape}
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Self
 
-KINDS = ("stop", "resume", "ban", "lift", "notice")
+KINDS = ("stop", "resume", "ban", "lift", "service", "notice")
 USES = ("lease", "ack", "rollout")
 
 

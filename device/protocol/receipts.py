@@ -18,7 +18,10 @@ from device.protocol.shape import (
 
 
 class Receipt(Document):
-    """`at_ms` is trusted time or None; `epoch`, `seq` name the journal entry last written when it was made."""
+    """`at_ms` is trusted time or None; `epoch`, `seq` name the journal entry last written when it was made.
+
+    grace: those of `holds` that still let songs run on (SPEC 6.4).
+    """
 
     box: str
     venue: str
@@ -28,6 +31,7 @@ class Receipt(Document):
     result: str
     code: str
     holds: "tuple[str, ...]"
+    grace: "tuple[str, ...]"
     at_ms: "int | None"
     epoch: int
     seq: int
@@ -41,6 +45,7 @@ class Receipt(Document):
         ("result", one_of("accepted", "known", "rejected")),
         ("code", CODE),
         ("holds", array(ORDER_NUMBER, HOLDS_MAX)),
+        ("grace", array(ORDER_NUMBER, HOLDS_MAX)),
         ("at_ms", maybe(INSTANT)),
         ("epoch", COUNT),
         ("seq", COUNT),

@@ -5,7 +5,7 @@ others make a check from their bounds.
 """
 
 from device.protocol.errors import MalformedError
-from device.protocol.limits import INSTANT_MAX, INTEGER_MAX, TEXT_CHARS_MAX
+from device.protocol.limits import INSTANT_MAX, INTEGER_MAX, ORDER_BYTES_MAX, TEXT_CHARS_MAX
 from device.protocol.regions import is_region
 from device.protocol.venue_code import require_venue_code
 
@@ -229,4 +229,4 @@ CODE = word(_UPPER + _DIGITS + "_", 0, 40)
 NAME = word(_LOWER + _DIGITS + "-", 1, 40)
 PATH = _path
 _PATH_WORD = word(_LOWER + _UPPER + _DIGITS + "._-/", 1, 200)
-BASE64 = word(_UPPER + _LOWER + _DIGITS + "+/=", 4, 131_072)
+BASE64 = word(_UPPER + _LOWER + _DIGITS + "+/=", 4, ORDER_BYTES_MAX)

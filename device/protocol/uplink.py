@@ -37,7 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-BOX_STATES = ("unclaimed", "in-service", "locked", "closed", "expired", "failed")
+BOX_STATES = ("unclaimed", "in-service", "ready", "locked", "closed", "expired", "failed")
+SEAL_STATES = INTACT, OPEN, WAS_OPENED = "intact", "open", "was-opened"
 
 
 def _entry_text(value: "Any", where: str) -> bytes:
@@ -165,7 +166,10 @@ class Ladder(Record):
 
 
 class Report(Document):
-    """The heartbeat (SPEC 10.4). `venue` is empty while unclaimed; `nonce` is empty if no lease is wanted."""
+    """The heartbeat (SPEC 10.4). `venue` is empty while unclaimed; `nonce` is empty if no lease is wanted.
+
+    grace: those of `holds` that still let songs run on. opening: number of the seal's last opening, or 0.
+    """
 
     box: str
     venue: str
@@ -176,6 +180,7 @@ class Report(Document):
     slot: str
     state: str
     holds: "tuple[str, ...]"
+    grace: "tuple[str, ...]"
     catalog_epoch: int
     policy_epoch: int
     lease: int
@@ -185,6 +190,7 @@ class Report(Document):
     notices: "tuple[str, ...]"
     update: "UpdateState | None"
     seal: str
+    opening: int
     rooms_busy: int
     refused: "dict[str, int]"
     faults: "tuple[str, ...]"
@@ -199,6 +205,7 @@ class Report(Document):
         ("slot", one_of("a", "b")),
         ("state", one_of(*BOX_STATES)),
         ("holds", array(ORDER_NUMBER, HOLDS_MAX)),
+        ("grace", array(ORDER_NUMBER, HOLDS_MAX)),
         ("catalog_epoch", COUNT),
         ("policy_epoch", COUNT),
         ("lease", COUNT),
@@ -207,7 +214,8 @@ class Report(Document):
         ("journal", record(JournalState)),
         ("notices", array(NOTICE_NUMBER, NOTICES_MAX)),
         ("update", maybe(record(UpdateState))),
-        ("seal", one_of("intact", "open")),
+        ("seal", one_of(*SEAL_STATES)),
+        ("opening", COUNT),
         ("rooms_busy", integer(0, PLAYS_OPEN_MAX)),
         ("refused", _refused),
         ("faults", array(CODE, FAULTS_MAX)),

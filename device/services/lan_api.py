@@ -18,11 +18,11 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from device.core.events import ExtensionReceived, OrderReceived
+from device.core.events import ExtensionReceived, OrderReceived, ReopenRequested
 from device.ports import DriverError
 from device.protocol import codec
 from device.protocol.errors import MalformedError, ProtocolError
-from device.protocol.limits import LAN_BODY_BYTES_MAX
+from device.protocol.limits import LAN_BODY_BYTES_MAX, ORDER_BYTES_MAX
 from device.protocol.record import fields_of
 from device.protocol.shape import free_text
 from device.services import vod_requests
@@ -53,6 +53,7 @@ def add_routes(router: web.UrlDispatcher, desk: Desk) -> None:
     router.add_post("/v1/plays/{play}/end", _answered(routes.end))
     router.add_post("/v1/orders", _answered(routes.order))
     router.add_post("/v1/extensions", _answered(routes.extension))
+    router.add_post("/v1/reopen", _answered(routes.reopen))
     router.add_post("/v1/notices/{notice}/{what:shown|acknowledged}", _answered(routes.notice))
     router.add_get("/v1/state", _answered(routes.state), allow_head=False)
     router.add_get("/v1/events", routes.events, allow_head=False)
@@ -101,8 +102,13 @@ class _Routes:
         return await self._ask(vod_requests.play_ended(request[REQUEST_ID], play, await body_of(request)))
 
     async def order(self, request: web.Request) -> tuple[int, Any]:
-        await body_of(request)  # sound JSON of the right type; what it says is for the core
-        return await self._ask(OrderReceived(request=request[REQUEST_ID], raw=await raw_body(request)))
+        larger = request.clone(client_max_size=ORDER_BYTES_MAX)
+        await body_of(larger, ORDER_BYTES_MAX)  # sound JSON of the right type; what it says is for the core
+        return await self._ask(OrderReceived(request=request[REQUEST_ID], raw=await raw_body(larger)))
+
+    async def reopen(self, request: web.Request) -> tuple[int, Any]:
+        fields_of(await body_of(request), (), "body")
+        return await self._ask(ReopenRequested(request=request[REQUEST_ID]))
 
     async def extension(self, request: web.Request) -> tuple[int, Any]:
         await body_of(request)

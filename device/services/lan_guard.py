@@ -134,18 +134,18 @@ def guard(
     return guarded
 
 
-async def body_of(request: web.Request) -> dict[str, Any]:
+async def body_of(request: web.Request, bytes_max: int = LAN_BODY_BYTES_MAX) -> dict[str, Any]:
     """The JSON object of a request. Raises RefusalError."""
     if request.content_type != "application/json" or "Content-Encoding" in request.headers:
         raise RefusalError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "CONTENT_TYPE")
     try:
-        return codec.loads(await raw_body(request), LAN_BODY_BYTES_MAX)
+        return codec.loads(await raw_body(request), bytes_max)
     except ProtocolError as error:
         raise malformed(error) from error
 
 
 async def raw_body(request: web.Request) -> bytes:
-    """The bytes of a request, within BODY_S and LAN_BODY_BYTES_MAX. Raises RefusalError."""
+    """The bytes of a request, within BODY_S and LAN_BODY_BYTES_MAX, or what it was cloned for. Raises RefusalError."""
     try:
         async with asyncio.timeout(BODY_S):
             return await request.read()

@@ -85,12 +85,15 @@ class Runtime:
         journal: Journal,
         store: StateStore,
         sign: Callable[[str, bytes], Mapping[str, Any]],
+        count: Callable[[], int],
     ) -> None:
+        """count: reads the monotonic counter."""
         self._core = core
         self._clock = clock
         self._journal = journal
         self._store = store
         self._sign = sign
+        self._count = count
         self._acts: Mapping[type, Callable[[Any], object]] = {}
         self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_MAX)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
@@ -240,11 +243,12 @@ class Runtime:
         """Feeds the outcome through the queue, so that a disk that stays broken never keeps the loop."""
         try:
             found = await self.in_disk_thread(self._journal.recover)
+            counter = self._count()
         except DriverError as error:
             # Only this loop empties the queue, so it must not wait for room in it.
             self._telling = asyncio.create_task(self.post(JournalFailed(reason=str(error), requests=[])))
             return
-        recovered = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head)
+        recovered = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head, counter=counter)
         await self._perform(self._decided([recovered]))
 
     def _act(self, effect: Any) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from device.core.events import ReopenRequested
 from device.ports import DriverError, Line
 from device.protocol import codec
 from device.protocol.codes import refusal
@@ -111,6 +112,8 @@ class SerialApi:
             question = vod_requests.question(asked.pop("song", None), asked)
             code = self._desk.may_play(question["room"], question["song"], question["file"])
             return Answer(HTTPStatus.OK, vod_requests.answer_to(question, code))
+        if op == "reopen" and not asked:
+            return await self._desk.runtime.ask(request, ReopenRequested(request=request))
         if op == "play":
             return await self._desk.runtime.ask(request, vod_requests.play_requested(request, asked))
         if op == "end":

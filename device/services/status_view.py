@@ -73,6 +73,8 @@ class StatusView:
             (words.ISSUED, self._instant(hold["issued_at_ms"])),
             (words.UNTIL, self._until(hold["ends_at_ms"])),
         ]
+        if hold["rooms"]:
+            rows.insert(0, (words.ROOMS_STOPPED, escape(" ".join(hold["rooms"]))))
         text = self._text_of(hold)
         if hold["kind"] == "ban":
             text += f' <span class="soft">({self._say(words.BANNED_COUNT, hold["targets_count"])})</span>'

@@ -15,6 +15,15 @@ STATES: dict[str, tuple[str, str, Words, Words]] = {
         ("正常营业", "In service"),
         ("点播经本机核验并记录。", "Plays are checked and recorded by this box."),
     ),
+    "ready": (
+        "warn",
+        "ring",
+        ("停业期限已满，待确认恢复", "The suspension is over: confirm to reopen"),
+        (
+            "请在点歌系统上确认恢复营业；确认前不得点播。",
+            "Confirm in the song system that the venue reopens; until then no room may play.",
+        ),
+    ),
     "locked": (
         "stop",
         "octagon",
@@ -90,6 +99,7 @@ AUTHORITY: Words = ("发文机关（行政区划）", "Authority (region code)")
 ISSUED: Words = ("签发时间", "Issued")
 UNTIL: Words = ("截止", "Until")
 NO_END: Words = ("至解除为止", "until it is lifted")
+ROOMS_STOPPED: Words = ("停用包房", "Rooms stopped")
 BANNED_COUNT: Words = ("涉及 {} 项", "items named: {}")
 NOTICE_KINDS: dict[str, Words] = {
     "notice": ("通知", "Notice"),
@@ -120,7 +130,11 @@ JOURNAL_TEXT: Words = ("{} 条，平台已签收 {} 条", "{} entries, {} acknow
 HEAD: Words = ("记录链头", "Journal head")
 ROOMS: Words = ("正在点播的包房", "Rooms singing")
 SEAL: Words = ("封签", "Seal")
-SEALS: dict[str, Words] = {"intact": ("完好", "intact"), "open": ("已被打开", "has been opened")}
+SEALS: dict[str, Words] = {
+    "intact": ("完好", "intact"),
+    "open": ("已打开，已上报", "open; the platform is told"),
+    "was-opened": ("曾被打开，待核查解除", "was opened; to be inspected and cleared"),
+}
 VERSION: Words = ("软件版本", "Software")
 VERSION_TEXT: Words = ("{}，槽 {}，第 {} 次开机", "{}, slot {}, boot {}")
 UPDATE: Words = ("更新", "Update")

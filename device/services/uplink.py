@@ -21,8 +21,9 @@ from typing import Any
 from device.core import events
 from device.ports import DriverError, Uplink
 from device.protocol import topics
+from device.protocol.envelope import bytes_max
 from device.protocol.errors import MalformedError
-from device.protocol.limits import ENVELOPE_BYTES_MAX, SESSION_STEADY_S
+from device.protocol.limits import SESSION_STEADY_S
 from device.services.journal_feed import JournalFeed
 from device.services.runtime import Runtime
 
@@ -136,8 +137,9 @@ class FleetSession:
 
     async def _receive_all(self, uplink: Uplink) -> None:
         async for topic, payload in uplink.messages():
-            make = _EVENTS.get(topics.down_kind(topic, self._box))
-            if make is None or len(payload) > ENVELOPE_BYTES_MAX:
+            kind = topics.down_kind(topic, self._box)
+            make = _EVENTS.get(kind)
+            if make is None or len(payload) > bytes_max(kind):
                 _log.warning("dropped %d bytes for %s", len(payload), topic)
                 continue
             await self._runtime.post(make(payload))

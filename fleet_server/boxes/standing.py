@@ -17,7 +17,7 @@ from fleet_server.people import Act
 from fleet_server.venues.model import venues
 
 OFFLINE, NO_BOX = "offline", "no-box"
-STATES = ("in-service", "locked", "closed", "expired", "failed", OFFLINE, "unclaimed", NO_BOX)
+STATES = ("in-service", "ready", "locked", "closed", "expired", "failed", OFFLINE, "unclaimed", NO_BOX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

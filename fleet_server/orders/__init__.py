@@ -1,6 +1,6 @@
 """orders: drafts, two signatures, issue, and what the boxes say of them."""
 
-from fleet_server.orders.deliveries import forget_rejections, missing, record_holds, record_receipt
+from fleet_server.orders.deliveries import Standing, forget_rejections, missing, record_holds, record_receipt
 from fleet_server.orders.queries import (
     AtVenue,
     OrderFound,
@@ -18,6 +18,7 @@ __all__ = [
     "AtVenue",
     "OrderFound",
     "Signer",
+    "Standing",
     "at_venues",
     "count_orders",
     "envelope_of",

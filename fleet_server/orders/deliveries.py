@@ -3,9 +3,10 @@
 Rules (SPEC 6.5, 10.5):
 
 1. Delivered is a receipt that names the order's number and its document, accepted or known.
-2. In force is a stop or ban that stands among the holds of a receipt or report; a resume or lift is in force once it is
-   delivered. Lifted is a hold that was in force, is not among the holds any more and has an ending: an issued resume or
-   lift that names it, or its own end. A hold that vanished without one is sent again.
+2. In force is a stop or ban that stands among the holds of a receipt or report and not among those whose grace still
+   lets a song run on; any other order is in force once it is delivered. Lifted is a hold that stood, is not among the
+   holds any more and has an ending: an issued resume or lift that names it, or its own end. A hold that vanished
+   without one is sent again.
 3. What a box said earlier in its journal than what it said last changes nothing.
 4. With each report, what is missing is sent again: orders without a receipt, stops and bans that are not among the
    holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders. The first report
@@ -14,12 +15,14 @@ Rules (SPEC 6.5, 10.5):
    authority policy than before.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from device.protocol import topics
+from device.protocol.envelope import parse_envelope
 from device.protocol.orders import BAN, STOP
 from device.protocol.receipts import Receipt
 from device.protocol.regions import contains
@@ -44,7 +47,7 @@ def record_receipt(
     query = select(orders.c.kind, orders.c.authority, order_venues).join(order_venues)
     row = connection.execute(query.where(here, orders.c.document == receipt.document)).one_or_none()
     if row is None:  # an order of another place, which reached this box too (SPEC 11.2, v1/dn/all)
-        return record_holds(connection, sender, receipt.holds, receipt.epoch, receipt.seq + 1, now_ms)
+        return record_holds(connection, sender, Standing.of_receipt(receipt), now_ms)
     values: dict[str, object] = {"box": sender.box, "code": receipt.code}
     is_taken = receipt.result in ("accepted", "known")
     if is_taken or row.delivered_at_ms is None:
@@ -58,22 +61,38 @@ def record_receipt(
             values["in_force_at_ms"] = now_ms
     if row.delivered_at_ms is None or is_taken:
         connection.execute(update(order_venues).where(here).values(values))
-    holds = record_holds(connection, sender, receipt.holds, receipt.epoch, receipt.seq + 1, now_ms)
+    holds = record_holds(connection, sender, Standing.of_receipt(receipt), now_ms)
     return [Event("order", row.authority, receipt.id), Event("order", row.region, receipt.id), *holds]
 
 
-def record_holds(
-    connection: Connection, sender: Sender, holds: tuple[str, ...], epoch: int, size: int, now_ms: int
-) -> list[Outcome]:
-    """Rules 2 and 3: `holds` are those in force when the box's journal was at `epoch`, `size`."""
-    if not _is_newer(connection, sender.box, epoch, size):
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The holds of a box when its journal was at `epoch`, `size`; `grace`: those of them that still spare a song."""
+
+    holds: tuple[str, ...]
+    grace: tuple[str, ...]
+    epoch: int
+    size: int
+
+    @classmethod
+    def of_receipt(cls, receipt: Receipt) -> Self:
+        return cls(receipt.holds, receipt.grace, receipt.epoch, receipt.seq + 1)
+
+    @classmethod
+    def of_report(cls, report: Report) -> Self:
+        return cls(report.holds, report.grace, report.journal.epoch, report.journal.size)
+
+
+def record_holds(connection: Connection, sender: Sender, standing: Standing, now_ms: int) -> list[Outcome]:
+    """Rules 2 and 3."""
+    if not _is_newer(connection, sender.box, standing.epoch, standing.size):
         return []
     at_venue = and_(order_venues.c.venue == sender.venue, orders.c.kind.in_((STOP, BAN)), orders.c.state == ISSUED)
     news: list[Outcome] = []
     query = select(order_venues, orders.c.ends_at_ms).join(orders).where(at_venue)
-    open_rows = or_(order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.in_(holds))
+    open_rows = or_(order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.in_(standing.holds))
     for row in connection.execute(query.where(open_rows)).all():
-        change = _change(connection, row, row.order in holds, now_ms)
+        change = _change(connection, row, standing, now_ms)
         if change:
             here = and_(order_venues.c.order == row.order, order_venues.c.venue == sender.venue)
             connection.execute(update(order_venues).where(here).values(change))
@@ -130,13 +149,17 @@ def _has_ending() -> ColumnElement[bool]:
     return exists().where(named, _ending.c.state == ISSUED).correlate(order_venues)
 
 
-def _change(connection: Connection, row: Row[Any], is_held: bool, now_ms: int) -> dict[str, object]:
-    if is_held:
-        if row.in_force_at_ms is not None and row.lifted_at_ms is None:
-            return {}
+def _change(connection: Connection, row: Row[Any], standing: Standing, now_ms: int) -> dict[str, object]:
+    if row.order in standing.holds:
+        is_new = row.in_force_at_ms is None or row.lifted_at_ms is not None
+        if row.order in standing.grace:
+            in_force_at_ms = None if is_new else row.in_force_at_ms
+        else:
+            in_force_at_ms = now_ms if is_new else row.in_force_at_ms
         delivered_at_ms = row.delivered_at_ms or now_ms  # its receipt may be lost; the report says the same
-        return {"in_force_at_ms": now_ms, "lifted_at_ms": None, "delivered_at_ms": delivered_at_ms}
-    if row.in_force_at_ms is None:
+        values = {"in_force_at_ms": in_force_at_ms, "lifted_at_ms": None, "delivered_at_ms": delivered_at_ms}
+        return {name: value for name, value in values.items() if getattr(row, name) != value}
+    if row.in_force_at_ms is None and not _stood(row):
         return {}
     has_ended = row.ends_at_ms is not None and row.ends_at_ms <= now_ms
     has_ending = connection.scalar(
@@ -145,7 +168,17 @@ def _change(connection: Connection, row: Row[Any], is_held: bool, now_ms: int) -
         .where(order_ends.c.ended == row.order, orders.c.state == ISSUED)
         .limit(1)
     )
-    return {"lifted_at_ms": now_ms} if has_ended or has_ending else {"in_force_at_ms": None}
+    if has_ended or has_ending:
+        return {"in_force_at_ms": row.in_force_at_ms or now_ms, "lifted_at_ms": now_ms}
+    return {"in_force_at_ms": None} if row.in_force_at_ms is not None else {}
+
+
+def _stood(row: Row[Any]) -> bool:
+    """Whether the box said that the hold stood, though its grace has never ended."""
+    if row.receipt is None:
+        return False
+    holds = Receipt.decode(parse_envelope(row.receipt, "receipt").payload).holds
+    return row.order in holds
 
 
 def _add_by_region(connection: Connection, sender: Sender, now_ms: int) -> None:

@@ -10,6 +10,7 @@ from hil_tests.board.layout import BoardDir, write_durably
 from hil_tests.board.network_cable import NetworkCable, State, free_port
 from hil_tests.board.pins import Level, Pins
 from hil_tests.board.power import Power
+from hil_tests.board.seal_latch import SealLatch
 from hil_tests.board.secure_element import SecureElement
 from hil_tests.board.serial_cable import SerialCable
 from hil_tests.board.watchdog import Watchdog
@@ -26,6 +27,7 @@ class Board:
         self._clock = BoardClock(directory.clock)
         self._element = SecureElement(directory)
         self._pins = Pins()
+        self._latch = SealLatch(directory, self._pins)
         self._power = Power(directory, self._at_reset)
         self._watchdog = Watchdog(lambda: self._power.reset("watchdog"))
         self._ports = soldered_ports(directory)
@@ -65,6 +67,7 @@ class Board:
             "tick": lambda _: {"value": self._element.tick()},
             "level": lambda asked: {"value": self._pins.level(str(asked["line"])).value},
             "drive": self._drive,
+            "seal-latch": self._seal_latch,
             "feed": self._feed,
             "boot": lambda _: {"slot": self._power.slot, "why": self._power.why},
             "watch": lambda _: {"watching": True},
@@ -80,6 +83,11 @@ class Board:
     def _drive(self, asked: Fields) -> Fields:
         self._pins.drive(str(asked["line"]), cast(Level, asked["value"]))
         return {}
+
+    def _seal_latch(self, asked: Fields) -> Fields:
+        if asked.get("release"):
+            self._latch.release()
+        return {"set": self._latch.is_set}
 
     def _feed(self, _: Fields) -> Fields:
         self._watchdog.feed()

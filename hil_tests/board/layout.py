@@ -6,6 +6,7 @@
     DIR/serial/box, vod      the two ends of the serial cable
     DIR/slots/{a,b}.img      programs; boot.blk is the boot state (boot_loader.py)
     DIR/secure_element/      counter and secret: survive power cuts and a wiped disk
+    DIR/seal-latch           whether the seal was opened since the box wrote it down (seal_latch.py)
     DIR/data/                the disk of the box
     DIR/box.toml, box.log    its configuration and its console
 
@@ -48,6 +49,10 @@ class BoardDir:
     @property
     def secure_element(self) -> Path:
         return self.root / "secure_element"
+
+    @property
+    def seal_latch(self) -> Path:
+        return self.root / "seal-latch"
 
     @property
     def data(self) -> Path:

@@ -15,6 +15,7 @@ from hil_tests.bench.venue import Venue
 HEADINGS = ("venue", "code", "box", "state", "rooms", "plays", "counted", "ledger", "waiting", "version")
 STATE_ZH = {
     "in-service": "营业",
+    "ready": "待复业",
     "locked": "停业",
     "closed": "打烊",
     "expired": "授权过期",

@@ -1,5 +1,7 @@
 """A venue that serves its guests: what is sung is counted, once, whatever happens to the power."""
 
+from typing import Any
+
 import pytest
 
 from hil_tests.bench.stage import Stage
@@ -8,6 +10,10 @@ from hil_tests.bench.waiting import wait_for
 from hil_tests.tour.desk import journal_of, some_songs
 
 pytestmark = pytest.mark.hil
+
+
+def seals_of(venue: Venue) -> list[dict[str, Any]]:
+    return [entry.body for entry in journal_of(venue) if entry.kind == "SEAL"]
 
 
 def require_ledger(stage: Stage, venue: Venue) -> None:
@@ -59,9 +65,18 @@ def test_a_network_that_stalls_holds_up_no_guest_and_no_play_is_lost(stage: Stag
 
 def test_a_broken_seal_is_written_down_and_told(in_service: Venue) -> None:
     in_service.board.open_seal()
-    wait_for("the seal in the journal", lambda: any(e.body == {"open": True} for e in journal_of(in_service)))
+    wait_for("the seal in the journal", lambda: [body["open"] for body in seals_of(in_service)] == [True])
     assert in_service.state()["seal"] == "open"
     in_service.board.open_seal(False)
+    wait_for("the closed seal", lambda: in_service.state()["seal"] == "was-opened")
+    opening = seals_of(in_service)[-1]["opening"]
+    in_service.board.cut()
+    in_service.board.open_seal()
+    in_service.board.open_seal(False)
+    in_service.board.power_on()
+    wait_for("what happened without power", lambda: seals_of(in_service)[-1]["at_boot"])
+    assert in_service.state()["seal"] == "was-opened"
+    assert seals_of(in_service)[-1]["opening"] > opening
 
 
 def test_no_song_starts_in_the_closed_hours(stage: Stage, in_service: Venue) -> None:

@@ -31,6 +31,12 @@ class BoardContract:
         assert len(board.secret.read()) == 32
         assert board.secret.read() == board.secret.read()
 
+    async def test_a_seal_that_nobody_opened_says_so_and_its_latch_can_be_let_go(self, board: Board) -> None:
+        assert not board.seal.is_open()
+        assert not board.seal.was_opened()
+        board.seal.release()
+        assert not board.seal.was_opened()
+
     async def test_relay_lamp_and_watchdog_take_what_the_box_gives(self, board: Board) -> None:
         for pattern in LAMP_PATTERNS:
             board.lamp.show(pattern)

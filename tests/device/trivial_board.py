@@ -43,6 +43,12 @@ class TrivialBoard:
     def is_open(self) -> bool:
         return self.seal_is_open
 
+    def was_opened(self) -> bool:
+        return self.seal_is_open
+
+    def release(self) -> None:
+        """There is no latch."""
+
     def subscribe(self, changed: Callable[[bool], None]) -> None:
         self.told.append(changed)
 

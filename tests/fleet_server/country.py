@@ -63,6 +63,7 @@ class StandingBox:
             slot="a",
             state="locked" if self.holds else "in-service",
             holds=tuple(self.holds),
+            grace=(),
             catalog_epoch=1,
             policy_epoch=3,
             lease=self.lease,
@@ -72,6 +73,7 @@ class StandingBox:
             notices=tuple(self.notices),
             update=None,
             seal="intact",
+            opening=0,
             rooms_busy=3,
             refused={},
             faults=(),
@@ -92,7 +94,9 @@ class StandingBox:
         return self.receipt(name, number, envelope.document)
 
     def receipt(self, subject: str, number: str, document: str, result: str = "accepted", code: str = "") -> bytes:
-        seq = self.journal.add("SEAL", {"open": False})  # any entry: the journal goes on
+        seq = self.journal.add(
+            "SEAL", {"open": False, "opening": 1, "at_boot": False}
+        )  # any entry: the journal goes on
         receipt = Receipt(
             box=self.box,
             venue=self.venue,
@@ -102,6 +106,7 @@ class StandingBox:
             result=result,
             code=code,
             holds=tuple(sorted(self.holds)),
+            grace=(),
             at_ms=self.journal.now_ms,
             epoch=self.journal.epoch,
             seq=seq,

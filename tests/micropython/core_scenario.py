@@ -97,10 +97,10 @@ def _full_disk(life: Life) -> None:
     life.journal_works = False
     life.play("K3")
     life.end(play)
-    life.give(on.SealChanged(is_open=True))
+    life.seal(True)
     life.journal_works = True
     life.wait(10)
-    life.give(on.JournalRecovered(epoch=life.disk.epoch, size=life.disk.size, head=life.disk.head))
+    life.recover_journal()
 
 
 def main() -> None:

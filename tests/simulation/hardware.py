@@ -14,6 +14,7 @@ class Hardware:
         self.rtc_error_ms = 0
         self.power_on_s = loop.time()
         self.seal_is_open = False
+        self.seal_latch = False
         self.seal_told: Callable[[bool], None] = _nobody
         self.power = Power()
         self._loop = loop
@@ -43,8 +44,16 @@ class Hardware:
     def is_open(self) -> bool:
         return self.seal_is_open
 
+    def was_opened(self) -> bool:
+        return self.seal_latch
+
+    def release(self) -> None:
+        self.power.step()
+        self.seal_latch = self.seal_is_open
+
     def move_seal(self, is_open: bool) -> None:
         self.seal_is_open = is_open
+        self.seal_latch = self.seal_latch or is_open
         self.seal_told(is_open)
 
 

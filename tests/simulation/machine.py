@@ -146,7 +146,7 @@ class Life:
         self._boot = BootFacts(machine.box, "1.0.0", board, self.journal, store, marks, around.chance.randbytes)
         self.core = Box(machine.box, around.verify, self._find, self.journal.head_at, self._find_by_file)
         self.feed = JournalFeed(machine.box, self.journal, self._checkpoint)
-        self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed)
+        self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed, hardware.read)
         self.runtime.perform_by(self._acts())
         self.session = FleetSession(
             machine.box,
@@ -208,8 +208,12 @@ class Life:
         try:
             started = await self._read_until_readable()
             await self.runtime.post(started)
-            await self.runtime.post(SealChanged(is_open=self.machine.hardware.is_open()))
-            self.machine.hardware.seal_told = lambda is_open: self._soon(SealChanged(is_open=is_open))
+            hardware = self.machine.hardware
+            found = {"is_open": hardware.is_open(), "was_opened": hardware.was_opened()}
+            await self.runtime.post(SealChanged(**found, at_boot=True))
+            hardware.seal_told = lambda is_open: self._soon(
+                SealChanged(is_open=is_open, was_opened=True, at_boot=False)
+            )
             held = self.machine.held
             if held is not None:
                 await self._load(held)
@@ -272,6 +276,7 @@ class Life:
         """As `app.Inside._acts`; the power may go before each."""
         acts: dict[type, Callable[[Any], object]] = {
             effects.Append: self._grown,
+            effects.ReleaseSealLatch: lambda _: self.machine.hardware.release(),
             effects.TickCounter: lambda _: self.machine.hardware.tick(),
             effects.Send: self._send,
             effects.Push: lambda effect: self.listeners.tell(effect.event),

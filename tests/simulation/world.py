@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.core.effects import Send
-from device.core.events import OrderReceived
+from device.core.events import OrderReceived, ReopenRequested
 from device.protocol.catalog import CORE
 from device.protocol.lease import Lease
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
@@ -143,12 +143,17 @@ class World:
             begins.append(day * DAY_S + 18 * 3600 - self.chance.randrange(120, 900))
         for begin in sorted(begins):
             await self._until(begin)
+            await self._venue_confirms()
             for _ in range(self.chance.randint(8, 18)):
                 await self._something_happens()
                 await self._pause(self.chance.choice((1, 3, 10, 40, 90)))
             self.fleet.gives_acks = True
             await self.evening.guests_leave()
             await self._look()
+
+    async def _venue_confirms(self) -> None:
+        """A suspension that is over opens nothing before (SPEC 6.7)."""
+        await self.machine.ask(ReopenRequested(request="reopen"))
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -338,6 +343,7 @@ class World:
                 # Where no second witness of time is left, officers end what is over (SPEC 7.3).
                 self._issue(self.officers.order(RESUME, self.around.true_ms(), authority=PROVINCE, ends=tuple(overdue)))
             await self._pause(30)
+        await self._venue_confirms()
         self.promises.back_in_service(await self.evening.a_song("K1", SONGS[0]))
         await self._pause(20)
         self.promises.fleet_has_everything()

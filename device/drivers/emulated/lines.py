@@ -17,6 +17,12 @@ class EmulatedSealSwitch:
     def is_open(self) -> bool:
         return bool(self._link.ask("level", line="seal")["value"])
 
+    def was_opened(self) -> bool:
+        return bool(self._link.ask("seal-latch")["set"])
+
+    def release(self) -> None:
+        self._link.ask("seal-latch", release=True)
+
     def subscribe(self, changed: Callable[[bool], None]) -> None:
         self._link.subscribe("seal", changed)
 

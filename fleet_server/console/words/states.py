@@ -8,6 +8,7 @@ from device.protocol import codes
 
 WORDS: dict[str, tuple[str, str]] = {
     "venue.state.in-service": ("营业", "In service"),
+    "venue.state.ready": ("期满待恢复", "Ready to reopen"),
     "venue.state.locked": ("停止营业", "Stopped"),
     "venue.state.closed": ("禁播时段", "Closed hours"),
     "venue.state.expired": ("租约到期", "Lease expired"),
@@ -23,6 +24,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "order.kind.means.resume": ("解除所列停止指令", "ends the stop orders named below"),
     "order.kind.means.ban": ("所列曲目不再播放", "the songs named below are not played"),
     "order.kind.means.lift": ("解除所列禁播指令", "ends the bans named below"),
+    "order.kind.service": ("解除封签告警", "Clear seal"),
+    "order.kind.means.service": (
+        "核查后解除所列开封告警",
+        "clears the seal after its inspection",
+    ),
     "order.state.draft": ("待起草人签名", "Drafter to sign"),
     "order.state.signed": ("待第二人签名", "Second signature awaited"),
     "order.state.withdrawn": ("已撤回", "Withdrawn"),
@@ -30,6 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "order.state.lapsed": ("过期未签", "Lapsed unsigned"),
     "seal.intact": ("完好", "Intact"),
     "seal.open": ("已开封", "Open"),
+    "seal.was-opened": ("曾开封", "Was opened"),
     "box.status.active": ("在用", "Active"),
     "box.status.registered": ("已登记，未绑定", "Registered, not bound"),
     "box.status.suspended": ("已停用", "Suspended"),
@@ -141,6 +148,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 KINDS: dict[str, str] = {
     "venue.state.in-service": "good",
+    "venue.state.ready": "wait",
     "venue.state.locked": "stop",
     "venue.state.closed": "idle",
     "venue.state.expired": "stop",
@@ -152,13 +160,15 @@ KINDS: dict[str, str] = {
     "order.kind.resume": "good",
     "order.kind.ban": "stop",
     "order.kind.lift": "good",
+    "order.kind.service": "good",
     "order.state.signed": "wait",
     "order.state.draft": "idle",
     "order.state.withdrawn": "idle",
     "order.state.issued": "good",
     "order.state.lapsed": "idle",
     "seal.intact": "good",
-    "seal.open": "warn",
+    "seal.open": "stop",
+    "seal.was-opened": "warn",
     "box.status.active": "good",
     "box.status.registered": "idle",
     "box.status.suspended": "stop",

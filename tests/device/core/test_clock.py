@@ -102,7 +102,7 @@ def test_a_held_lease_time_moves_by_a_battery_clock_and_a_lease_together() -> No
     off(rig, 31 * DAY_MS)
     assert rig.state == "locked", "off line, the real-time clock alone ends nothing"
     assert lease(rig, rig.rtc_ms) == ""
-    assert (time_of(rig), rig.state) == (rig.rtc_ms, "in-service")
+    assert (time_of(rig), rig.state) == (rig.rtc_ms, "ready")
     assert rig.bodies("TIME")[-1] == {"from_ms": NOON_MS, "to_ms": rig.rtc_ms}
 
 
@@ -124,7 +124,7 @@ def test_a_dead_battery_lets_the_lease_set_the_time_and_ends_no_hold(dead_ms: in
     assert rig.state == "locked", "one witness is none"
     papers: dict[str, Any] = {"issued_at_ms": NOON_MS + 31 * DAY_MS, "expires_at_ms": NOON_MS + 32 * DAY_MS}
     rig.receipt_of(builders.order_envelope("lift", number=7, **papers))
-    assert rig.state == "in-service", "two officers are the second"
+    assert rig.state == "ready", "two officers are the second"
 
 
 def test_with_a_dead_battery_the_first_answer_of_a_boot_counts() -> None:
@@ -218,7 +218,7 @@ def test_before_the_first_lease_the_policy_is_the_earliest_time() -> None:
     papers: dict[str, Any] = {"issued_at_ms": NOON_MS - HOUR_MS, "ends_at_ms": NOON_MS - HOUR_MS + 2_000}
     assert rig.receipt_of(builders.order_envelope("stop", **papers))["holds"] != [], "it proves its own issue, not more"
     later(rig, 3_000)
-    assert rig.state == "in-service"
+    assert rig.state == "ready"
 
 
 def test_a_lost_record_leaves_what_the_entries_say() -> None:

@@ -24,14 +24,15 @@ def hold(order: str = "440106-2026-000001", **changes: object) -> Hold:
         "text_en": "",
         "issued_at_ms": NOON_MS,
         "ends_at_ms": None,
-        "targets": [],
+        "targets": "",
+        "rooms": [],
     }
     fields.update(changes)
     return Hold(**fields)  # type: ignore[arg-type] # one dict for fields of many types
 
 
 def ban(order: str = "440106-2026-000001", *targets: str, **changes: object) -> Hold:
-    return hold(order, kind="ban", targets=list(targets), **changes)
+    return hold(order, kind="ban", targets=" ".join(targets), **changes)
 
 
 def orders_in_force(state: Holds, now_ms: int | None = NOON_MS) -> list[str]:
@@ -100,6 +101,17 @@ def test_6_3_5_one_hold_too_many_is_rejected_and_nothing_changes(monkeypatch: py
     with pytest.raises(RejectedError, match="ORDER_TOO_MANY"):
         state.add(hold("y"))
     assert orders_in_force(state) == ["x"]
+
+
+def test_6_3_5_one_target_too_many_is_rejected_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds_module, "BANNED_MAX", 3)
+    state = Holds()
+    state.add(ban("x", "version:1", "version:2"))
+    with pytest.raises(RejectedError, match="ORDER_TOO_MANY"):
+        state.add(ban("y", "version:3", "version:4"))
+    assert orders_in_force(state) == ["x"]
+    state.end("ban", ["x"], REGION, NOON_MS)
+    assert state.add(ban("z", "version:3", "version:4")), "what was lifted counts no more"
 
 
 def test_6_3_5_one_ending_too_many_is_rejected_and_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +213,7 @@ def test_a_hold_keeps_what_the_venue_may_read_of_its_order() -> None:
     order = builders.order("ban", number=7)
     found = holds_module.hold_of(order)
     assert (found.order, found.document, found.text_zh) == (order.order, order.document, order.text_zh)
-    assert found.targets == ["version:000482"]
+    assert found.targets == "version:000482"
 
 
 STEPS = (

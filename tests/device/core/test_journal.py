@@ -32,7 +32,7 @@ def recover(rig: Rig) -> None:
     rig.mono_ms += RETRY_MS
     asked = rig.give(on.Tick())
     assert any(isinstance(effect, do.RecoverJournal) for effect in asked)
-    rig.give(on.JournalRecovered(epoch=rig.disk.epoch, size=rig.disk.size, head=rig.disk.head))
+    rig.recover_journal()
 
 
 def test_9_5_entries_chain_from_the_first_on() -> None:
@@ -152,9 +152,9 @@ def test_what_must_not_be_lost_while_the_journal_is_away_is_kept() -> None:
     rig = Rig()
     rig.journal_works = False
     rig.play("K1")
-    rig.give(on.SealChanged(is_open=True))
+    rig.seal(True)
     recover(rig)
-    assert rig.bodies("SEAL") == [{"open": True}]
+    assert [body["open"] for body in rig.bodies("SEAL")] == [True]
     rig.restart()
     assert rig.box.state_body(rig.now)["seal"] == "open"
 
@@ -179,7 +179,7 @@ def test_drafts_are_bounded() -> None:
     end = JournalEnd("KTV-0001")
     stamp = Stamp(at_ms=None, tq="none", rtc_ms=0, mono_ms=0, boot=1)
     for _ in range(5 * journal_module.DRAFTS_MAX):
-        assert end.append("SEAL", {"open": True}, stamp) is None
+        assert end.append("SEAL", {"open": True, "opening": 1, "at_boot": False}, stamp) is None
     found = Position(epoch=1, size=0, head=first_chain("KTV-0001", 1))
     assert journal_module.DRAFTS_MAX <= len(end.recover(found)) <= 2 * journal_module.DRAFTS_MAX
 
@@ -187,7 +187,7 @@ def test_drafts_are_bounded() -> None:
 def test_9_11_a_shortened_journal_begins_a_new_epoch_and_no_number_is_used_twice() -> None:
     rig = Rig()
     rig.play("K1")
-    rig.give(on.SealChanged(is_open=True))  # saves the record
+    rig.seal(True)  # saves the record
     known_size, known_head = rig.disk.size, rig.disk.head
     rig.disk.entries[1] = rig.disk.entries[1][:2]
     rig.disk.chains[1] = rig.disk.chains[1][:2]

@@ -72,12 +72,12 @@ def _order(rig: Rig, kind: str, **changes: Any) -> None:
 
 def _fail(rig: Rig) -> None:
     rig.journal_works = False
-    rig.give(on.SealChanged(is_open=True))
+    rig.seal(True)
 
 
 def _recover(rig: Rig) -> None:
     rig.journal_works = True
-    rig.give(on.JournalRecovered(epoch=rig.disk.epoch, size=rig.disk.size, head=rig.disk.head))
+    rig.recover_journal()
 
 
 HAPPENINGS: "dict[str, Callable[[Rig], object]]" = {

@@ -18,8 +18,8 @@ NUMBER = f"{REGION}-2026-T00001"
 def test_12_1_a_notice_is_written_down_answered_and_pushed() -> None:
     rig = Rig()
     effects = rig.give(on.NoticeReceived(request="r", raw=notice_envelope()))
-    kinds = [type(effect) for effect in effects[:5]]
-    assert kinds == [do.Append, do.SaveState, do.ReplySigned, do.Send, do.Push]
+    kinds = [type(effect) for effect in effects[:6]]
+    assert kinds == [do.Append, do.SaveState, do.TickCounter, do.ReplySigned, do.Send, do.Push]
     receipt = rig.last_receipt
     assert (receipt["subject"], receipt["id"], receipt["result"]) == ("notice", NUMBER, "accepted")
     assert rig.pushed("notice")[0]["text_zh"] == "请检查消防通道。"

@@ -161,8 +161,8 @@ def test_6_4_without_grace_songs_are_cut_with_the_order() -> None:
     rig.done.clear()
     rig.receipt_of(order_envelope("stop", grace_s=0))
     kinds = [type(effect) for effect in rig.done]
-    wanted = [do.Push, do.Append, do.Append, do.SaveState, do.Send]
-    assert kinds[:5] == wanted, "silence, order, end, record, receipt"
+    wanted = [do.Push, do.Append, do.Append, do.SaveState, do.TickCounter, do.Send]
+    assert kinds[:6] == wanted, "silence, order, end, record, counter, receipt"
     assert [body["reason"] for body in rig.bodies("PLAY_END")] == ["lock"]
 
 
@@ -228,7 +228,7 @@ def test_6_5_a_receipt_stands_behind_entry_and_record() -> None:
     rig = Rig()
     effects = rig.give(on.OrderReceived(request="r", raw=order_envelope("stop")))
     kinds = [type(effect) for effect in effects]
-    assert kinds[:4] == [do.Append, do.SaveState, do.ReplySigned, do.Send]
+    assert kinds[:5] == [do.Append, do.SaveState, do.TickCounter, do.ReplySigned, do.Send]
     receipt = json.loads(rig.sent("receipt")[-1])
     assert (receipt["epoch"], receipt["seq"]) == (1, rig.disk.size - 1)
 
@@ -295,7 +295,17 @@ def test_15_4_a_ban_is_pushed_in_frames_that_a_serial_line_holds() -> None:
     rig.receipt_of(order_envelope("ban", targets=targets))
     pushed = rig.pushed("ban")
     assert [len(event["targets"]) for event in pushed] == [8, 8, 4]
+    assert {event["targets_count"] for event in pushed} == {20}
     assert all(len(json.dumps({"id": 0, "event": event})) <= 1024 for event in pushed)
+
+
+def test_15_4_of_a_long_list_the_vod_server_hears_the_length() -> None:
+    rig = Rig()
+    targets = tuple([Target(by="version", id=f"S{number}") for number in range(65)])
+    rig.receipt_of(order_envelope("ban", targets=targets))
+    assert rig.pushed("ban") == [
+        {"type": "ban", "order": STOP_NUMBER, "targets_count": 65, "targets": []},
+    ]
 
 
 def test_6_3_5_one_order_too_many_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Start, stop, and what a damaged or put-back record means (SPEC 6.6, 9.3, 9.9)."""
 
+import json
+
 import pytest
 
 from device.core import effects as do
@@ -90,7 +92,7 @@ def test_an_end_that_failed_with_the_disk_leaves_a_box_that_works() -> None:
     assert do.Reboot() not in rig.done
     rig.journal_works = True
     rig.wait(10)
-    rig.give(on.JournalRecovered(epoch=rig.disk.epoch, size=rig.disk.size, head=rig.disk.head))
+    rig.recover_journal()
     assert rig.state == "in-service"
     assert rig.give(on.Tick())[-1] == do.Reboot(), "asked again"
 
@@ -111,7 +113,7 @@ def test_a_ban_outlives_the_power() -> None:
 
 
 @pytest.mark.parametrize(
-    ("then", "now", "put_back"), [(5, 5, False), (5, 6, False), (5, 7, True), (5, 4, True), (5, 0, True)]
+    ("then", "now", "put_back"), [(5, 5, False), (5, 4, False), (5, 6, True), (5, 3, True), (5, 0, True)]
 )
 def test_6_6_the_counter_tells_a_record_that_was_put_back(then: int, now: int, put_back: bool) -> None:
     assert is_put_back(then, now) is put_back
@@ -182,10 +184,69 @@ def test_6_6_a_lease_for_a_restricted_box_must_still_be_sound() -> None:
 
 def test_the_counter_is_raised_once_a_boot_behind_the_record() -> None:
     rig = Rig()
+    rig.lose_power()
+    before = rig.disk.counter
     kinds = [type(effect) for effect in rig.start()]
     assert kinds.count(do.TickCounter) == 1
     assert kinds.index(do.SaveState) < kinds.index(do.TickCounter)
-    assert rig.box.counter == 1
+    assert rig.box.counter == rig.disk.counter == before + 1
+
+
+def test_6_6_every_save_that_matters_raises_the_counter_and_the_watermark_does_not() -> None:
+    rig = Rig()
+    before = rig.disk.counter
+    rig.receipt_of(order_envelope("stop"))
+    assert rig.disk.counter == before + 1
+    head = rig.disk.head_at(2)
+    assert head is not None
+    rig.give(on.AckReceived(raw=builders.ack_envelope(size=2, head=head.hex())))
+    rig.wait(61)
+    assert json.loads(rig.disk.state or b"")["acked"]["size"] == 2
+    assert rig.disk.counter == before + 1
+    rig.wait(540)
+    assert rig.disk.counter == before + 2, "trusted time, every ten minutes"
+
+
+def test_6_6_nothing_is_saved_while_the_journal_is_away() -> None:
+    rig = Rig()
+    head = rig.disk.head_at(2)
+    assert head is not None
+    rig.give(on.AckReceived(raw=builders.ack_envelope(size=2, head=head.hex())))
+    rig.journal_works = False
+    rig.play("K1")
+    saved = rig.disk.state
+    rig.journal_works = True
+    rig.wait(61)
+    assert rig.disk.state == saved
+    rig.recover_journal()
+    assert json.loads(rig.disk.state or b"")["acked"]["size"] == 2
+
+
+def test_6_6_a_save_that_failed_leaves_record_and_counter_in_step() -> None:
+    rig = Rig()
+    for kind in (do.SaveState, do.TickCounter):
+        before = rig.disk.counter
+        rig.fail_before = kind
+        rig.give(on.OrderReceived(request="", raw=order_envelope("stop", number=before)))
+        rig.fail_before = None
+        rig.wait(10)
+        rig.recover_journal()
+        assert rig.disk.counter == before + 1
+        assert json.loads(rig.disk.state or b"")["counter"] == rig.disk.counter
+        rig.restart()
+        assert rig.state == "locked"
+
+
+def test_6_6_an_image_of_this_boot_that_forgot_a_hold_opens_nothing() -> None:
+    """The record of an hour ago, of this very boot, put back before the next one."""
+    rig = Rig()
+    before_the_stop = rig.disk.state
+    rig.receipt_of(order_envelope("stop"))
+    rig.lose_power()
+    rig.disk.state = before_the_stop
+    rig.start()
+    rig.load_content()
+    assert rig.play().body["code"] == "BOX_RESTRICTED"
 
 
 def test_a_cut_between_record_and_counter_is_no_put_back_disk() -> None:
@@ -207,7 +268,7 @@ def test_time_is_saved_every_ten_minutes_so_that_it_falls_back_little() -> None:
 
 def test_the_first_entry_on_disk_says_nothing_about_a_new_epoch() -> None:
     rig = Rig()
-    rig.give(on.SealChanged(is_open=True))
+    rig.seal(True)
     rig.disk.entries[1] = rig.disk.entries[1][:3]
     rig.disk.chains[1] = rig.disk.chains[1][:3]
     rig.lose_power()

@@ -23,7 +23,7 @@ def full_rig() -> Rig:
     head = rig.disk.head_at(4)
     assert head is not None
     rig.give(on.AckReceived(raw=builders.ack_envelope(size=4, head=head.hex())))
-    rig.give(on.SealChanged(is_open=True))
+    rig.seal(True)
     return rig
 
 

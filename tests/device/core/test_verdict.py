@@ -23,6 +23,7 @@ def test_15_3_the_sequence_of_checks_as_the_specification_has_it() -> None:
         ("BOX_UNCLAIMED", "unclaimed"),
         ("JOURNAL_UNAVAILABLE", "failed"),
         ("VENUE_LOCKED", "locked"),
+        ("VENUE_READY", "ready"),
         ("LEASE_EXPIRED", "expired"),
         ("HOURS_CLOSED", "closed"),
     ]
@@ -175,9 +176,9 @@ def test_6_3_4_a_suspension_ends_by_itself_off_line() -> None:
     rig.wait(95)
     assert rig.state == "locked", "a quick crystal ends nothing early"
     rig.wait(1)
-    assert rig.state == "in-service"
+    assert rig.state == "ready"
     rig.restart()
-    assert rig.state == "in-service", "what ended stays ended when time is only held"
+    assert rig.state == "ready", "what ended stays ended when time is only held"
 
 
 def test_6_3_4_over_a_restart_a_hold_ends_by_the_time_that_the_box_itself_was_on() -> None:
@@ -189,4 +190,4 @@ def test_6_3_4_over_a_restart_a_hold_ends_by_the_time_that_the_box_itself_was_on
     rig.wait(60)
     assert rig.state == "locked"
     rig.wait(1)
-    assert rig.state == "in-service"
+    assert rig.state == "ready"

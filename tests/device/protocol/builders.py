@@ -51,7 +51,7 @@ class FixedKey:
 ZHANG, ZHANG_AT_HOME, LI, WANG, CHEN, ZHAO, STRANGER, BOX_KEY = [FixedKey(number) for number in range(1001, 1009)]
 LEASE_KEY, ACK_KEY, ROLLOUT_KEY = [FixedKey(number) for number in range(1101, 1104)]
 
-EVERYTHING = ("stop", "resume", "ban", "lift", "notice")
+EVERYTHING = ("stop", "resume", "ban", "lift", "service", "notice")
 
 
 def person(name: str, region: str, may: tuple[str, ...], *keys: Key) -> Person:
@@ -116,6 +116,10 @@ def ban(**changes: Any) -> Order:
     return stop(kind="ban", targets=targets, ends_at_ms=None, grace_s=0).replace(**changes)
 
 
+def service(**changes: Any) -> Order:
+    return stop(kind="service", action="clear-seal", opening=57, ends_at_ms=None, grace_s=0).replace(**changes)
+
+
 def lift(**changes: Any) -> Order:
     return resume(kind="lift").replace(**changes)
 
@@ -178,7 +182,8 @@ BODY_OF: dict[str, dict[str, Any]] = {
     "CATALOG": {"epoch": 12, "result": "accepted", "code": ""},
     "POLICY": {"epoch": 3, "result": "rejected", "code": "POLICY_ROLLBACK"},
     "UPDATE": {"rollout": "r-7", "version": "1.4.1", "slot": "b", "state": "rolled-back", "code": "UPDATE_UNHEALTHY"},
-    "SEAL": {"open": True},
+    "SEAL": {"open": True, "opening": 57, "at_boot": False},
+    "REOPEN": {"orders": ["310101-2026-000123"]},
     "CLAIM": {"venue": VENUE, "region": REGION},
     "FAULT": {"code": "SERIAL_DOWN", "begun": True},
 }
@@ -236,6 +241,7 @@ def receipt(**changes: Any) -> Receipt:
         result="accepted",
         code="",
         holds=("310101-2026-000123",),
+        grace=("310101-2026-000123",),
         at_ms=NOW_MS,
         epoch=1,
         seq=6,
@@ -253,6 +259,7 @@ def report(**changes: Any) -> Report:
         slot="a",
         state="locked",
         holds=("310101-2026-000123",),
+        grace=(),
         catalog_epoch=12,
         policy_epoch=3,
         lease=7,
@@ -261,7 +268,8 @@ def report(**changes: Any) -> Report:
         journal=JournalState(epoch=1, size=64, head="0" * 64, watermark=60),
         notices=("310101-2026-T00007",),
         update=UpdateState(rollout="r-7", version="1.4.1", state="downloading", code=""),
-        seal="intact",
+        seal="was-opened",
+        opening=57,
         rooms_busy=3,
         refused={"VENUE_LOCKED": 2},
         faults=("SERIAL_DOWN",),

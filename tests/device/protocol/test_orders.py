@@ -8,7 +8,15 @@ import pytest
 from device.crypto.p256 import verify
 from device.protocol.envelope import parse_envelope, seal
 from device.protocol.errors import MalformedError, ProtocolError
-from device.protocol.limits import ENDS_MAX, GRACE_S_MAX, ORDER_ACCEPTED_FOR_MS, TARGETS_MAX, VENUES_MAX
+from device.protocol.limits import (
+    ENDS_MAX,
+    GRACE_S_MAX,
+    ORDER_ACCEPTED_FOR_MS,
+    ORDER_BYTES_MAX,
+    ROOMS_MAX,
+    TARGETS_MAX,
+    VENUES_MAX,
+)
 from device.protocol.orders import Order, Scope, Target, accept_order
 from device.protocol.venue_code import format_venue_code
 from tests.device.protocol.builders import (
@@ -30,8 +38,11 @@ from tests.device.protocol.builders import (
     order_envelope,
     policy,
     resume,
+    service,
     stop,
 )
+
+ROOMS = Scope(venues=(VENUE,), region="", rooms=("K1", "K2"))
 
 
 def code_of(order: Order, *signers: FixedKey, region: str = REGION) -> str:
@@ -54,7 +65,9 @@ def is_malformed(order: Order) -> bool:
     return False
 
 
-@pytest.mark.parametrize("order", [stop(), resume(), ban(), lift()], ids=lambda order: order.kind)
+@pytest.mark.parametrize(
+    "order", [stop(), stop(scope=ROOMS), resume(), ban(), lift(), service()], ids=lambda order: order.kind
+)
 def test_6_1_every_kind_is_read_as_it_was_written(order: Order) -> None:
     again = Order.decode(order.encode())
     assert again == order
@@ -90,6 +103,10 @@ def test_6_1_only_the_fields_of_its_kind_travel() -> None:
         {"scope": Scope(venues=("J0131010100001X",), region="")},
         {"scope": Scope(venues=tuple(format_venue_code("310101", n + 1) for n in range(VENUES_MAX + 1)), region="")},
         {"scope": Scope(venues=(), region="31")},
+        {"scope": Scope(venues=(VENUE,), region="", rooms=("K1", "K1"))},
+        {"scope": Scope(venues=(VENUE,), region="", rooms=("K 1",))},
+        {"scope": Scope(venues=(VENUE,), region="", rooms=tuple(f"K{n}" for n in range(ROOMS_MAX + 1)))},
+        {"scope": Scope(venues=(VENUE, OTHER_VENUES[0]), region="", rooms=("K1",))},
         {"scope": None},
     ],
 )
@@ -103,6 +120,13 @@ def test_6_1_a_stop_that_breaks_its_form_is_not_written(change: dict[str, Any]) 
         resume(ends=()),
         resume(ends=("310101-2026-000123",) * 2),
         resume(ends=tuple(f"310101-2026-{n:06d}" for n in range(ENDS_MAX + 1))),
+        ban(scope=ROOMS),
+        resume(scope=ROOMS),
+        service(scope=ROOMS),
+        service(scope=Scope(venues=(), region="310101")),
+        service(scope=Scope(venues=(VENUE, OTHER_VENUES[0]), region="")),
+        service(action="open-doors"),
+        service(opening=0),
         ban(targets=()),
         ban(targets=(Target(by="song", id="1"),)),
         ban(targets=(Target(by="work", id=""),)),
@@ -118,6 +142,7 @@ def test_6_1_an_ending_or_a_ban_that_breaks_its_form_is_not_written(order: Order
     [
         stop(expires_at_ms=NOW_MS + ORDER_ACCEPTED_FOR_MS, grace_s=GRACE_S_MAX, ends_at_ms=NOW_MS + 1),
         stop(scope=Scope(venues=tuple(format_venue_code("310101", n + 1) for n in range(VENUES_MAX)), region="")),
+        stop(scope=Scope(venues=(VENUE,), region="", rooms=tuple(f"K{n}" for n in range(ROOMS_MAX)))),
         resume(ends=tuple(f"310101-2026-{n:06d}" for n in range(ENDS_MAX))),
         ban(targets=tuple(Target(by="version", id=f"S-{n}") for n in range(TARGETS_MAX)), ends_at_ms=NOW_MS + 1),
     ],
@@ -133,6 +158,13 @@ def test_6_1_a_name_of_another_kind_is_unknown(kind: str, name: str) -> None:
     raw = {"stop": stop(), "ban": ban(), "resume": resume()}[kind].encode()
     with pytest.raises(MalformedError, match="unknown names"):
         Order.decode(raw.replace(b'"v":1', f'"{name}":[],"v":1'.encode()))
+
+
+def test_17_a_list_of_7000_songs_goes_in_one_order() -> None:
+    targets = tuple(Target(by="version", id=f"S{n:019d}") for n in range(TARGETS_MAX))
+    raw = seal("order", ban(targets=targets).encode(), (ZHANG, WANG)).encode()
+    assert len(raw) < ORDER_BYTES_MAX
+    assert Order.decode(parse_envelope(raw, "order").payload).targets == targets
 
 
 def test_6_1_a_scope_is_venues_or_region_and_not_both() -> None:

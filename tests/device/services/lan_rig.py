@@ -48,6 +48,19 @@ class StillClock:
         return builders.NOON_MS + self.passed_ms
 
 
+class Counter:
+    """Of a secure element: no disk that is put back moves it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> int:
+        return int(self._path.read_bytes()) if self._path.exists() else 0
+
+    def tick(self) -> None:
+        self._path.write_bytes(b"%d" % (self.read() + 1))
+
+
 class LanRig:
     """One start of one box on the disk in `path`."""
 
@@ -58,7 +71,8 @@ class LanRig:
         self.store = StateStore(Folder(path / "state"), builders.BoardSecret())
         songs = {name: builders.song(name) for name in SONGS}
         self.box = Box(builders.BOX, builders.fake_verify, songs.get, self.journal.head_at, lambda _key: None)
-        self.runtime = Runtime(self.box, self.clock, self.journal, self.store, self._signed)
+        self.counter = Counter(path / "counter")
+        self.runtime = Runtime(self.box, self.clock, self.journal, self.store, self._signed, self.counter.read)
         self.sent: list[tuple[str, bytes]] = []
         self._more_sent = asyncio.Event()
         self.runtime.perform_by(self._acts())
@@ -151,7 +165,7 @@ class LanRig:
             clean=False,
             torn_bytes=found.torn_bytes,
             torn_sha256=found.torn_sha256,
-            counter=0,
+            counter=self.counter.read(),
             seed=bytes(32),
             journal_epoch=found.epoch,
             journal_first=found.first,
@@ -175,6 +189,7 @@ class LanRig:
         silent = [kind for kind in vars(effects).values() if isinstance(kind, type)]
         acts: dict[type, Any] = {kind: lambda _: None for kind in silent}
         acts[effects.Send] = self._send
+        acts[effects.TickCounter] = lambda _: self.counter.tick()
         acts[effects.Push] = lambda effect: self.desk.listeners.tell(effect.event)
         return acts
 

@@ -17,7 +17,7 @@ DESCRIPTION: dict[str, Any] = json.loads(pkgutil.get_data("device.services", "op
 
 def check(schema: str, value: object) -> None:
     """Raises ValidationError."""
-    described = DESCRIPTION["components"]["schemas"][schema]
+    described = {"$ref": f"#/components/schemas/{schema}", "components": DESCRIPTION["components"]}
     jsonschema_rs.validate(described, value)
 
 

@@ -77,6 +77,7 @@ def test_what_a_document_says_cannot_become_markup() -> None:
         "document": evil,
         "text_zh": evil,
         "text_en": evil,
+        "rooms": [evil],
         "issued_at_ms": 1 << 52,
         "ends_at_ms": None,
     }

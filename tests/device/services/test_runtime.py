@@ -154,7 +154,7 @@ async def test_a_state_record_that_cannot_be_saved_refuses_plays_is_said_and_hea
         for is_open in (True, False, True):
             state.rename(away)
             state.write_bytes(b"not a folder")
-            await rig.runtime.post(on.SealChanged(is_open=is_open))
+            await rig.runtime.post(on.SealChanged(is_open=is_open, was_opened=True, at_boot=False))
             await rig.until("faults", ["STATE_UNAVAILABLE"])
             await rig.until("state", "failed")
             assert (await rig.play())[1]["code"] == "JOURNAL_UNAVAILABLE"

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from device.protocol.limits import ENVELOPE_BYTES_MAX, ORDER_BYTES_MAX
+from device.protocol.orders import Scope
 from device.protocol.record import Document
 from tests.device.protocol.builders import (
     BODY_OF,
@@ -27,6 +29,7 @@ from tests.device.protocol.builders import (
     report,
     resume,
     rollout_leg,
+    service,
     stop,
     voucher,
 )
@@ -34,6 +37,7 @@ from tests.device.protocol.malformed_json import MALFORMED
 from tests.vectors.sources.vector import Vector, code, input_of, runs_of, vector
 
 _DAY_MS = 86_400_000
+ROOMS = Scope(venues=(VENUE,), region="", rooms=("K1", "包房8"))
 
 SOUND: list[tuple[str, str, str, bytes]] = [
     ("ack", "10.3", "ack", ack().encode()),
@@ -50,6 +54,8 @@ SOUND: list[tuple[str, str, str, bytes]] = [
     ("order", "6.1", "resume", resume().encode()),
     ("order", "6.1", "ban", ban().encode()),
     ("order", "6.1", "lift", lift().encode()),
+    ("order", "6.1", "stop of rooms", stop(scope=ROOMS).encode()),
+    ("order", "6.1", "service", service().encode()),
     ("receipt", "6.5", "receipt", receipt().encode()),
     ("report", "10.4", "report", report().encode()),
     ("rollout leg", "13.2", "leg", rollout_leg().encode()),
@@ -108,6 +114,10 @@ SPOILED: list[tuple[str, str, str, Any]] = [
     ("order", "6.1", "scope", {}),
     ("order", "6.1", "scope", {"venues": [VENUE], "region": "310101"}),
     ("order", "6.1", "scope", {"venues": [VENUE, VENUE]}),
+    ("order", "6.1", "scope", {"venues": [VENUE], "rooms": []}),
+    ("order", "6.1", "scope", {"venues": [VENUE, OTHER_VENUES[0]], "rooms": ["K1"]}),
+    ("order", "4.4", "scope", {"venues": [VENUE], "rooms": ["K 1"]}),
+    ("order", "6.1", "scope", {"region": "310101", "rooms": ["K1"]}),
     ("order", "6.1", "ends_at_ms", None),
     ("order", "6.1", "ends_at_ms", NOW_MS),
     ("order", "6.1", "expires_at_ms", NOW_MS),
@@ -122,6 +132,7 @@ SPOILED: list[tuple[str, str, str, Any]] = [
     ("receipt", "6.5", "result", "done"),
     ("report", "10.4", "nonce", "0"),
     ("report", "10.4", "state", "unlocked"),
+    ("report", "10.4", "seal", "closed"),
     ("report", "10.4", "refused", {"venue_locked": 1}),
     ("report", "10.4", "venue", None),
     ("report", "10.4", "faults", ["serial_down"]),
@@ -179,12 +190,14 @@ def document_vectors() -> list[Vector]:
         found.append(_changed(kind, clause, name, path, value, "DOCUMENT_MALFORMED"))
     for kind, path, value, expected in VENUE_SLIPS:
         found.append(_changed(kind, "4.2", f"{kind}: {path} is {value}", path, value, expected))
-    large: list[tuple[str, Document]] = [("order", stop()), ("checkpoint", checkpoint(entries(1)))]
-    for kind, document in large:
-        raw = document.encode() + b" " * (65_537 - len(document.encode()))
-        runs = [{"hex": document.encode().hex(), "times": 1}, {"hex": "20", "times": 65_537 - len(document.encode())}]
-        assert len(raw) == 65_537
-        found.append(vector(f"{kind}: 65,537 bytes", "2.2", code("DOCUMENT_TOO_LARGE"), kind=kind, runs=runs))
+    large: list[tuple[str, Document, int]] = [
+        ("order", stop(), ORDER_BYTES_MAX + 1),
+        ("checkpoint", checkpoint(entries(1)), ENVELOPE_BYTES_MAX + 1),
+    ]
+    for kind, document, length in large:
+        raw = document.encode()
+        runs = [{"hex": raw.hex(), "times": 1}, {"hex": "20", "times": length - len(raw)}]
+        found.append(vector(f"{kind}: {length:,} bytes", "2.2", code("DOCUMENT_TOO_LARGE"), kind=kind, runs=runs))
     return found
 
 

@@ -37,6 +37,7 @@ def province(order: Order, number: int, **changes: Any) -> bytes:
 
 _C1, _C2, _P1 = f"{_COUNTY}1", f"{_COUNTY}2", f"{_PROVINCE}1"
 _STOP_1, _STOP_2 = county(stop(), 1), county(stop(), 2)
+_ROOMS_1 = county(stop(scope=Scope(venues=(VENUE,), region="", rooms=("K1",))), 1)
 _RESUME_1 = county(resume(ends=(_C1,)), 3)
 _ELSEWHERE = county(stop(scope=Scope(venues=(OTHER_VENUES[0],), region="")), 1)
 
@@ -112,6 +113,13 @@ def _of_several() -> list[Vector]:
             (county(lift(ends=(_C2,)), 4), "accepted", "", [_C1, _C2]),
             (county(lift(ends=(_C1,)), 5), "accepted", "", [_C2]),
         ]),
+        _of("a stop of rooms is ended as any other", "6.3 (6)", True, [
+            (_ROOMS_1, "accepted", "", [_C1]),
+            (_STOP_2, "accepted", "", [_C1, _C2]),
+            (_RESUME_1, "accepted", "", [_C2]),
+            (_ROOMS_1, "known", "ORDER_REPLAYED", [_C2]),
+        ]),
+        _of("a stop of rooms leaves the venue open", "6.3 (6)", False, [(_ROOMS_1, "accepted", "", [_C1])]),
         _of("not for this venue", "6.2 (10)", False, [
             (_ELSEWHERE, "rejected", "ORDER_NOT_ADDRESSED", []),
             (province(stop(scope=Scope(venues=(), region="310200")), 1), "rejected", "ORDER_NOT_ADDRESSED", []),

@@ -33,6 +33,7 @@ from tests.device.protocol.builders import (
     notice,
     policy,
     resume,
+    service,
     stop,
 )
 from tests.vectors.sources.vector import Vector, code, vector
@@ -118,6 +119,8 @@ def order_vectors() -> list[Vector]:
         of("the signatures the other way round", "6.2", "", stop(), LI, ZHANG),
         of("a stranger besides", "3.4", "", stop(), ZHANG, STRANGER, LI),
         of("three persons, one with two keys", "6.2 (2)", "", stop(), ZHANG, ZHANG_AT_HOME, LI, WANG),
+        of("a stop of rooms", "6.1", "", stop(scope=Scope(venues=(VENUE,), region="", rooms=("K1",)))),
+        of("a signer may do no service", "6.2 (5)", "ORDER_NOT_ENTITLED", service(), ZHANG, LI),
         of("asked by the server", "6.2 (6)", "", stop(), region=""),
         raw("another type", "6.2 (1)", "ENVELOPE_TYPE", sealed("notice", stop().encode(), ZHANG, LI)),
         raw("no JSON", "6.2 (1)", "DOCUMENT_MALFORMED", "{"),

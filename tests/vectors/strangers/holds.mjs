@@ -25,7 +25,7 @@ export function box({ policy, venue, region, orders }) {
         const level = region_level(order.get("authority"));
         const ends = ENDS[order.get("kind")];
         if (ends) order.get("ends").forEach((ended) => endings.push({ kind: ends, number: ended, level }));
-        else holds.set(number, { kind: order.get("kind"), level });
+        else holds.set(number, { kind: order.get("kind"), level, is_of_rooms: scope.has("rooms") });
         return { result: "accepted", code: "" };
     }
 
@@ -39,5 +39,6 @@ export function box({ policy, venue, region, orders }) {
         }
         return { ...answer, holds: in_force() };
     });
-    return { receipts, is_locked: in_force().some((number) => holds.get(number).kind === "stop") };
+    const locks = (hold) => hold.kind === "stop" && !hold.is_of_rooms;
+    return { receipts, is_locked: in_force().some((number) => locks(holds.get(number))) };
 }

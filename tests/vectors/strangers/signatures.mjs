@@ -119,7 +119,13 @@ export function accept_order(bytes, policy, region) {
 }
 
 const COMMON = ["v", "order", "kind", "authority", "drafted_by", "document", "basis", "text_zh", "text_en"];
-const OF_KIND = { stop: ["ends_at_ms", "grace_s"], ban: ["targets", "ends_at_ms"], resume: ["ends"], lift: ["ends"] };
+const OF_KIND = {
+    stop: ["ends_at_ms", "grace_s"],
+    ban: ["targets", "ends_at_ms"],
+    resume: ["ends"],
+    lift: ["ends"],
+    service: ["action", "opening"],
+};
 
 // SPEC 6.1, as far as the vectors of 6.2 ask.
 function sound_order(payload) {
