@@ -25,7 +25,8 @@ from device.services.desk import Desk, NotReadyError
 from device.services.listeners import WITH_SERIAL_MAX
 from device.services.runtime import Answer, BusyError
 
-OPEN_AGAIN_S_MAX = 30.0
+OPEN_AGAIN_S, OPEN_AGAIN_S_MAX = 0.5, 8.0
+STEADY_S = 1.0  # a port that opens and fails at once is none
 REQUESTS_AT_ONCE_MAX = 32
 ID_MAX = 1 << 31
 _log = logging.getLogger(__name__)
@@ -41,38 +42,48 @@ class SerialApi:
         self._writing = asyncio.Lock()
 
     async def run(self) -> None:
-        wait_s = 0.5
+        loop = asyncio.get_running_loop()
+        wait_s = OPEN_AGAIN_S
         while True:
+            opened_at_s = loop.time()
+            well = loop.call_later(STEADY_S, self._desk.faults.discard, "SERIAL_DOWN")
             try:
                 line = self._open_line()
-                wait_s = 0.5
-                self._desk.faults.discard("SERIAL_DOWN")
                 _log.info("serial line open")
                 await self._serve(line)
             except DriverError as error:
                 _log.warning("%s; again in %.1f s", error, wait_s)
                 self._desk.faults.add(error.code)
+            finally:
+                well.cancel()
+            if loop.time() - opened_at_s > STEADY_S:
+                wait_s = OPEN_AGAIN_S
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, OPEN_AGAIN_S_MAX)
 
     async def _serve(self, line: Line) -> None:
         """Raises DriverError when the line fails."""
-        reader = FrameReader()
         requests: set[asyncio.Task[None]] = set()
-        telling = asyncio.create_task(self._tell(line))
+        # Either end may be the first to meet what is wrong: a line that cannot be written to is no line.
+        ends = [asyncio.create_task(self._read(line, requests)), asyncio.create_task(self._tell(line))]
         try:
-            async for chunk in line.chunks():
-                for payload in reader.feed(chunk, self._mono_ms()):
-                    if len(requests) < REQUESTS_AT_ONCE_MAX:
-                        task = asyncio.create_task(self._answer(line, payload))
-                        requests.add(task)
-                        task.add_done_callback(requests.discard)
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            telling.cancel()
-            for task in requests:
+            for task in (*ends, *requests):
                 task.cancel()
-            await asyncio.gather(telling, *requests, return_exceptions=True)
+            await asyncio.gather(*ends, *requests, return_exceptions=True)
             line.close()
+
+    async def _read(self, line: Line, requests: "set[asyncio.Task[None]]") -> None:
+        reader = FrameReader()
+        async for chunk in line.chunks():
+            for payload in reader.feed(chunk, self._mono_ms()):
+                if len(requests) < REQUESTS_AT_ONCE_MAX:
+                    task = asyncio.create_task(self._answer(line, payload))
+                    requests.add(task)
+                    task.add_done_callback(requests.discard)
 
     async def _tell(self, line: Line) -> None:
         """Events as they come. Whoever was cut off for being slow gets the state, and what comes after it."""

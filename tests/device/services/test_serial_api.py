@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import tty
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from device.core import events as on
+from device.drivers.serial_line import open_line
 from device.ports import DriverError
 from device.protocol.serial_frame import FrameReader, frame
+from device.services import serial_api
 from device.services.listeners import LISTENERS_MAX, PAGES_MAX, WAITING_MAX
 from device.services.serial_api import SerialApi
 from tests import builders
@@ -166,3 +170,96 @@ async def test_a_lock_is_pushed_and_a_box_without_core_says_so(tmp_path: Path) -
     assert (await far.ask(id=1, op="play", room="K1", song="1", kind="guest"))["code"] == "BOX_UNCLAIMED"
     assert (await far.ask(id=2, op="state"))["state"] == "unclaimed"
     task.cancel()
+
+
+class Cable:
+    """A real line: two ends of a pty, and a name in a folder as the board's port has one."""
+
+    def __init__(self, port: Path) -> None:
+        self.port = port
+        self.far = self.near = -1
+
+    def plug(self) -> None:
+        self.far, self.near = os.openpty()
+        tty.setraw(self.near)
+        self.port.symlink_to(os.ttyname(self.near))
+
+    def unplug(self) -> None:
+        self.port.unlink()
+        os.close(self.near)
+        os.close(self.far)
+
+    def write(self, raw: bytes) -> None:
+        os.write(self.far, raw)
+
+    async def ask(self, **fields: Any) -> dict[str, Any]:
+        """As the VOD server: a frame, and the answer that bears its id."""
+        self.write(frame(json.dumps(fields).encode()))
+        reader = FrameReader()
+        async with asyncio.timeout(30):
+            while True:
+                raw = await asyncio.to_thread(os.read, self.far, 4096)
+                for payload in reader.feed(raw, 0):
+                    answer: dict[str, Any] = json.loads(payload)
+                    if answer["id"] == fields["id"]:
+                        return answer
+
+
+async def test_a_real_line_that_is_pulled_in_mid_frame_again_and_again_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serial_api, "OPEN_AGAIN_S", 0.02)
+    monkeypatch.setattr(serial_api, "OPEN_AGAIN_S_MAX", 0.05)
+    monkeypatch.setattr(serial_api, "STEADY_S", 0.1)
+    cable = Cable(tmp_path / "port")
+    async with lan_rig(tmp_path) as rig:
+        api = SerialApi(lambda: open_line(str(cable.port), 115200), rig.desk, rig.clock.mono_ms)
+        running = asyncio.create_task(api.run())
+        for number in range(1, 4):
+            await rig.until("faults", ["SERIAL_DOWN"])
+            cable.plug()
+            await rig.until("faults", [])
+            assert (await cable.ask(id=number, op="state"))["state"] == "in-service"
+            half = frame(json.dumps({"id": 9, "op": "play", "room": "K1", "song": "000482", "kind": "guest"}).encode())
+            cable.write(half[: len(half) // 2])
+            cable.unplug()
+        await rig.until("faults", ["SERIAL_DOWN"])
+        assert (await rig.get("/v1/state"))[1]["rooms"] == []
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_port_that_somebody_else_has_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_api, "OPEN_AGAIN_S", 0.02)
+    monkeypatch.setattr(serial_api, "OPEN_AGAIN_S_MAX", 0.05)
+    monkeypatch.setattr(serial_api, "STEADY_S", 0.1)
+    cable = Cable(tmp_path / "port")
+    cable.plug()
+    other = open_line(str(cable.port), 9600)
+    async with lan_rig(tmp_path) as rig:
+        api = SerialApi(lambda: open_line(str(cable.port), 115200), rig.desk, rig.clock.mono_ms)
+        running = asyncio.create_task(api.run())
+        await rig.until("faults", ["SERIAL_DOWN"])
+        other.close()
+        await rig.until("faults", [])
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    cable.unplug()
+
+
+async def test_a_line_that_cannot_be_written_to_is_opened_again(tmp_path: Path) -> None:
+    class Mute(FarEnd):
+        async def write(self, data: bytes) -> None:
+            if self.opened == 2:
+                raise DriverError("SERIAL_DOWN", "input/output error")
+            await super().write(data)
+
+    async with lan_rig(tmp_path) as rig:
+        far = Mute()
+        running = asyncio.create_task(SerialApi(far.open, rig.desk, rig.clock.mono_ms).run())
+        while far.opened < 3:
+            rig.desk.listeners.tell({"type": "ban"})
+            await asyncio.sleep(0.01)
+        assert (await far.ask(id=1, op="state"))["status"] == 200
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
