@@ -1,15 +1,14 @@
-"""Small settings that change in the field (pairing tokens, label code), in TinyDB on a safe storage.
+"""Small settings that change in the field (pairing tokens, label code): rows of TinyDB in one file.
 
-TinyDB's own JSON storage rewrites in place, and a power cut inside loses all of it. This one replaces
-the file atomically, keeps the one before as `.prev`, and sets a broken file aside and goes on with `.prev`.
+TinyDB's own JSON storage rewrites in place, and a power cut inside loses all of it. This one replaces the file
+atomically, keeps the one before as `.prev`, and sets a broken file aside and goes on with `.prev`. Reading needs no
+TinyDB: tokens are asked before the box has read it in.
 """
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
-
-from tinydb import TinyDB
-from tinydb.storages import Storage
 
 from device.drivers.folder import Folder
 from device.ports import DriverError
@@ -17,12 +16,11 @@ from device.ports import DriverError
 NAME = "settings.json"
 PREVIOUS = f"{NAME}.prev"
 BROKEN = f"{NAME}.broken"
+TABLE = "values"
 
 
-class AtomicStorage(Storage):
-    """TinyDB storage in one file of a folder; `damage` tells what was set aside, for the one who opened
-    it.
-    """
+class SettingsFile:
+    """The file as TinyDB wants it: tables of rows; `damage` tells what was set aside, for the one who opened it."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -57,26 +55,24 @@ class SettingsStore:
     """Named values of this box and the VOD servers it is paired with."""
 
     def __init__(self, folder: Folder) -> None:
-        self._storage = AtomicStorage(folder)
-        self._values = TinyDB(storage=lambda: self._storage).table("values")
+        self._file = SettingsFile(folder)
 
     @property
     def damage(self) -> str:
         """Name of the file that was found broken and set aside, or empty."""
-        return self._storage.damage
+        return self._file.damage
 
     def get(self, name: str) -> str | None:
-        found = self._values.get(lambda row: row["name"] == name)
-        return str(found["value"]) if isinstance(found, Mapping) else None
+        return self.named(name).get("")
 
     def named(self, prefix: str) -> dict[str, str]:
         """Values whose name begins with `prefix`, by the rest of the name."""
-        rows = self._values.search(lambda row: row["name"].startswith(prefix))
-        return {row["name"][len(prefix) :]: row["value"] for row in rows}
+        rows = (self._file.read() or {}).get(TABLE, {}).values()
+        return {row["name"][len(prefix) :]: row["value"] for row in rows if row["name"].startswith(prefix)}
 
     def put(self, name: str, value: str) -> None:
         """Durable on return. Raises DriverError SETTINGS_UNAVAILABLE."""
-        self._values.upsert({"name": name, "value": value}, lambda row: row["name"] == name)
+        import_module("device.drivers.settings_tinydb").put(self._file, name, value)
 
 
 def _parse(raw: bytes) -> dict[str, dict[str, Any]] | None:

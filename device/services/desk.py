@@ -38,6 +38,7 @@ class Desk:
         default_factory=set
     )  # codes of what is out of order now; each part adds and removes its own
     refused: Counter[str] = field(default_factory=Counter)  # LAN requests of strangers, by code
+    is_shut: bool = False  # the box cannot be itself; the core stands, and answers nobody
     _runtime: Runtime | None = None
     _state: Callable[[], dict[str, Any]] | None = None
     _brief: Callable[[], dict[str, Any]] | None = None
@@ -52,7 +53,7 @@ class Desk:
     @property
     def runtime(self) -> Runtime:
         """Raises NotReadyError."""
-        if self._runtime is None:
+        if self._runtime is None or self.is_shut:
             raise NotReadyError(self.is_enrolled())
         return self._runtime
 
@@ -70,18 +71,18 @@ class Desk:
 
     def may_play(self, room: str, song: str, file: str) -> str:
         """The code that a play would be refused with now, empty if it may start. Raises NotReadyError."""
-        if self._may_play is None:
+        if self._may_play is None or self.is_shut:
             raise NotReadyError(self.is_enrolled())
         return self._may_play(room, song, file)
 
     def state(self) -> dict[str, Any]:
         """The body of GET /v1/state. Raises NotReadyError while an enrolled box starts."""
-        state = self._state() if self._state is not None else self._bare_state()
+        state = self._state() if self._state is not None and not self.is_shut else self._bare_state()
         return {**state, "faults": sorted(self.faults)}
 
     def brief(self) -> dict[str, Any]:
         """The state that fits a frame of the serial line. Raises NotReadyError likewise."""
-        return self._brief() if self._brief is not None else self._bare_state()
+        return self._brief() if self._brief is not None and not self.is_shut else self._bare_state()
 
     def page_state(self) -> dict[str, Any]:
         """For the status page, which has words for a box that starts."""

@@ -20,7 +20,8 @@ from device.protocol.envelope import seal
 from device.protocol.errors import MalformedError
 from device.protocol.record import fields_of
 from device.protocol.shape import BASE64, BOX, free_text
-from device.services.identity import FLEET, IDEVID, Identity
+from device.services.identity import Identity
+from device.services.identity_facts import FLEET, IDEVID
 from device.services.registrar import EnrolmentError, Registrar, base64_of, der_in, keep, pem_in, require_own
 
 _CSR = (("box", BOX),)

@@ -8,72 +8,35 @@ Rules:
    claim: a cut before it leaves the step undone, and the step may be done again.
 """
 
-import contextlib
 import json
 import os
 import ssl
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from device.crypto import at_rest, certificates
 from device.crypto.p256 import KeyFileError, SigningKey
 from device.ports import BoardSecret, DriverError
+from device.services.identity_facts import BOX, FACTORY, FLEET, IDEVID, Files, IdentityFacts
 
 KEY = "box.key.sealed"
-BOX = "box-id"
-IDEVID = "idevid.pem"
 LDEVID = "ldevid.pem"
 FACTORY_CA = "factory-ca.pem"
 ENROL_CA = "enrol-ca.pem"
 FLEET_CA = "fleet-ca.pem"
-FACTORY = "factory.json"
-FLEET = "fleet.json"
 _PURPOSE = b"identity"
 
 
-class Files(Protocol):
-    """What is needed of a folder; replacing is atomic and durable. Calls raise OSError."""
-
-    def names(self) -> list[str]: ...
-    def read(self, name: str) -> bytes: ...
-    def replace(self, name: str, data: bytes) -> None: ...
-
-
-class Identity:
-    """Reads at construction. What is there and cannot be used is no new box: it counts as enrolled, so that nobody
-    gives it another identity, and `load` says what is the matter.
-    """
+class Identity(IdentityFacts):
+    """The papers with what is locked in them."""
 
     def __init__(self, files: Files, secret: BoardSecret) -> None:
-        self._files = files
         self._secret = secret
-        self._names: frozenset[str] = frozenset()
         self.key: SigningKey | None = None
-        self.box = ""
-        self._is_damaged = True
-        with contextlib.suppress(DriverError):
-            self.load()
+        super().__init__(files)
 
-    def load(self) -> None:
-        """Read, or read again what could not be read. Raises DriverError IDENTITY_DAMAGED."""
-        if not self._is_damaged:
-            return
-        try:
-            self._names = frozenset(self._files.names())
-            self.key = self._load_key() if KEY in self._names else None
-            self.box = self._text(BOX)
-        except OSError as error:
-            raise DriverError("IDENTITY_DAMAGED", str(error)) from error
-        self._is_damaged = False
-
-    @property
-    def is_enrolled(self) -> bool:
-        """The factory has given its certificate."""
-        return self._is_damaged or IDEVID in self._names
-
-    @property
-    def is_claimed(self) -> bool:
-        return FLEET in self._names
+    def _load_more(self) -> None:
+        self.key = self._load_key() if KEY in self._names else None
 
     def signing_key(self) -> SigningKey:
         assert self.key is not None, "asked before the factory step"
@@ -85,14 +48,6 @@ class Identity:
             return certificates.der_of(self._files.read(name))
         except (OSError, certificates.CertificateError) as error:
             raise DriverError("IDENTITY_DAMAGED", f"{name}: {error}") from error
-
-    def facts(self, name: str) -> dict[str, Any]:
-        """FACTORY or FLEET as an object."""
-        try:
-            found: dict[str, Any] = json.loads(self._files.read(name))
-        except (OSError, ValueError) as error:
-            raise DriverError("IDENTITY_DAMAGED", f"{name}: {error}") from error
-        return found
 
     def make_key(self, box: str) -> SigningKey:
         """Rule 1; the same key and box if there is one already."""
@@ -151,9 +106,3 @@ class Identity:
             return SigningKey.from_pem(at_rest.unseal(self._secret.read(), _PURPOSE, self._files.read(KEY)))
         except (OSError, at_rest.SealError, KeyFileError) as error:
             raise DriverError("IDENTITY_DAMAGED", f"{KEY}: {error}") from error
-
-    def _text(self, name: str) -> str:
-        try:
-            return self._files.read(name).decode() if name in self._names else ""
-        except (OSError, ValueError) as error:
-            raise DriverError("IDENTITY_DAMAGED", f"{name}: {error}") from error

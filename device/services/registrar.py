@@ -21,7 +21,8 @@ from device.protocol.errors import MalformedError, ProtocolError
 from device.protocol.limits import ENVELOPE_BYTES_MAX
 from device.protocol.record import fields_of
 from device.protocol.shape import BASE64, NONCE, REGION, VENUE, free_text, integer
-from device.services.identity import FACTORY, Identity
+from device.services.identity import Identity
+from device.services.identity_facts import FACTORY
 
 ANSWER_S = 20.0
 _BROKER = (("host", free_text(1, 253)), ("port", integer(1, 65_535)))

@@ -21,7 +21,8 @@ from device.protocol.enrolment import Renewal as RenewalDocument
 from device.protocol.envelope import seal
 from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS, RENEW_FROM_DAYS, RENEW_UNTIL_DAYS
-from device.services.identity import IDEVID, LDEVID, Identity
+from device.services.identity import LDEVID, Identity
+from device.services.identity_facts import IDEVID
 from device.services.registrar import EnrolmentError, Registrar, base64_of, keep
 
 LOOK_EVERY_S = 600.0

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from cryptography import x509
 
-from device import app
+from device import app, outside
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from device.ports import DriverError
@@ -197,7 +197,8 @@ async def until_faults(world: World, code: str, present: bool) -> None:
 async def test_a_damaged_identity_is_said_on_the_lan_and_a_repaired_one_needs_no_restart(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(app, "AGAIN_S", 0.05)
+    for module in (app, outside):
+        monkeypatch.setattr(module, "AGAIN_S", 0.05)
     async with world.on():
         await world.factory()
     file = world.data / "identity" / name

@@ -204,7 +204,7 @@ class Life:
             self.ended.set()
 
     async def _start(self) -> None:
-        """As `app.Inside`."""
+        """As `inside.Inside` and `outside.Joined`."""
         try:
             started = await self._read_until_readable()
             await self.runtime.post(started)
@@ -273,7 +273,7 @@ class Life:
             self.runtime.post_soon(event)
 
     def _acts(self) -> dict[type, Callable[[Any], object]]:
-        """As `app.Inside._acts`; the power may go before each."""
+        """As `Inside._acts` and `Joined._acts`; the power may go before each."""
         acts: dict[type, Callable[[Any], object]] = {
             effects.Append: self._grown,
             effects.ReleaseSealLatch: lambda _: self.machine.hardware.release(),

@@ -10,7 +10,8 @@ from device.crypto import certificates
 from device.drivers.folder import Folder
 from device.protocol.limits import DAY_MS, RENEW_FROM_DAYS, RENEW_UNTIL_DAYS
 from device.services import renewal
-from device.services.identity import FLEET, IDEVID, LDEVID
+from device.services.identity import LDEVID
+from device.services.identity_facts import FLEET, IDEVID
 from device.services.registrar import base64_of
 from device.services.renewal import REFUSALS_MANY, Renewal, due_at_ms
 from tests import builders

@@ -1,0 +1,220 @@
+"""The inside of the box: what decides and records. It needs no network and no package beside the standard library.
+
+1. A play that is allowed here is as durable as ever: journal, state record and counter are those of the whole box.
+2. What only the outside can do (sign, send, install) waits for it: `join` brings it, and what was asked meanwhile is
+   done then, in its order. Without the outside there is no session, and what would be sent is dropped (`effects.Send`).
+3. Journal, state record and counter are read until they can be: a disk that comes back needs no restart.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from device.core import effects
+from device.core.box import Box
+from device.core.events import Claimed, SealChanged, Started, Stopping
+from device.drivers.catalog_file import CatalogFile
+from device.drivers.folder import Folder
+from device.drivers.image import version_of_this_image
+from device.drivers.journal_file import JournalFile
+from device.drivers.policy_store import PolicyStore
+from device.drivers.state_store import StateStore
+from device.ports import DriverError
+from device.protocol.envelope import Envelope
+from device.protocol.journal import Checkpoint
+from device.protocol.keys import Key
+from device.services import health
+from device.services.boot_facts import BootFacts
+from device.services.content_on_disk import ContentOnDisk
+from device.services.identity_facts import FLEET
+from device.services.journal_feed import JournalFeed
+from device.services.runtime import Runtime
+from device.settings import Settings
+from device.shell import Shell
+
+EXIT_REBOOT = 75
+AGAIN_S = 3.0
+STOP_S_MAX = 10.0
+_log = logging.getLogger(__name__)
+
+Seal = Callable[[str, bytes], Envelope]
+
+
+class Inside:
+    """The core and what it moves by itself; made once the box has its factory certificate."""
+
+    def __init__(self, settings: Settings, shell: Shell) -> None:
+        data = settings.data_dir
+        self._shell = shell
+        self.journal = JournalFile(Folder(data / "journal"))
+        store = StateStore(Folder(data / "state"), shell.board.secret)
+        name = shell.identity.box
+        self._boot = BootFacts(name, version_of_this_image(), shell.board, self.journal, store, shell.run_files)
+        content = Folder(data / "content")
+        self.catalog = CatalogFile(content, shell.board.secret)
+        self.kept = ContentOnDisk(self.catalog, PolicyStore(content, shell.board.secret))
+        self.box = Box(name, _verify, self.catalog.find, self.journal.head_at, self.catalog.find_by_file)
+        self.feed = JournalFeed(name, self.journal, self._checkpoint)
+        self.runtime = Runtime(self.box, shell.board.clock, self.journal, store, self._signed, shell.board.counter.read)
+        self.look = asyncio.Event()  # new content is wanted
+        self.is_claimed = asyncio.Event()
+        self.stands = asyncio.Event()
+        self._wake: Callable[[], None] = lambda: None
+        self._seal: Seal | None = None
+        self._later: list[Any] = []
+        self.runtime.faults = shell.desk.faults
+        self.runtime.perform_by(self._acts())
+
+    async def live(self, stopping: asyncio.Event) -> int:
+        """From power to the end; returns the exit code."""
+        running = asyncio.create_task(self.runtime.run())
+        starting = asyncio.create_task(self._start())
+        self._shell.ticking = self.runtime
+        self._shell.supervisor.keep("faults", lambda: health.observe(self._shell.desk, self.runtime, self.stands))
+        told = asyncio.create_task(self._stop(stopping))
+        try:
+            await asyncio.wait((running, starting), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()  # what it raised ends the process; the board starts it again
+            ending = await running
+        finally:
+            for task in (starting, told, running):
+                task.cancel()
+        return EXIT_REBOOT if ending is effects.Reboot else 0
+
+    def join(self, seal: Seal, wake: Callable[[], None], acts: Mapping[type, Callable[[Any], object]]) -> None:
+        """The outside is there: how it signs, how its session is woken, and what else it can do."""
+        self._seal, self._wake = seal, wake
+        self.runtime.perform_by({**self._acts(), **acts})
+        later, self._later = self._later, []
+        for effect in later:
+            acts[type(effect)](effect)
+
+    async def _stop(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        await self.runtime.post(Stopping())
+        await asyncio.sleep(STOP_S_MAX)
+        _log.error("the end took too long; what is not durable is a loss of power")
+        self.runtime.give_up()
+
+    async def _start(self) -> None:
+        """Everything the core must know, in this order."""
+        started = await self._read_until_readable()
+        seal_switch = self._shell.board.seal
+        await self.runtime.post(started)
+        await self.runtime.post(self._seal_now(at_boot=True))
+        seal_switch.subscribe(self._seal_changed)
+        for event in await asyncio.to_thread(self.kept.load):
+            await self.runtime.post(event)
+        await self.runtime.settled()
+        self._shell.claimed = self._claimed
+        if self._shell.identity.is_claimed:
+            facts = self._shell.identity.facts(FLEET)
+            if self.box.state_body(self.runtime.now())["venue"] != facts["venue"]:
+                await self.runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
+        await self.runtime.settled()
+        self._shell.desk.open_with(self.runtime, self.state, self._brief, self._may_play)
+        self.stands.set()
+        if self._shell.identity.is_claimed:
+            self.is_claimed.set()
+        self.look.set()
+
+    async def _read_until_readable(self) -> Started:
+        """Rule 3."""
+        faults = self._shell.desk.faults
+        while True:
+            try:
+                started = await self.runtime.in_disk_thread(self._boot.read)
+            except (DriverError, OSError) as error:
+                _log.error("cannot start yet: %s", error)
+                code = error.code if isinstance(error, DriverError) else "STATE_UNAVAILABLE"
+                faults.add(code)
+                await asyncio.sleep(AGAIN_S)
+                faults.discard(code)
+            else:
+                return started
+
+    def _seal_now(self, at_boot: bool) -> SealChanged:
+        switch = self._shell.board.seal
+        return SealChanged(is_open=switch.is_open(), was_opened=switch.was_opened(), at_boot=at_boot)
+
+    def _seal_changed(self, is_open: bool) -> None:
+        """What the callback says counts, not what the switch shows by now: it may be closed again."""
+        event = SealChanged(is_open=is_open, was_opened=is_open or self._shell.board.seal.was_opened(), at_boot=False)
+        if not self.runtime.post_soon(event):
+            asyncio.get_running_loop().call_later(1, self._seal_changed, is_open)
+
+    async def _claimed(self, event: Claimed) -> None:
+        await self.runtime.post(event)
+        self.is_claimed.set()
+
+    def _acts(self) -> dict[type, Callable[[Any], object]]:
+        wait = self._later.append
+        return {
+            effects.Append: self._grown,
+            effects.TickCounter: lambda _: self._shell.board.counter.tick(),
+            effects.ReleaseSealLatch: lambda _: self._shell.board.seal.release(),
+            effects.Send: lambda _: None,
+            effects.Push: lambda effect: self._shell.desk.listeners.tell(effect.event),
+            effects.Show: self._show,
+            effects.MoveWatermark: lambda effect: self.feed.moved(effect, asyncio.get_running_loop().time()),
+            effects.SendFrom: self.feed.send_from,
+            effects.LookForTargets: lambda _: self.look.set(),
+            effects.Install: wait,
+            effects.Arm: wait,
+            effects.CheckHealth: wait,
+            effects.ConfirmSlot: lambda _: self._shell.board.slots.confirm(),
+            effects.Reboot: lambda _: self._boot.mark_orderly_end(),
+            effects.CloseDown: lambda _: self._boot.mark_orderly_end(),
+        }
+
+    def _grown(self, effect: Any) -> None:
+        self.feed.grown(effect)
+        self._wake()
+
+    def _show(self, effect: Any) -> None:
+        try:
+            self._shell.board.relay.set_closed(effect.relay_closed)
+            self._shell.board.lamp.show(effect.lamp)
+        except DriverError as error:
+            _log.error("%s", error)  # what is decided stays decided where the lamp cannot show it
+            self._shell.desk.faults.add(error.code)
+        else:
+            self._shell.desk.faults.discard("BOARD_FAILED")
+
+    def _signed(self, kind: str, payload: bytes) -> dict[str, Any]:
+        assert self._seal is not None, "what is answered with a signature comes by the outside"
+        return self._seal(kind, payload).plain()
+
+    def _checkpoint(self, epoch: int, size: int, head: bytes) -> Envelope:
+        checkpoint = Checkpoint(
+            box=self._shell.identity.box,
+            epoch=epoch,
+            size=size,
+            head=head.hex(),
+            at_ms=self.trusted_ms(),
+            boot=self.box.boot,
+            counter=self.box.counter,
+        )
+        assert self._seal is not None, "batches are made for a session"
+        return self._seal("checkpoint", checkpoint.encode())
+
+    def trusted_ms(self) -> int | None:
+        return self.box.trusted_ms(self.runtime.now())
+
+    def state(self) -> dict[str, Any]:
+        return self.box.state_body(self.runtime.now())
+
+    def _brief(self) -> dict[str, Any]:
+        return self.box.state_brief(self.runtime.now())
+
+    def _may_play(self, room: str, song: str, file: str) -> str:
+        return self.box.may_play(room, song, file, self.runtime.now())
+
+
+def _verify(key: Key, message: bytes, signature: bytes) -> bool:
+    """The package behind it is read in with the first signature that comes: no play needs one."""
+    verified: bool = import_module("device.crypto.p256").verify(key, message, signature)
+    return verified

@@ -1,0 +1,217 @@
+"""The outside of the box: everything that talks to somebody, and the packages for it, which take longest to read in.
+
+aiohttp behind the LAN connections, enrolment, serial line, fleet, content, updates, self test. `app.py` imports this
+module in a thread while the inside serves.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from device.core import effects
+from device.core.events import Claimed
+from device.drivers.folder import Folder
+from device.drivers.mqtt_paho import PahoUplink
+from device.drivers.serial_line import open_line
+from device.inside import Inside
+from device.ports import DriverError
+from device.protocol.envelope import Envelope, seal
+from device.protocol.errors import ProtocolError
+from device.services import health
+from device.services.content import Content, require_root
+from device.services.enrolment import Enrolment
+from device.services.health import Health
+from device.services.identity import ENROL_CA, Identity
+from device.services.identity_facts import FACTORY, FLEET
+from device.services.lan_server import LanServer
+from device.services.renewal import Renewal
+from device.services.serial_api import SerialApi
+from device.services.updates import Updates
+from device.services.uplink import FleetSession
+from device.settings import Settings
+from device.shell import Shell
+
+SECURITY_EPOCH = 1  # SPEC 13.2: raised when an older version must never run again
+LOOK_AGAIN_S = 60.0
+FETCH_FAULTS = frozenset({"CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"})
+_ROOT = "root.json"
+_PROBE = "self-test"
+AGAIN_S = 3.0
+_log = logging.getLogger(__name__)
+
+
+class Outside:
+    """Before the core, what brings it about: LAN routes, factory, claim, serial line."""
+
+    def __init__(self, settings: Settings, shell: Shell) -> None:
+        self._settings = settings
+        self._shell = shell
+        self._trust_files = Folder(settings.data_dir / "trust")
+        self._identity = shell.identity = Identity(Folder(settings.data_dir / "identity"), shell.board.secret)
+        desk = shell.desk
+        enrolment = Enrolment(
+            self._identity, self._keep_root, desk.pairing.set_label_code, shell.enrolled.set, self._claimed
+        )
+        desk.factory_csr = enrolment.factory_csr
+        desk.factory_identity = enrolment.factory_identity
+        desk.claim = enrolment.claim
+        self._lan = LanServer(desk, shell.listener)
+        self._joined: Joined | None = None
+
+    async def start(self) -> None:
+        await self._lan.start()
+        serial = self._settings.serial
+        if serial.path:
+            api = SerialApi(
+                lambda: open_line(serial.path, serial.baud), self._shell.desk, self._shell.board.clock.mono_ms
+            )
+            self._shell.supervisor.keep("serial line", api.run)
+
+    async def join(self, inside: Inside) -> None:
+        """Work for this core, once identity and trust can be read; until then it is said what is wrong."""
+        while self._joined is None:
+            try:
+                self._identity.load()
+                root = self._trust_files.read(_ROOT)
+                self._joined = Joined(self._settings, self._shell, self._identity, inside, root)
+            except (DriverError, ProtocolError, OSError) as error:
+                _log.error("this box cannot be itself: %s", error)
+                self._shell.desk.is_shut = True
+                self._shell.desk.faults.add("IDENTITY_DAMAGED")
+                await asyncio.sleep(AGAIN_S)
+            else:
+                self._shell.desk.is_shut = False
+                self._shell.desk.faults.discard("IDENTITY_DAMAGED")
+
+    async def close(self) -> None:
+        if self._joined is not None:
+            await self._joined.close()
+        await self._lan.close()
+
+    def _keep_root(self, root: bytes) -> None:
+        require_root(root)
+        try:
+            self._trust_files.replace(_ROOT, root)
+        except OSError as error:
+            raise DriverError("IDENTITY_UNAVAILABLE", str(error)) from error
+
+    async def _claimed(self, event: Claimed) -> None:
+        """The core hears of it at once, or when it has started (`Inside`)."""
+        if self._shell.claimed is not None:
+            await self._shell.claimed(event)
+
+
+class Joined:
+    """What works for one core: the session with the fleet, content, updates, the self test."""
+
+    def __init__(self, settings: Settings, shell: Shell, identity: Identity, inside: Inside, root: bytes) -> None:
+        data = settings.data_dir
+        self._settings = settings
+        self._shell = shell
+        self._inside = inside
+        self._identity = identity
+        self._content = Content(
+            kept=inside.kept,
+            folder=data / "content",
+            trust=data / "trust",
+            root=root,
+            fleet_url=identity.facts(FACTORY)["fleet_url"],
+            fleet_ca=identity.certificate(ENROL_CA),
+            mono_ms=shell.board.clock.mono_ms,
+            trusted_ms=inside.trusted_ms,
+        )
+        self._session = FleetSession(identity.box, self._make_uplink, inside.runtime, inside.feed, shell.desk.faults)
+        self._updates = Updates(shell.board.slots, self._fetch_bundle, inside.runtime)
+        self._health = Health(self._checks(), {"fleet": self._check_fleet}, shell.board.slots)
+        self._trial: asyncio.Task[None] | None = None
+        inside.join(self._sealed, self._session.wake, self._acts())
+        keep = shell.supervisor.keep
+        keep("content", self._looking)
+        keep("fleet", self._talking)
+        keep("renewal", self._renewing)
+        keep("health", self._give_attempt_back)
+
+    async def close(self) -> None:
+        if self._trial is not None:
+            self._trial.cancel()
+        await self._updates.close()
+
+    async def _give_attempt_back(self) -> None:
+        """Never to a version on trial: that is the core's to confirm (SPEC 13.3)."""
+        await self._inside.stands.wait()
+        if self._inside.state()["update"]["state"] != "trial":
+            await self._health.give_attempt_back()
+
+    async def _talking(self) -> None:
+        await self._inside.is_claimed.wait()
+        await self._session.run()
+
+    async def _renewing(self) -> None:
+        await self._inside.is_claimed.wait()
+        await Renewal(self._identity, self._inside.trusted_ms, self._session, self._shell.desk.faults).run()
+
+    async def _looking(self) -> None:
+        """LookForTargets, as often as it is asked for and once in a while."""
+        while True:
+            await asyncio.gather(asyncio.wait_for(self._inside.look.wait(), LOOK_AGAIN_S), return_exceptions=True)
+            self._inside.look.clear()
+            events = await self._content.look()
+            self._shell.desk.replace_fault(FETCH_FAULTS, self._content.fault)
+            for event in events:
+                await self._inside.runtime.post(event)
+
+    def _acts(self) -> dict[type, Callable[[Any], object]]:
+        return {
+            effects.Send: self._send,
+            effects.Install: self._updates.install,
+            effects.Arm: lambda _: self._updates.arm(),
+            effects.CheckHealth: self._check_health,
+        }
+
+    def _send(self, effect: Any) -> None:
+        self._session.send(effect.kind, self._sealed(effect.kind, effect.payload).encode())
+
+    def _check_health(self, _effect: Any) -> None:
+        self._trial = asyncio.create_task(self._health.judge_trial(self._inside.runtime))
+
+    def _sealed(self, kind: str, payload: bytes) -> Envelope:
+        return seal(kind, payload, [self._identity.signing_key()])
+
+    def _make_uplink(self) -> PahoUplink:
+        broker = self._identity.facts(FLEET)["broker"]
+        host, port = broker["host"], broker["port"]
+        if self._settings.uplink.broker:
+            host, _, port = self._settings.uplink.broker.rpartition(":")
+        return PahoUplink(host, int(port), self._identity.fleet_tls)
+
+    async def _fetch_bundle(self, version: str) -> Any:
+        compatible = f"frontbox-{self._settings.board}"
+        return await self._content.fetch_bundle(version, compatible=compatible, security_epoch=SECURITY_EPOCH)
+
+    def _checks(self) -> dict[str, health.Check]:
+        files = Folder(self._settings.data_dir / "journal")
+        return {
+            "disk": health.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
+            "journal": self._check_journal,
+            "catalog": self._check_catalog,
+            "lan": self._shell.listener.check,
+        }
+
+    async def _check_journal(self) -> None:
+        """The newest entry is on disk as the core knows it. Raises DriverError."""
+        place = self._inside.state()["journal"]
+        head = await asyncio.to_thread(self._inside.journal.head_at, place["size"])
+        if place["size"] and (head is None or head.hex() != place["head"]):
+            raise DriverError("JOURNAL_UNAVAILABLE", f"no sound entry before {place['size']}")
+
+    async def _check_catalog(self) -> None:
+        """It answers, and no page of it is damaged. Raises DriverError."""
+        self._inside.catalog.find("self-test")
+        if self._inside.catalog.is_damaged():
+            raise DriverError("CATALOG_MALFORMED", "a page is not what was signed")
+
+    async def _check_fleet(self) -> None:
+        """Raises DriverError."""
+        if self._identity.is_claimed and not self._session.is_connected:
+            raise DriverError("UPLINK_DOWN", "no session with the fleet")
