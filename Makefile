@@ -18,7 +18,7 @@ NODE_PROJECTS := tests/micropython tests/axe
 export PYTHONPATH := $(CURDIR)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo check test hil bench fuzz fix requirements system-packages
+.PHONY: help setup demo check test hil bench soak fuzz fix requirements system-packages
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -54,6 +54,10 @@ bench: setup  ## the figures in docs/performance.md, measured here against peers
 
 fuzz: setup  ## every parser of foreign bytes, ten million mutated inputs (EXECS=n SEED=n)
 	@"$(BIN)/python" -m tests.fuzz $(if $(EXECS),--execs $(EXECS)) $(if $(SEED),--seed $(SEED))
+
+soak: setup  ## every promise in large numbers: hours (SHARE=0.01 for a taste; ends with a table)
+	@"$(BIN)/python" -m tests.soak --mutations
+	@"$(BIN)/python" -m tests.soak --share $(or $(SHARE),1)
 
 fix: setup  ## format, and repair what the linter can repair
 	@ruff format --quiet .

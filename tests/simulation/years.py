@@ -1,0 +1,13 @@
+"""So many simulated days, a life of at most a year for each seed; for `make soak` and the tests alike."""
+
+from tests.simulation.world import World
+
+LIFE_DAYS = 365
+
+
+def run(days: int, seed: int) -> None:
+    """Raises BrokenPromiseError, whose text names the seed that reproduces it."""
+    while days > 0:
+        life_days = min(days, LIFE_DAYS)
+        World(seed).run(life_days)
+        days, seed = days - life_days, seed + 1

@@ -1,0 +1,184 @@
+"""Rules broken one at a time: for each, a named part must turn red, or that part proves nothing.
+
+    survivors(NAMED, say)      # names of the mutants that nobody found
+
+The owners of rules break their own (`*_mutations.py` beside the tests of the core and the drivers); here stand those
+that lie between owners.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from device.core import holds, start
+from device.drivers import catalog_file, journal_segment, state_store
+from device.protocol import journal
+from tests.device.drivers.crash_folder import CrashFolder
+from tests.simulation.disk import SimulatedFolder
+from tests.soak.parts import PARTS, fault_of
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """Inside `breaks()` the part must raise AssertionError within `count` from `seed` on."""
+
+    name: str
+    breaks: Callable[[], AbstractContextManager[None]]
+    part: str
+    count: int
+    seed: int
+
+
+@contextmanager
+def patched(*changes: tuple[object, str, Any]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for owner, name, value in changes:
+            stack.enter_context(patch.object(owner, name, value))
+        yield
+
+
+def no_fsync() -> AbstractContextManager[None]:
+    """It is called and does nothing."""
+
+    def nothing(_folder: CrashFolder, _name: str) -> None: ...
+
+    return patched((CrashFolder, "sync", nothing), (SimulatedFolder, "sync", nothing))
+
+
+def no_crc() -> AbstractContextManager[None]:
+    return patched((journal, "binascii", _NoCrc))
+
+
+class _NoCrc:
+    @staticmethod
+    def crc32(_data: bytes) -> int:
+        return 0
+
+
+def no_chain() -> AbstractContextManager[None]:
+    """The reader takes every chain value as it stands."""
+
+    def nothing_to_compare(_chain: bytes, _seq: int, _raw: bytes) -> "_Equal":
+        return _Equal()
+
+    return patched((journal_segment, "journal", _Taken(nothing_to_compare)))
+
+
+class _Taken:
+    """The protocol's journal, but for the chain."""
+
+    def __init__(self, next_chain: Callable[[bytes, int, bytes], Any]) -> None:
+        self.next_chain = next_chain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(journal, name)
+
+
+class _Equal:
+    def __eq__(self, _other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def no_counter() -> AbstractContextManager[None]:
+    """Any record is taken for the last one."""
+    return patched((start, "is_put_back", lambda *_counts: False))
+
+
+def no_mac() -> AbstractContextManager[None]:
+    return patched((state_store, "authentic", lambda _secret, _purpose, blob: blob.rpartition(b"\n")[0]))
+
+
+def any_resume_ends_any_hold() -> AbstractContextManager[None]:
+    """A lock that is one switch: whoever resumes, resumes everything."""
+    end = holds.Holds.end
+
+    def ended(self: holds.Holds, kind: str, orders: Any, authority: str, at_ms: int) -> list[str]:
+        everything = [hold.order for hold in self.all_holds() if hold.kind == kind]
+        return end(self, kind, [*orders, *everything], "000000", at_ms)
+
+    return patched((holds.Holds, "end", ended))
+
+
+def a_hold_is_not_kept() -> AbstractContextManager[None]:
+    """Holds live in memory alone."""
+    return patched((holds.Holds, "all_holds", lambda _self: []))
+
+
+def open_plays_stay_open() -> AbstractContextManager[None]:
+    return patched((start, "end_by_power", lambda *_arguments: None))
+
+
+def no_page_hash() -> AbstractContextManager[None]:
+    return patched((catalog_file, "sha256", _Agreeable))
+
+
+class _Agreeable:
+    """A hash that is whatever it is compared with."""
+
+    def __init__(self, _data: object) -> None: ...
+
+    def digest(self) -> _Equal:
+        return _Equal()
+
+    def hexdigest(self) -> _Equal:
+        return _Equal()
+
+
+NAMED = (
+    Mutation("no fsync", no_fsync, "years", 24, 1),
+    Mutation("no CRC", no_crc, "journal-flips", 400, 1),
+    Mutation("no counter", no_counter, "images", 60, 1),
+    Mutation("any resume ends any hold", any_resume_ends_any_hold, "years", 24, 1),
+)
+OURS = (
+    *NAMED,
+    Mutation("no chain", no_chain, "journal-flips", 400, 1),
+    Mutation("no MAC of the record", no_mac, "state-flips", 200, 1),
+    Mutation("holds are not kept", a_hold_is_not_kept, "years", 24, 1),
+    Mutation("open plays stay open", open_plays_stay_open, "years", 24, 1),
+    Mutation("no page hash", no_page_hash, "catalog-flips", 600, 1),
+)
+_OWNERS = (
+    ("tests.device.drivers.journal_mutations", "crash-states", 600),
+    ("tests.device.core.clock_mutations", "clock-scripts", 1_500),
+    ("tests.device.core.holds_mutations", "images", 400),
+)
+
+
+def _of_owners() -> list[Mutation]:
+    found = []
+    for module, part, count in _OWNERS:
+        if importlib.util.find_spec(module) is not None:
+            table = importlib.import_module(module).MUTATIONS
+            found += [Mutation(name.replace("_", " "), breaks, part, count, 1) for name, breaks in table.items()]
+    return found
+
+
+MUTATIONS = (*OURS, *_of_owners())
+
+
+def survivors(mutations: Sequence[Mutation], say: Callable[[str], object]) -> list[str]:
+    """Names of the mutants that their part did not find."""
+    left = []
+    for mutation in mutations:
+        found = _is_found(mutation)
+        say(f"{mutation.name}: {mutation.part} {f'turns red: {found}' if found else 'DOES NOT SEE IT'}")
+        if not found:
+            left.append(mutation.name)
+    return left
+
+
+def _is_found(mutation: Mutation) -> str:
+    """The first line of what the part said; empty if it said nothing."""
+    part = next(part for part in PARTS if part.name == mutation.part)
+    if not part.is_here():
+        return ""
+    with mutation.breaks():
+        return fault_of(lambda: part.run(mutation.count, mutation.seed)).partition("\n")[0][:160]

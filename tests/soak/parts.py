@@ -1,0 +1,75 @@
+"""What `make soak` runs: each part a function `run(count, seed)` of its owner, with the number it owes.
+
+A part raises AssertionError with a seed that reproduces; that is a broken promise, and which one stands in its row.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LOST, UNLOCKED, LOCKED, FORGOTTEN, OVERRUN, UNBOOTABLE, UNFOUND = (
+    "acknowledged plays lost",
+    "false unlocks",
+    "false locks",
+    "forgotten holds",
+    "lease overruns",
+    "unbootable states",
+    "changes that nobody found",
+)
+PROMISES = (LOST, UNLOCKED, LOCKED, FORGOTTEN, OVERRUN, UNBOOTABLE, UNFOUND)
+
+
+@dataclass(frozen=True)
+class Part:
+    """count: how many in full. chunk: how many at a time, in one process. each_ms: what one takes, roughly."""
+
+    name: str
+    what: str
+    count: int
+    chunk: int
+    each_ms: float
+    place: str  # module:function
+    promises: tuple[str, ...]
+
+    def is_here(self) -> bool:
+        """Whether its module is."""
+        return importlib.util.find_spec(self.place.partition(":")[0]) is not None
+
+    def run(self, count: int, seed: int) -> None:
+        """Raises AssertionError."""
+        module, _, name = self.place.partition(":")
+        call: Callable[[int, int], object] = getattr(importlib.import_module(module), name)
+        call(count, seed)
+
+
+_DRIVERS, _CORE = "tests.device.drivers", "tests.device.core"
+
+PARTS = (
+    Part("crash-states", "cuts of the journal", 50_000, 500, 5, f"{_DRIVERS}.crash_states:run", (LOST, UNBOOTABLE)),
+    Part(
+        "switch-cuts", "cuts of a switch of the catalog", 20_000, 500, 1, f"{_DRIVERS}.switch_cuts:run", (UNBOOTABLE,)
+    ),
+    Part("clock-scripts", "scripts of clocks", 100_000, 1_000, 4, f"{_CORE}.clock_scripts:run", (UNLOCKED, OVERRUN)),
+    Part("images", "images put back", 10_000, 200, 5, f"{_CORE}.image_restores:run", (FORGOTTEN, OVERRUN, LOCKED)),
+    Part("years", "simulated days of 20 boxes", 20 * 365, 365, 130, "tests.simulation.years:run", PROMISES[:-1]),
+    Part("kills", "real SIGKILLs", 2_000, 40, 50, "tests.soak.sigkill:run", (LOST, FORGOTTEN, UNBOOTABLE)),
+    Part(
+        "journal-flips", "bits flipped in the journal", 40_000, 1_000, 1.5, "tests.soak.bit_flips:journal", (UNFOUND,)
+    ),
+    Part("state-flips", "bits flipped in the record", 30_000, 5_000, 0.1, "tests.soak.bit_flips:state", (UNFOUND,)),
+    Part(
+        "catalog-flips", "bits flipped in the catalog", 30_000, 1_000, 1, f"{_DRIVERS}.content_flips:flips", (UNFOUND,)
+    ),
+)
+
+
+def fault_of(call: Callable[[], object]) -> str:
+    """What broke in a call; empty if nothing did."""
+    try:
+        call()
+    except AssertionError as error:
+        return str(error) or "an assertion of the core"
+    except Exception as error:  # noqa: BLE001 - a box that falls over has broken its promise as well
+        return f"fell over: {error!r}"
+    return ""

@@ -1,0 +1,23 @@
+"""A little of `make soak` in every run, and that its parts see what they should."""
+
+import pytest
+
+from tests.soak import bit_flips, sigkill
+from tests.soak.mutations import NAMED, Mutation, survivors
+
+
+def test_what_was_told_before_a_kill_is_there_after_it() -> None:
+    sigkill.run(count=40, seed=1)
+
+
+def test_every_flipped_bit_of_the_journal_is_found() -> None:
+    bit_flips.journal(count=1_000, seed=1)
+
+
+def test_every_flipped_bit_of_the_record_is_found() -> None:
+    bit_flips.state(count=2_000, seed=1)
+
+
+@pytest.mark.parametrize("mutation", [one for one in NAMED if one.part != "images"], ids=lambda mutation: mutation.name)
+def test_a_broken_rule_turns_its_part_red(mutation: Mutation) -> None:
+    assert not survivors([mutation], print)
