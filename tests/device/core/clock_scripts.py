@@ -1,0 +1,229 @@
+"""Random lives of a box's clocks: `run(count, seed)` raises AssertionError with the script that broke a promise.
+
+Every script has a nature: who is honest in it. The real time runs beside, unseen by the box; the monotonic clock is
+wrong by CRYSTAL_PPM, a battery clock by RTC_PPM. Promises, asked after every step:
+
+1. No false unlock, whatever the nature: a stop stands until its end in real time.
+2. No false lock: an honest box plays on its rung and in open hours, its leases are never refused, and a stop is gone at
+   the first contact after its end. A stolen lease key closes no more than a box without leases would be closed.
+3. No overrun: no play once the box has been on for as long since its last lease as the ladder allows.
+4. No start inside the closing hours by real time, but off line after a loss of power with a clock that is set or dead.
+5. Every step of trusted time above 2 s is a TIME entry; none is before a lease, and an old lease is never taken.
+"""
+
+import random
+
+from device.core import events as on
+from device.protocol.catalog import CORE
+from device.protocol.envelope import seal
+from device.protocol.limits import DAY_MS, INSTANT_MAX, LEASE_STEP_MS
+from device.protocol.lease import Lease
+from tests import builders
+from tests.box_rig import Rig
+from tests.builders import HOUR_MS, NOON_MS
+
+HONEST, DEAD, KEY, DEAD_KEY, OWNER = "honest", "dead battery", "stolen key", "stolen key, dead battery", "hostile owner"
+NATURES = (HONEST, HONEST, KEY, KEY, OWNER, OWNER, DEAD, DEAD_KEY)
+CRYSTAL_PPM, RTC_PPM = 100, 200
+STEPS = (6, 14)
+MINUTE_MS, YEAR_MS = 60_000, 365 * DAY_MS
+MARGIN_MS = 10 * MINUTE_MS  # of closing hours: more than a stolen key moves in the life of a script
+DEAD_MS = (0, 946_684_800_000)  # 1970 and 2000
+MAD_MS = (0, 946_684_800_000, 2_147_483_647_000, 1_709_164_799_000, 1_709_251_199_000, INSTANT_MAX)  # 2038, leap days
+RUNS_MS = (MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 3 * DAY_MS)
+LIES_MS = (0, 1, 2_000, 10_000, 299_000, 305_000, HOUR_MS, 9 * HOUR_MS, DAY_MS, 31 * DAY_MS, 20 * YEAR_MS)
+CORE_SONG, SONG = "000484", "000482"
+
+
+class Script:
+    """One life; the seed decides everything."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.nature = self.chance.choice(NATURES)
+        self.real_ms = NOON_MS + self.chance.randrange(2 * YEAR_MS)
+        self.ppm = self.chance.randint(-CRYSTAL_PPM, CRYSTAL_PPM)
+        self.rtc_ppm = self.chance.randint(-RTC_PPM, RTC_PPM)
+        self.steps: list[str] = []
+        self.stop: tuple[str, int, int] | None = None  # order, issued, ends
+        self.on_ms = 0  # in service since the last lease that was taken
+        self.taken_ms: int | None = None  # real time of that lease
+        self.full_ms: int | None = None  # real time of the last lease in honest hands
+        self.signed = False  # an honest lease in this boot
+        self.old: list[bytes] = []
+        self.orders = 0
+        self.boots = 0
+        self.rig = Rig(at_ms=self._dead() if "dead" in self.nature else self.real_ms, in_service=False)
+        self.rig.songs[CORE_SONG] = builders.song(CORE_SONG, flags=CORE)
+        self.rig.policy = builders.policy(issued_at_ms=self.real_ms - 90 * DAY_MS)
+        self.rig.load_content()
+        self.rig.give(on.Claimed(venue=builders.VENUE, region=builders.REGION))
+
+    def run(self) -> None:
+        self._lease(self.real_ms)
+        if self.chance.random() < 0.8:
+            self._stop()
+        for _ in range(self.chance.randint(*STEPS)):
+            self.chance.choice(self._happenings())()
+            self._look()
+
+    def _happenings(self) -> list[object]:
+        common = [self._run_on, self._run_on, self._off, self._contact, self._contact, self._paper, self._old_lease]
+        return [*common, self._set_rtc, self._set_rtc] if self.nature == OWNER else common
+
+    # What happens.
+
+    def _run_on(self) -> None:
+        self._run_for(self.chance.choice(RUNS_MS) + self.chance.randrange(HOUR_MS))
+
+    def _run_for(self, passed_ms: int) -> None:
+        self.steps.append(f"run {passed_ms}")
+        self.real_ms += passed_ms
+        self.on_ms += passed_ms
+        self.rig.mono_ms += passed_ms + passed_ms * self.ppm // 1_000_000
+        self.rig.rtc_ms += passed_ms + passed_ms * self.rtc_ppm // 1_000_000
+        self.rig.give(on.Tick())
+
+    def _off(self) -> None:
+        passed_ms = self.chance.choice((0, MINUTE_MS, HOUR_MS, 9 * HOUR_MS, DAY_MS, 31 * DAY_MS, 400 * DAY_MS))
+        passed_ms += self.chance.randrange(HOUR_MS)
+        self.real_ms += passed_ms
+        self.boots += 1
+        self.signed = False
+        self.rig.rtc_ms += passed_ms + passed_ms * self.rtc_ppm // 1_000_000
+        if "dead" in self.nature:
+            self.rig.rtc_ms = self._dead()
+        elif self.nature == OWNER and self.chance.random() < 0.7:
+            self._set_rtc()
+        self.steps.append(f"off {passed_ms}, rtc {self.rig.rtc_ms - self.real_ms:+}")
+        self.rig.restart()
+
+    def _set_rtc(self) -> None:
+        near = self.real_ms + self.chance.choice((-1, 1)) * self.chance.choice(LIES_MS)
+        self.rig.rtc_ms = self.chance.choice((near, near, self.chance.choice(MAD_MS)))
+        self.steps.append(f"set rtc {self.rig.rtc_ms - self.real_ms:+}")
+
+    def _contact(self) -> None:
+        issued_at_ms = self.real_ms
+        if self.nature in (KEY, DEAD_KEY):
+            lie_ms = self.chance.choice(LIES_MS) * self.chance.choice((1, -1)) + self.chance.randrange(2_000)
+            ends_ms = self.stop[2] if self.stop else 0
+            lies = (self.real_ms + lie_ms, self.real_ms + lie_ms, ends_ms, self.chance.choice(MAD_MS))
+            issued_at_ms = min(max(1, self.chance.choice(lies)), INSTANT_MAX - 31 * DAY_MS)
+        elif self.nature == OWNER:
+            issued_at_ms -= self.chance.randrange(290_000)  # who sits on the line holds it back
+        else:
+            issued_at_ms -= self.chance.randrange(5_000)
+        self._lease(issued_at_ms)
+
+    def _lease(self, issued_at_ms: int) -> None:
+        rig = self.rig
+        rig.give(on.Connected())
+        nonce = rig.report["nonce"]
+        if not nonce:
+            return
+        before, refused = rig.box.trusted_ms(rig.now), self._refused()
+        number = rig.leases + 1
+        rig.grant_lease(issued_at_ms=issued_at_ms)
+        made = builders.lease(lease=number + 1, nonce=nonce, issued_at_ms=issued_at_ms)
+        self.old.append(seal("lease", made.encode(), (builders.LEASE_KEY,)).encode())
+        took = self._refused() == refused
+        self.steps.append(f"lease {issued_at_ms - self.real_ms:+} {'taken' if took else 'refused'}")
+        if not took:
+            assert self.nature not in (HONEST, DEAD), "an honest lease was refused"
+            return
+        self.taken_ms, self.on_ms = self.real_ms, 0
+        if self.nature not in (KEY, DEAD_KEY) or self.full_ms is None:
+            self.signed, self.full_ms = True, self.real_ms
+        after = rig.box.trusted_ms(rig.now)
+        assert after is not None
+        if before is None or abs(after - before) > LEASE_STEP_MS:
+            last = rig.bodies("TIME")[-1]
+            assert last == {"from_ms": before, "to_ms": after}, f"the step {before} to {after} is not on record"
+        if self.nature == HONEST:
+            assert abs(after - self.real_ms) <= MARGIN_MS, f"{after - self.real_ms:+} ms from the real time"
+
+    def _old_lease(self) -> None:
+        """Replayed by whoever has the line."""
+        if self.old:
+            number = self.rig.box.state_body(self.rig.now)["lease"]
+            self.rig.give(on.LeaseReceived(raw=self.chance.choice(self.old)))
+            assert self.rig.box.state_body(self.rig.now)["lease"] == number, "an answer to another question was taken"
+
+    def _paper(self) -> None:
+        """Two officers sign something; in the real world they know what day it is."""
+        self.orders += 1
+        papers = {"issued_at_ms": self.real_ms - self.chance.randrange(HOUR_MS), "expires_at_ms": self.real_ms + DAY_MS}
+        raw = builders.order_envelope("lift", (builders.ZHANG, builders.LI), number=900_000 + self.orders, **papers)
+        self.rig.give(on.OrderReceived(request="", raw=raw))
+        self.steps.append("paper")
+
+    def _stop(self) -> None:
+        issued = self.real_ms - self.chance.randrange(HOUR_MS)
+        ends = issued + self.chance.choice((2 * HOUR_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS))
+        papers = {"issued_at_ms": issued, "expires_at_ms": issued + DAY_MS, "ends_at_ms": ends}
+        order = builders.order("stop", **papers)
+        raw = builders.order_envelope("stop", (builders.ZHANG, builders.LI), **papers)
+        self.stop = (order.order, issued, ends)
+        self.rig.give(on.OrderReceived(request="", raw=raw))
+        self.steps.append(f"stop for {ends - self.real_ms}")
+
+    # What is promised.
+
+    def _look(self) -> None:
+        rig = self.rig
+        stands = self._is_stopped()
+        if self.stop is not None:
+            _, issued, ends = self.stop
+            assert stands or self.real_ms >= ends, f"the stop ended {ends - self.real_ms} ms early"
+            if self.nature == HONEST and self.signed and self.taken_ms == self.real_ms:
+                late_ms = self.real_ms - ends
+                allowed_ms = (self.real_ms - issued) // 1_000 + 3_000 * (1 + self.boots)
+                assert not stands or late_ms < allowed_ms, f"the stop stands {late_ms} ms after its end"
+        codes = {song: rig.box.may_play("K1", song, "", rig.now) for song in (SONG, CORE_SONG)}
+        if "" in codes.values():
+            assert not self._is_closed(0) or not self._knows_the_hour(), f"open in the closing hours: {codes}"
+            assert self.taken_ms is not None and self.on_ms < 31 * DAY_MS, f"on for {self.on_ms} ms since its lease"
+        if not stands and self.nature in (HONEST, KEY) and self._is_open():
+            self._must_play(codes)
+
+    def _must_play(self, codes: dict[str, str]) -> None:
+        """Promise 2. Trusted time never runs ahead of the real time, so the rungs come no earlier."""
+        assert self.full_ms is not None
+        since_ms = self.real_ms - self.full_ms
+        if since_ms < 7 * DAY_MS - MARGIN_MS:
+            assert codes[SONG] == "", f"{codes[SONG]} {since_ms} ms after the last contact"
+        elif since_ms < 30 * DAY_MS - MARGIN_MS:
+            assert codes[CORE_SONG] == "", f"{codes[CORE_SONG]} {since_ms} ms after the last contact"
+
+    def _knows_the_hour(self) -> bool:
+        """Promise 4: an honest battery clock, or an honest lease in this boot."""
+        return self.nature in (HONEST, KEY) or (self.signed and self.nature in (OWNER, DEAD))
+
+    def _is_closed(self, margin_ms: int) -> bool:
+        """Deep inside the closing hours; a negative margin: or nearly so."""
+        of_day_ms = (self.real_ms + 8 * HOUR_MS) % DAY_MS
+        margin_ms += MARGIN_MS
+        return 2 * HOUR_MS + margin_ms <= of_day_ms < 8 * HOUR_MS - margin_ms
+
+    def _is_open(self) -> bool:
+        return not self._is_closed(-2 * MARGIN_MS)
+
+    def _is_stopped(self) -> bool:
+        return any(hold["kind"] == "stop" for hold in self.rig.box.state_body(self.rig.now)["holds"])
+
+    def _refused(self) -> int:
+        return int(self.rig.box.state_body(self.rig.now)["refused"].get("LEASE_TIME", 0))
+
+    def _dead(self) -> int:
+        return self.chance.choice(DEAD_MS) + self.chance.randrange(MINUTE_MS)
+
+
+def run(count: int, seed: int) -> None:
+    """`count` scripts from this seed on. Raises AssertionError with the seed and steps of the one that failed."""
+    for number in range(seed, seed + count):
+        script = Script(number)
+        try:
+            script.run()
+        except AssertionError as error:
+            raise AssertionError(f"clock script {number} ({script.nature}): {error}\n  {script.steps}") from error
