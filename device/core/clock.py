@@ -2,9 +2,9 @@
 
 Two instants run beside each other on the monotonic clock:
 
-- *trusted* time is the best that the box knows: entries, leases, hours and the age of orders go by it;
+- *trusted* time is the best that the box knows: entries, leases and hours go by it;
 - *proven* time is a lower bound that neither the lease key alone nor the owner alone can push beyond the real time:
-  holds end by it. It runs DRIFT_PPM slow, so that a quick crystal ends nothing early.
+  holds end and orders grow too old by it. It runs DRIFT_PPM slow, so that a quick crystal ends nothing early.
 
 1. Witnesses: the monotonic clock (sealed in the box); the lease (answers the box's nonce; its key can be stolen); the
    real-time clock (measures how long the box was off; its owner can set it); officers' orders and the policy (two

@@ -138,7 +138,7 @@ def notice_event(held: HeldNotice) -> "dict[str, Any]":
 
 def _require_new(turn: "Turn", found: "AcceptedNotice", venue: str, region: str) -> None:
     """SPEC 6.2 (8) to (10) as 12.1 applies them. Raises RejectedError."""
-    notice, now_ms = found.notice, turn.trusted_ms
+    notice, now_ms = found.notice, turn.proven_ms
     notices = turn.memory.notices
     if notices.find(notice.notice) is not None:
         raise RejectedError("NOTICE_EQUIVOCATION", f"{notice.notice} was accepted with other content")

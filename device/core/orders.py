@@ -110,7 +110,7 @@ def _accept(memory: "Memory", region: str, raw: bytes) -> "AcceptedOrder":
 
 def _require_new(turn: "Turn", found: "AcceptedOrder", venue: str, region: str) -> None:
     """SPEC 6.2 (8) to (10). Raises RejectedError."""
-    order, now_ms = found.order, turn.trusted_ms
+    order, now_ms = found.order, turn.proven_ms
     if turn.memory.orders.code_of(order.order, found.document):
         raise RejectedError("ORDER_EQUIVOCATION", f"{order.order} was accepted with other content")
     if now_ms is not None and now_ms > order.expires_at_ms:
@@ -121,7 +121,7 @@ def _require_new(turn: "Turn", found: "AcceptedOrder", venue: str, region: str) 
 
 def _take(turn: "Turn", order: "Order") -> None:
     """Add or end holds, or clear the seal; raises RejectedError before anything is changed."""
-    memory, now_ms = turn.memory, turn.trusted_ms
+    memory, now_ms = turn.memory, turn.proven_ms
     memory.orders.require_room(now_ms)
     if order.kind == SERVICE:
         memory.seal.clear(order.opening)

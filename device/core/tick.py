@@ -37,9 +37,9 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
 def _forget(turn: "Turn") -> None:
     """Holds, endings, orders and notices whose time is over."""
     memory = turn.memory
-    memory.orders.forget(turn.trusted_ms)
+    memory.orders.forget(turn.proven_ms)
     holds_changed = reopen.forget_holds(memory, turn.proven_ms)
-    if memory.notices.forget(turn.trusted_ms) or holds_changed:
+    if memory.notices.forget(turn.proven_ms) or holds_changed:
         # At once: after a loss of power less time may be proven, and a hold that ended would stand again.
         turn.save()
     grace.forget(turn)
