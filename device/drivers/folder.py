@@ -11,6 +11,9 @@ import mmap
 import os
 from pathlib import Path
 
+from device.drivers import direct_file
+from device.drivers.direct_file import DirectFile
+
 
 class Folder:
     """Files of one directory by name; files that were written stay open until released."""
@@ -18,6 +21,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open: dict[str, int] = {}
+        self._direct: dict[str, DirectFile | None] = {}  # None: the file system has no such way
 
     def names(self) -> list[str]:
         try:
@@ -50,6 +54,7 @@ class Folder:
             self._path.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = self._open[name] = os.open(self._path / name, flags, 0o600)
+        self._forget_block(name)
         view = memoryview(data)
         while view:
             written = os.pwrite(descriptor, view, offset)
@@ -59,19 +64,39 @@ class Folder:
         """Make what was written to the file durable, its length included."""
         os.fdatasync(self._open[name])
 
+    def append(self, name: str, offset: int, data: bytes) -> None:
+        """Add to the end of what was written to a pre-written file; durable on return (`direct_file` 1)."""
+        if name not in self._direct:
+            self._direct[name] = direct_file.opened(self._path / name)
+        direct = self._direct[name]
+        if direct is None or len(data) > direct_file.BUFFER_BYTES - direct_file.BLOCK_BYTES:
+            self.write(name, offset, data)
+            self.sync(name)
+        else:
+            direct.append(offset, data)
+
     def truncate(self, name: str, size: int) -> None:
+        self._forget_block(name)
         os.truncate(self._path / name, size)
 
     def release(self, name: str) -> None:
         descriptor = self._open.pop(name, None)
         if descriptor is not None:
             os.close(descriptor)
+        direct = self._direct.pop(name, None)
+        if direct is not None:
+            direct.close()
 
     def rename(self, old: str, new: str) -> None:
         os.replace(self._path / old, self._path / new)
 
     def remove(self, name: str) -> None:
         os.unlink(self._path / name)
+
+    def _forget_block(self, name: str) -> None:
+        direct = self._direct.get(name)
+        if direct is not None:
+            direct.forget()
 
     def sync_names(self) -> None:
         """Make names that were made, changed or removed durable."""

@@ -41,6 +41,7 @@ BOUNDS = {
     "drivers.catalog_file._Pages.checked": "[a flag for each page of a signed file]",
     "drivers.emulated.link.BoardLink._subscribers": "[who listens is in the program]",
     "drivers.folder.Folder._open": "[files of our own names; a segment is released when it is full]",
+    "drivers.folder.Folder._direct": "[as _open]",
     "drivers.gpio_lines.GpioLines._told": "[who listens is in the program]",
     "drivers.journal_file.JournalFile._heads": "drivers.journal_file:HEADS_MAX",
     "drivers.journal_file.JournalFile._segments": "[the quota of the journal, SPEC 9]",

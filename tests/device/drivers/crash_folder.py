@@ -53,6 +53,10 @@ class CrashFolder(Folder):
     def write(self, name: str, offset: int, data: bytes) -> None:
         self._do("write", name, offset=offset, data=data)
 
+    def append(self, name: str, offset: int, data: bytes) -> None:
+        self.write(name, offset, data)
+        self.sync(name)
+
     def truncate(self, name: str, size: int) -> None:
         self._do("truncate", name, offset=size)
 
