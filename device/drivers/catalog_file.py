@@ -188,7 +188,7 @@ class _Edition:
         for table in self._newest_first:
             row = table.table.find(song)
             if row is not None:
-                return None if row[60:62] >= GONE_BYTES else row
+                return None if row[61:63] >= GONE_BYTES else row
             if table.pages.damaged:
                 return None
         return None

@@ -24,7 +24,7 @@ FILLER, ADVERT, TEST, CORE, GONE = 1, 2, 4, 8, 0x8000
 GONE_BYTES = b"\x80\x00"  # flags from here on up: the highest bit
 NO_FILE = b"\x00" * FILE_KEY_BYTES
 NO_NAME = b"\x00" * NAME_KEY_BYTES
-_ROW = ">20s16s8s8sHHHHHxx"
+_ROW = ">21s16s8s8sHHHHHx"
 _NO_SCOPE = b"\x00" * 6
 
 
@@ -90,45 +90,45 @@ class SongRecord:
 
     @property
     def file_key(self) -> bytes:
-        return self.row[20:36]
+        return self.row[21:37]
 
     @property
     def work_key(self) -> bytes:
-        return self.row[36:44]
+        return self.row[37:45]
 
     @property
     def picture_key(self) -> bytes:
-        return self.row[44:52]
+        return self.row[45:53]
 
     @property
     def is_limited(self) -> bool:
         """Whether regions or dates limit the song: asked before each of them is read."""
-        return self.row[52:58] != _NO_SCOPE
+        return self.row[53:59] != _NO_SCOPE
 
     @property
     def regions(self) -> "tuple[str, ...] | None":
         """Where the song may be played, empty for everywhere; None for a scope that the catalog does not have."""
-        scope = struct.unpack_from(">H", self.row, 52)[0]
+        scope = struct.unpack_from(">H", self.row, 53)[0]
         return self._scopes[scope] if scope < len(self._scopes) else None
 
     @property
     def not_before(self) -> int:
         """First day, since 1970-01-01 at UTC+08:00."""
-        return int(struct.unpack_from(">H", self.row, 54)[0])
+        return int(struct.unpack_from(">H", self.row, 55)[0])
 
     @property
     def not_after(self) -> int:
         """Last day, since 1970-01-01 at UTC+08:00; 0 if there is none."""
-        return int(struct.unpack_from(">H", self.row, 56)[0])
+        return int(struct.unpack_from(">H", self.row, 57)[0])
 
     @property
     def duration_s(self) -> int:
         """0 if it is not known."""
-        return int(struct.unpack_from(">H", self.row, 58)[0])
+        return int(struct.unpack_from(">H", self.row, 59)[0])
 
     @property
     def flags(self) -> int:
-        return int(struct.unpack_from(">H", self.row, 60)[0])
+        return int(struct.unpack_from(">H", self.row, 61)[0])
 
 
 def day_of(instant_ms: int) -> int:

@@ -32,8 +32,7 @@ HASH_BYTES = 32
 BITS_MIN, BITS_MAX = 4, 20
 EVERYWHERE: "Scopes" = ((),)
 _HEADER = ">8sIIQIII28x"
-_PAD = tuple([b"\x00" * (SONG_BYTES - length) for length in range(SONG_BYTES + 1)])
-_TAKEN_MAX = 255  # rows of one bucket
+_TAKEN_MAX = 15  # rows of one bucket
 
 
 class Layout:
@@ -63,56 +62,33 @@ class Layout:
 class Table:
     """Look-up in one table whose layout is known.
 
-    data: slices to bytes. index, file_index, file_rows: their parts of it, as sequences of integers. checked: one
-    byte a page, not 0 once the page was compared with its hash; check(page) does that, and says whether it is sound.
+    data: slices to bytes. words: the table up to its scopes as a sequence of words. checked: one byte a page, not 0
+    once the page was compared with its hash; check(page) does that, and says whether it is sound.
     """
 
     def __init__(
         self, layout: Layout, data: "Any", words: "Any", checked: "Any", check: "Callable[[int], bool]"
     ) -> None:
         self.layout = layout
+        self.find = _finder(layout, data, words, checked, check)
         self._data = data
         self._words = words
         self._checked = checked
         self._check = check
-        self._shift = 32 - layout.bits
         self._rows_at = layout.rows_at
         self._rows_end = layout.file_rows_at
-
-    def find(self, song: str) -> "bytes | None":
-        """The song's row; None if the table has none, or if a page of it is not sound."""
-        length = len(song)
-        if length > SONG_BYTES:
-            return None
-        key = song.encode() + _PAD[length]
-        # Words are counted from the start of the file: the index begins at byte 64, word 16.
-        word = 16 + (crc32(key) >> self._shift)
-        checked = self._checked
-        if not checked[word >> 10] and not self._check(word >> 10):
-            return None
-        entry = self._words[word]
-        data, left = self._data, entry & 255
-        at = self._rows_at + (entry >> 8 << 6)
-        # A row never lies on two pages: both are multiples of 64 bytes.
-        while left and at < self._rows_end and (checked[at >> 12] or self._check(at >> 12)):
-            row: bytes = data[at : at + 64]
-            if row.startswith(key):
-                return row
-            at += 64
-            left -= 1
-        return None
 
     def find_by_file(self, key: bytes) -> "bytes | None":
         """The row of a song whose file has this key; None as in `find`."""
         layout = self.layout
-        bucket = struct.unpack(">I", key[:4])[0] >> self._shift
-        entry = self._word(layout.file_index_at // 4 + bucket)
-        first, count = entry >> 8, entry & 255
+        bucket = struct.unpack(">I", key[:4])[0] >> 32 - layout.bits
+        word = self._word(layout.file_index_at // 4 + bucket)
+        first, count = word >> 12, (word >> 8) & 15
         for number in range(first, min(first + count, layout.files)):
             at = layout.rows_at + ROW_BYTES * self._word(layout.file_rows_at // 4 + number)
             if at < self._rows_end and self._is_sound(at >> 12):
                 row: bytes = self._data[at : at + ROW_BYTES]
-                if row[20:36] == key:
+                if row[21:37] == key:
                     return row
         return None
 
@@ -127,12 +103,45 @@ class Table:
         return bool(self._checked[page]) or self._check(page)
 
 
+def _finder(
+    layout: Layout, data: "Any", words: "Any", checked: "Any", check: "Callable[[int], bool]"
+) -> "Callable[[str], bytes | None]":
+    """The look-up of a song, without anything that a million of them would feel."""
+    shift = 32 - layout.bits
+    first_word = layout.index_at // 4
+    rows_at, rows_end = layout.rows_at, layout.file_rows_at
+
+    def find(song: str) -> "bytes | None":
+        """The song's row; None if the table has none, or if a page of it is not sound."""
+        key = song.encode()
+        crc = crc32(key)
+        at = first_word + (crc >> shift)
+        if not checked[at >> 10] and not check(at >> 10):
+            return None
+        word = words[at]
+        if not word >> (crc & 7) & 1:
+            return None
+        key += b"\x00"
+        at = rows_at + (word >> 12 << 6)
+        left = (word >> 8) & 15
+        # A row never lies on two pages: both are multiples of 64 bytes.
+        while left and at < rows_end and (checked[at >> 12] or check(at >> 12)):
+            row: bytes = data[at : at + 64]
+            if row.startswith(key):
+                return row
+            at += 64
+            left -= 1
+        return None
+
+    return find
+
+
 def build(epoch: int, rows: "Iterable[bytes]", scopes: "Scopes" = EVERYWHERE) -> bytes:
     """The table of these rows, page hashes at its end.
 
     Raises MalformedError: `CATALOG_TOO_LARGE`, `CATALOG_DUPLICATE` for two rows of one song.
     """
-    ordered = sorted([struct.pack(">I", crc32(row[:SONG_BYTES])) + row for row in rows])
+    ordered = sorted([struct.pack(">I", crc32(row[:SONG_BYTES].rstrip(b"\x00"))) + row for row in rows])
     if len(ordered) > CATALOG_ENTRIES_MAX or len(scopes) > SCOPES_MAX:
         raise MalformedError("CATALOG_TOO_LARGE", f"{len(ordered)} songs, {len(scopes)} scopes")
     bits = BITS_MIN
@@ -141,11 +150,11 @@ def build(epoch: int, rows: "Iterable[bytes]", scopes: "Scopes" = EVERYWHERE) ->
     before = b""
     numbers: dict[bytes, int] = {}
     for number, row in enumerate(ordered):
-        if row[:24] == before:
+        if row[:25] == before:
             raise MalformedError("CATALOG_DUPLICATE", f"two rows of one song, {row[4:24]!r}")
-        before = row[:24]
-        if row[24:40] not in numbers:
-            numbers[row[24:40]] = number
+        before = row[:25]
+        if row[25:41] not in numbers:
+            numbers[row[25:41]] = number
     numbers.pop(NO_FILE, 0)
     files = sorted(numbers)
     listed = ";".join([",".join(regions) for regions in scopes[1:]]).encode()
@@ -160,15 +169,15 @@ def build(epoch: int, rows: "Iterable[bytes]", scopes: "Scopes" = EVERYWHERE) ->
 
 
 def _index(keys: "list[bytes]", bits: int) -> bytes:
-    """One word for each value of the keys' first bits: where its rows begin, and how many they are."""
+    """One word for each value of the keys' first bits (SPEC 8.2)."""
     words = [0] * (1 << bits)
     shift = 32 - bits
     for number, key in enumerate(keys):
         bucket = ((key[0] << 24) | (key[1] << 16) | (key[2] << 8) | key[3]) >> shift
-        word = words[bucket]
-        if word & 255 == _TAKEN_MAX:
+        word = words[bucket] or number << 12
+        if (word >> 8) & 15 == _TAKEN_MAX:
             raise MalformedError("CATALOG_TOO_LARGE", f"more than {_TAKEN_MAX} songs in one bucket")
-        words[bucket] = word + 1 if word else (number << 8) | 1
+        words[bucket] = (word + 256) | (1 << (key[3] & 7))
     return b"".join([struct.pack("<I", word) for word in words])
 
 

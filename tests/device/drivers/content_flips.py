@@ -64,6 +64,6 @@ def _is_found(files: Files, edition: Edition) -> bool:
         row = catalog.find_row(song)
         assert row is None or row == edition.songs.get(song), f"a wrong answer about {song}"
     for row in edition.songs.values():
-        found = catalog.find_by_file(row[20:36])
+        found = catalog.find_by_file(row[21:37])
         assert found is None or found.row == row, "a wrong answer about a file"
     return catalog.is_damaged()

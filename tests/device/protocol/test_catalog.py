@@ -36,11 +36,11 @@ def test_8_2_a_row_to_the_byte() -> None:
         "A_1", "W", file=FILE, picture=PICTURE, duration_s=254, flags=CORE, scope=3, not_before=20_000, not_after=20_001
     )
     assert row == (
-        b"A_1".ljust(20, b"\0")
+        b"A_1".ljust(21, b"\0")
         + hashlib.sha256(b"file").digest()[:16]
         + hashlib.sha256(b"W").digest()[:8]
         + hashlib.sha256(b"picture").digest()[:8]
-        + struct.pack(">HHHHHxx", 3, 20_000, 20_001, 254, 8)
+        + struct.pack(">HHHHHx", 3, 20_000, 20_001, 254, 8)
     )
     assert len(row) == 64
 
@@ -79,8 +79,8 @@ def test_8_2_a_scope_that_the_catalog_does_not_have_is_told() -> None:
 def test_8_2_a_song_that_is_gone_keeps_nothing_but_its_name() -> None:
     row = gone_row("A")
     assert (SongRecord(row).song, SongRecord(row).flags) == ("A", GONE)
-    assert row[20:60] == bytes(40)
-    assert row[60:62] >= catalog.GONE_BYTES > row_of("A", "W", flags=0x7FFF)[60:62]
+    assert row[21:61] == bytes(40)
+    assert row[61:63] >= catalog.GONE_BYTES > row_of("A", "W", flags=0x7FFF)[61:63]
 
 
 def test_8_5_a_day_begins_at_midnight_of_the_country() -> None:

@@ -34,30 +34,30 @@ export function catalog(file, songs, files) {
     const scopes = [[], ...listed.map((scope) => scope.split(","))];
     const numbers = (index_at, first) => {
         const found = word(index_at + 4 * (first >>> (32 - bits)));
-        return Array.from({ length: found & 255 }, (_, at) => (found >>> 8) + at);
+        return Array.from({ length: (found >>> 8) & 15 }, (_, at) => (found >>> 12) + at);
     };
     const row = (number) => file.subarray(rows_at + 64 * number, rows_at + 64 * number + 64);
     const find = (song) => {
-        const key = Buffer.alloc(20);
+        const key = Buffer.alloc(21);
         key.write(song, "latin1");
-        const found = numbers(64, crc32(key)).map(row).find((one) => one.subarray(0, 20).equals(key));
+        const found = numbers(64, crc32(Buffer.from(song, "latin1"))).map(row).find((one) => one.subarray(0, 21).equals(key));
         if (!found) return null;
         return {
             song,
-            work_key: found.toString("hex", 36, 44),
-            file_key: found.toString("hex", 20, 36),
-            picture_key: found.toString("hex", 44, 52),
-            regions: scopes[found.readUInt16BE(52)],
-            not_before: found.readUInt16BE(54),
-            not_after: found.readUInt16BE(56),
-            duration_s: found.readUInt16BE(58),
-            flags: found.readUInt16BE(60),
+            work_key: found.toString("hex", 37, 45),
+            file_key: found.toString("hex", 21, 37),
+            picture_key: found.toString("hex", 45, 53),
+            regions: scopes[found.readUInt16BE(53)],
+            not_before: found.readUInt16BE(55),
+            not_after: found.readUInt16BE(57),
+            duration_s: found.readUInt16BE(59),
+            flags: found.readUInt16BE(61),
         };
     };
     const find_file = (sha256) => {
         const key = Buffer.from(sha256, "hex").subarray(0, 16);
         const places = numbers(file_index_at, key.readUInt32BE(0)).map((at) => row(word(files_at + 4 * at)));
-        const found = places.find((one) => one.subarray(20, 36).equals(key));
+        const found = places.find((one) => one.subarray(21, 37).equals(key));
         return found ? found.toString("latin1", 0, 20).replace(/\0+$/, "") : null;
     };
     return {
