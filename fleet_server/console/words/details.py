@@ -56,6 +56,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "box.certificate": ("证书", "Certificate"),
     "box.certificate_until": ("有效至", "valid until"),
     "box.claimed": ("绑定时间", "Bound since"),
+    "box.faults": ("故障", "Out of order"),
     "box.refused": ("拒绝的点播", "Refused plays"),
     "box.refused_rule": ("前置机报告的累计次数。", "Counts that the box reports."),
     "box.refused_why": ("原因", "Reason"),
