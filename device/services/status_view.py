@@ -51,12 +51,20 @@ class StatusView:
         ]
 
     def _banner(self) -> str:
-        tone, shape, headline, sentence = words.STATES.get(str(self._state["state"]), words.STATES["starting"])
+        state = str(self._state["state"])
+        if state == "in-service" and "DISK_STALLED" in self._state.get("faults", ()):
+            state = "failed"  # whoever asks to play now waits in vain
+        tone, shape, headline, sentence = words.STATES.get(state, words.STATES["starting"])
         sentences = [self._say(sentence)]
         cut_in_s = self._state.get("cut_in_s")
         if cut_in_s:  # at 0 nothing plays any more
             sentences.append(self._say(words.CUT_SOON, cut_in_s))
-        if self._state.get("online") is False and self._state.get("venue"):
+        if self._state.get("closes_in_s") and state == "in-service":
+            sentences.append(self._say(words.CLOSES_SOON, -(-self._state["closes_in_s"] // 60)))
+        if (self._state.get("lease") or {}).get("standing") == "core":
+            tone = "warn" if tone == "good" else tone
+            sentences.append(self._say(words.CORE_ONLY))
+        elif self._state.get("online") is False and self._state.get("venue"):
             sentences.append(self._say(words.OFFLINE))
         drawn = f'<svg viewBox="0 0 24 24" {_STROKE} aria-hidden="true">{_SHAPES[shape]}</svg>'
         told = "".join(f"<p>{text}</p>" for text in sentences)
@@ -135,9 +143,9 @@ class StatusView:
     def _lease(self, lease: State | None) -> str:
         if lease is None:
             return self._say(words.NO_LEASE)
-        full, stop = self._instant(lease["full_until_ms"]), self._instant(lease["stop_at_ms"])
-        text = self._say(words.LEASE_TEXT, lease["lease"], full, stop)
-        if lease["standing"] == "warning":
+        rungs = [self._instant(lease[name]) for name in ("core_from_ms", "stop_at_ms")]
+        text = self._say(words.LEASE_TEXT, lease["lease"], *rungs)
+        if lease["standing"] in ("warning", "core"):
             text += f" <strong>{self._say(words.LEASE_WARNING)}</strong>"
         return text
 

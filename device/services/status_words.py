@@ -85,6 +85,12 @@ OFFLINE: Words = (
 )
 CUT_SOON: Words = ("正在播放的歌曲将在 {} 秒后停止。", "Songs that play now end in {} s.")
 
+CLOSES_SOON: Words = ("凌晨 2 时打烊，还有 {} 分钟。", "The venue closes at 02:00, in {} min.")
+CORE_ONLY: Words = (
+    "离线较久，现在只能点播核心曲库；记录已存。请检查场所网络。",
+    "Off line for long: only songs of the core catalog may play. Records are kept. Please check the venue's network.",
+)
+
 STOP_ORDERS: Words = ("停止经营的依据", "Why the venue is stopped")
 BAN_ORDERS: Words = ("禁播指令", "Songs banned by order")
 NOTICES: Words = ("通知", "Notices")
@@ -119,7 +125,10 @@ TIME_QUALITY: dict[str, Words] = {
     "none": ("尚未取得", "not yet known"),
 }
 LEASE: Words = ("租约", "Lease")
-LEASE_TEXT: Words = ("第 {} 号，全功能至 {}，最迟至 {}", "No. {}, full service until {}, ends {}")
+LEASE_TEXT: Words = (
+    "第 {} 号：全部曲目至 {}，此后仅核心曲库，最迟至 {}",
+    "No. {}: all songs until {}, then the core catalog, until {}",
+)
 LEASE_WARNING: Words = ("临近到期，请检查网络", "runs out soon: check the network")
 NO_LEASE: Words = ("尚无租约", "none yet")
 CATALOG: Words = ("批准曲库", "Approved catalog")

@@ -24,7 +24,7 @@ GROWING = {"list", "dict", "set", "deque", "Counter", "Queue", "OrderedDict", "d
 # attribute -> constants (module:NAME, multiplied), or in brackets why nobody outside can fill it.
 BOUNDS = {
     "core.content.Content.rules": "core.content:RULES_MAX",
-    "core.holds.Holds._banned": "protocol.limits:HOLDS_MAX protocol.limits:TARGETS_MAX",
+    "core.holds.Holds._banned": "protocol.limits:BANNED_MAX",
     "core.holds.Holds._endings": "protocol.limits:ENDINGS_MAX",
     "core.holds.Holds._holds": "protocol.limits:HOLDS_MAX",
     "core.holds.Holds._of_rooms": "protocol.limits:HOLDS_MAX",
@@ -50,6 +50,7 @@ BOUNDS = {
     "drivers.mqtt_paho.PahoUplink._arrived": "drivers.mqtt_paho:ARRIVED_MAX",
     "drivers.mqtt_paho.PahoUplink._published": "[one publish at a time is waited for]",
     "drivers.serial_line.SerialLine._arrived": "drivers.serial_line:CHUNKS_WAITING_MAX",
+    "inside.Inside._later": "[what the core asks for before the second stage stands]",
     "services.content.Content._told": "[three kinds of content]",
     "services.desk.Desk.faults": "[codes of SPEC 18]",
     "services.desk.Desk.refused": "[codes of STRANGERS]",

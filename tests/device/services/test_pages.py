@@ -42,6 +42,33 @@ async def test_what_is_out_of_order_is_said_with_its_code(tmp_path: Path) -> Non
     assert "串口不可用，正在自动重试。 <code>SERIAL_DOWN</code>" in text
 
 
+def parts(**changes: object) -> str:
+    """The page of a box in service, in English, with these fields of the state."""
+    lease = {"lease": 7, "core_from_ms": 1, "stop_at_ms": 2, "standing": "full"}
+    plain = {"state": "in-service", "venue": builders.VENUE, "faults": [], "online": True, "closes_in_s": None}
+    return "".join(StatusView({**plain, "lease": lease, **changes}, "en").page_parts())
+
+
+def test_a_card_that_does_not_answer_is_no_service() -> None:
+    assert "In service" in parts()
+    assert "This box has failed" in parts(faults=["DISK_STALLED"])
+    assert "In service" in parts(faults=["SERIAL_DOWN"])
+
+
+def test_the_closing_hour_is_told_in_minutes_while_songs_still_play() -> None:
+    assert "closes at 02:00, in 15 min" in parts(closes_in_s=899)
+    assert "closes at 02:00" not in parts(closes_in_s=899, state="locked")
+
+
+def test_who_may_only_play_the_core_catalog_is_not_told_that_business_goes_on() -> None:
+    core = {"lease": 7, "core_from_ms": 1, "stop_at_ms": 2, "standing": "core"}
+    text = parts(lease=core, online=False)
+    assert "only songs of the core catalog" in text
+    assert "business goes on" not in text
+    assert 'class="state warn"' in text
+    assert "business goes on" in parts(online=False)
+
+
 async def test_the_page_is_small_and_names_no_other_place(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         text, policy = await page(rig)
