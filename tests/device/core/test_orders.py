@@ -13,7 +13,7 @@ from device.core import events as on
 from device.core import orders as orders_module
 from device.protocol.envelope import seal
 from device.protocol.limits import DAY_MS, GRACE_S_MAX
-from device.protocol.orders import Scope, Target
+from device.protocol.orders import Scope
 from tests import builders
 from tests.box_rig import Rig
 from tests.builders import (
@@ -287,25 +287,6 @@ def test_9_3_an_order_names_what_it_ends_within_the_size_of_an_entry() -> None:
     ends = tuple([f"{REGION}-2026-{number:06d}" for number in range(64)])
     rig.receipt_of(order_envelope("resume", number=99, ends=ends))
     assert rig.bodies("ORDER")[-1]["ends"] == list(ends[: orders_module.ENDS_IN_ENTRY_MAX])
-
-
-def test_15_4_a_ban_is_pushed_in_frames_that_a_serial_line_holds() -> None:
-    rig = Rig()
-    targets = tuple([Target(by="file", id=builders.file_sha256(str(number))) for number in range(20)])
-    rig.receipt_of(order_envelope("ban", targets=targets))
-    pushed = rig.pushed("ban")
-    assert [len(event["targets"]) for event in pushed] == [8, 8, 4]
-    assert {event["targets_count"] for event in pushed} == {20}
-    assert all(len(json.dumps({"id": 0, "event": event})) <= 1024 for event in pushed)
-
-
-def test_15_4_of_a_long_list_the_vod_server_hears_the_length() -> None:
-    rig = Rig()
-    targets = tuple([Target(by="version", id=f"S{number}") for number in range(65)])
-    rig.receipt_of(order_envelope("ban", targets=targets))
-    assert rig.pushed("ban") == [
-        {"type": "ban", "order": STOP_NUMBER, "targets_count": 65, "targets": []},
-    ]
 
 
 def test_6_3_5_one_order_too_many_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
