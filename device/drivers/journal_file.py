@@ -1,57 +1,114 @@
 """The play journal on disk: segments of frames, one writer, one sync for a group of entries (SPEC 9.5 to
-9.7).
+9.7, 9.12).
 
 Rules:
 
 1. `append` returns after fdatasync. An error of a write or a sync is a verdict: the file is not touched
    again before `recover`, which believes only what was durable before the error. (The kernel may drop
-   the pages of a failed sync and call the next one a success, so asking again proves nothing.)
-2. Nothing is overwritten. Torn bytes are copied to `torn-EPOCH-SIZE.bin`, durable, before the segment is
-   cut short, and the next entries go to a new segment. The file is named by the size the journal had, so
-   it is found and reported at every recovery until the BOOT that reports it is durable.
+   the pages of a failed sync and call the next one a success, so asking again proves nothing.) One that took so
+   long that nobody waits any more is an error too.
+2. Nothing is overwritten but torn bytes, with zeros, and these are set aside first (`journal_torn.py`).
 3. Reading never sees an entry that is not durable.
+4. What can wait is done by `tend`, beside the writer: zeros for the next segment, bookmarks, and dropping
+   what the fleet has held for long enough (`journal_room.py`).
 """
 
+import errno
 import hashlib
 import json
 import threading
+import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from device.drivers import journal_recovery
 from device.drivers import journal_segment as segments
+from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
-from device.drivers.journal_segment import Segment
+from device.drivers.journal_bookmark import SLOTS, Fold
+from device.drivers.journal_recovery import Found
+from device.drivers.journal_room import Room
+from device.drivers.journal_segment import SPARE, Segment
 from device.ports import DriverError, Frame, Recovered
 from device.protocol import journal
+from device.protocol.limits import CHECKPOINT_ENTRIES, CHECKPOINT_EVERY_S, JOURNAL_BYTES_MAX, JOURNAL_KEPT_MS
 
 HEADS_MAX = 4096  # recent chain values kept in memory; older ones are read from disk
+RESERVE_SEGMENTS = 16  # some 30,000 entries: the ends of plays, orders, leases and boots of a venue that is full
+BOOKMARK_PAUSE_S = 1.0  # at least, so that a burst of plays is not one of bookmarks
+TEND_AGAIN_S = 5.0  # after an error
 
 
 class JournalFile:
-    """The journal in one folder. `append` and `recover` belong to one thread; reading may come from
-    others.
+    """The journal in one folder. `append` and `recover` belong to one thread, `tend` may have another; reading
+    may come from anywhere.
     """
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        *,
+        segment_bytes: int = segments.SEGMENT_BYTES,
+        quota_bytes: int = JOURNAL_BYTES_MAX,
+        reserve: int = RESERVE_SEGMENTS,
+        kept_ms: int = JOURNAL_KEPT_MS,
+        mono_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
-        self._lock = threading.Lock()  # guards what readers share with the writer
+        self._segment_bytes = segment_bytes
+        self._kept_ms = kept_ms
+        self._mono_s = mono_s
+        self._lock = threading.Lock()  # guards what readers and `tend` share with the writer
+        self._tending = threading.Lock()  # held by `tend` and `recover`, each with its files
         self._segments: list[Segment] = []
         self._epoch = 1
         self._size = 0  # durable entries; 0 before recovery
+        self._written = 0  # with those of the append under way
         self._offset = 0  # behind the last durable frame of the last segment
+        self._durable: tuple[int, int] | None = None  # epoch and size that `append` or `recover` answered last
         self._recovered = False
-        self._heads: dict[int, bytes] = {}
-        self._cursor = (-1, 0, 0)  # segment index, seq, offset: where the last reader stopped
+        self._heads: deque[bytes] = deque(maxlen=HEADS_MAX)
+        self._cursor = (Segment(0, -1), 0, 0)  # segment, seq, offset: where the last reader stopped
+        self._room = Room(quota_bytes // segment_bytes, reserve)
+        self._alarm = ""
+        self._fold = Fold(Segment(1, 0))
+        self._slot = 0
+        self._is_spare_ready = False
+        self._may_drop = False
+        self._spent = 0  # segments, when the room was last looked at
+        self._marked = (0, 0.0)  # size and instant of the last bookmark
+        self._not_before_s = 0.0
+
+    @property
+    def alarm(self) -> str:
+        """JOURNAL_NEARLY_FULL, JOURNAL_FULL or nothing (SPEC 9.12); quick."""
+        return self._alarm
+
+    @property
+    def needs_tending(self) -> bool:
+        """Whether `tend` has something to do; quick."""
+        now_s = self._mono_s()
+        if not self._recovered or now_s < self._not_before_s:
+            return False
+        return not self._is_spare_ready or self._may_drop or self._is_bookmark_due(now_s)
+
+    def acknowledged(self, epoch: int, size: int) -> None:
+        """The fleet holds every entry of `epoch` below `size`; quick. The core alone judges acks."""
+        with self._lock:
+            self._room.acknowledge(epoch, size)
+            self._look_at_room()
 
     def recover(self) -> Recovered:
         """Find the end, set torn bytes aside, make the journal ready to append (rules 1, 2)."""
         try:
-            return self._recover()
+            with self._tending:
+                return self._recover()
         except OSError as error:
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
 
-    def append(self, frames: Sequence[Frame]) -> None:
+    def append(self, frames: Sequence[Frame], counts: Callable[[], bool] = lambda: True) -> None:
         if not self._recovered:
             raise DriverError("JOURNAL_UNAVAILABLE", "an earlier error has not been recovered from")
         try:
@@ -59,16 +116,40 @@ class JournalFile:
                 if epoch != self._epoch:
                     self._begin_epoch(epoch)
                 self._append(list(group))
+            with self._lock:
+                if not counts():
+                    raise TimeoutError("the disk stood still for too long")
+                self._durable = (self._epoch, self._written)
+                self._size = self._written
+                self._heads.extend(frame.chain for frame in frames if frame.epoch == self._epoch)
         except OSError as error:
             self._recovered = False
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
 
+    def tend(self) -> None:
+        """Rule 4; blocks. Raises DriverError JOURNAL_UNAVAILABLE: nothing is lost, it is tried again."""
+        try:
+            with self._tending:
+                if self._recovered:
+                    self._write_spare()
+                    self._write_bookmark()
+                    self._drop_spent()
+        except OSError as error:
+            self._not_before_s = self._mono_s() + TEND_AGAIN_S
+            raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
+
     def head_at(self, size: int) -> bytes | None:
+        """Chain value when this epoch had `size` entries; None if it never had, or has dropped them."""
         with self._lock:
-            known = self._heads.get(size)
-        if known is not None or not 0 < size <= self._size:
-            return known
-        found = self.read(size - 1, 1, journal.FRAME_BYTES_MAX)
+            back = self._size - size
+            if 0 <= back < len(self._heads):
+                return self._heads[-1 - back]
+            if not 0 < size <= self._size:
+                return None
+        try:
+            found = self.read(size - 1, 1, journal.FRAME_BYTES_MAX)
+        except DriverError:
+            return None
         return found[0].chain if found else None
 
     def read(self, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
@@ -91,24 +172,22 @@ class JournalFile:
             raise DriverError("JOURNAL_DAMAGED", str(error)) from error
         return wanted
 
+    # Writing.
+
     def _append(self, frames: Sequence[Frame]) -> None:
-        assert frames[0].seq == self._size, (frames[0].seq, self._size)
+        assert frames[0].seq == self._written, (frames[0].seq, self._written)
         group: list[bytes] = []
-        offset = self._offset
+        end = self._offset
         for frame in frames:
             raw = journal.frame(frame.entry, frame.chain)
-            if offset + sum(map(len, group)) + len(raw) > segments.SEGMENT_BYTES:
+            end += len(raw)
+            if end > self._segment_bytes:
                 self._write_group(group)
                 self._begin_segment(frame.seq)
-                group, offset = [], 0
+                group, end = [], len(raw)
             group.append(raw)
         self._write_group(group)
-        with self._lock:
-            self._size += len(frames)
-            for frame in frames:
-                self._heads[frame.seq + 1] = frame.chain
-            while len(self._heads) > HEADS_MAX:
-                del self._heads[next(iter(self._heads))]
+        self._written = frames[-1].seq + 1
 
     def _write_group(self, group: list[bytes]) -> None:
         if group:
@@ -119,150 +198,173 @@ class JournalFile:
             self._offset += len(data)
 
     def _begin_segment(self, first: int) -> None:
-        if self._segments:
-            self._folder.release(self._segments[-1].name)
+        if self._room.is_out(self._segments):
+            raise OSError(errno.ENOSPC, "the journal is as large as it may become")
+        self._folder.release(self._segments[-1].name)
         segment = Segment(self._epoch, first)
-        segments.create(self._folder, segment)
+        with self._lock:
+            is_spare_ready, self._is_spare_ready = self._is_spare_ready, False
+        segments.create(self._folder, segment, self._segment_bytes, is_spare_ready)
         with self._lock:
             self._segments = [*self._segments, segment]
             self._offset = 0
+            self._may_drop = True
+            self._look_at_room()
 
     def _begin_epoch(self, epoch: int) -> None:
-        """The core found that the journal was put back (SPEC 10.2): what is there stays, under its own
+        """The core found that the journal was put back (SPEC 9.11): what is there stays, under its own
         number.
         """
         with self._lock:
-            self._epoch, self._size = epoch, 0
-            self._heads = {}
+            self._room.ended[self._epoch] = self._written
+            self._epoch, self._size, self._written = epoch, 0, 0
+            self._heads.clear()
         self._begin_segment(0)
+
+    def _look_at_room(self) -> None:
+        if self._segments:
+            self._alarm = self._room.alarm(self._segments)
+            spent = self._room.spent(self._segments)
+            self._may_drop = self._may_drop or spent != self._spent
+            self._spent = spent
+
+    # Reading.
 
     def _read_segment(self, seq: int, count_max: int, bytes_left: int, is_first: bool) -> list[Frame]:
         with self._lock:
-            known, index, at, offset = self._segments, *self._cursor
-            before = sum(segment.epoch < self._epoch for segment in known)
-        wanted_index = before + bisect_right([segment.first for segment in known[before:]], seq) - 1
-        if wanted_index < before:
+            known, size, (segment, at, offset) = self._segments, self._size, self._cursor
+        of_epoch = [found for found in known if found.epoch == known[-1].epoch]
+        index = bisect_right([found.first for found in of_epoch], seq) - 1
+        if index < 0:
             raise DriverError("JOURNAL_DAMAGED", f"entry {seq} is older than the oldest segment")
-        if wanted_index != index or at > seq:
-            at, offset = known[wanted_index].first, 0
-        end = known[wanted_index + 1].first if wanted_index + 1 < len(known) else self._size
+        if of_epoch[index] != segment or at > seq:
+            segment, at, offset = of_epoch[index], of_epoch[index].first, 0
+        end = of_epoch[index + 1].first if index + 1 < len(of_epoch) else size
         found: list[Frame] = []
-        for frame, after in segments.walk(self._folder, known[wanted_index], offset, at):
+        for frame, after in segments.walk(self._folder, segment, offset, at):
             if frame.seq >= seq:
                 bytes_left -= len(frame.entry)
                 if bytes_left < 0 and (found or not is_first):
                     break
                 found.append(frame)
-            with self._lock:
-                self._cursor = (wanted_index, frame.seq + 1, after)
-            if frame.seq + 1 >= end or len(found) >= count_max:
+            at, offset = frame.seq + 1, after
+            if at >= end or len(found) >= count_max:
                 break
+        with self._lock:
+            self._cursor = (segment, at, offset)
         return found
+
+    # Tending.
+
+    def _is_bookmark_due(self, now_s: float) -> bool:
+        marked, at_s = self._marked
+        entries, seconds = self._size - marked, now_s - at_s
+        if entries >= CHECKPOINT_ENTRIES:
+            return seconds >= BOOKMARK_PAUSE_S
+        return entries != 0 and seconds >= CHECKPOINT_EVERY_S
+
+    def _write_spare(self) -> None:
+        if not self._is_spare_ready:
+            segments.write_zeros(self._folder, SPARE, self._segment_bytes)
+            self._is_spare_ready = True
+
+    def _write_bookmark(self) -> None:
+        now_s = self._mono_s()
+        if not self._is_bookmark_due(now_s):
+            return
+        with self._lock:
+            known, size = self._segments, self._size
+            self._fold.acked = dict(self._room.acked)
+        if size > 0:
+            self._fold_on(known, size)
+            name = SLOTS[self._slot]
+            self._folder.write(name, 0, self._fold.encode())
+            self._folder.sync(name)
+            self._slot = 1 - self._slot
+        self._marked = (size, now_s)
+
+    def _fold_on(self, known: list[Segment], size: int) -> None:
+        """Take the durable entries since the last bookmark, also of an epoch that has ended since."""
+        fold = self._fold
+        for segment, after in zip(known, [*known[1:], None], strict=True):
+            if segment < (fold.epoch, fold.next.first):
+                continue
+            if segment > (fold.epoch, fold.next.first):
+                fold.enter(segment)
+            end = size if after is None else after.first
+            if after is not None and after.epoch > segment.epoch:
+                end = self._room.ended.get(segment.epoch, 0)
+            for frame, _ in segments.walk(self._folder, segment, fold.next.offset, fold.next.seq):
+                if fold.next.seq >= end:
+                    break
+                fold.take(frame)
+            if fold.next.seq < end:
+                raise OSError(errno.EIO, f"entry {fold.next.seq} cannot be read back")
+
+    def _drop_spent(self) -> None:
+        """One name at a time, each durably gone before the next: so a cut leaves no hole."""
+        self._may_drop = False
+        while True:
+            with self._lock:
+                known = self._segments
+                oldest, fold = known[0], self._fold
+                is_crowded = self._room.is_crowded(known)
+                needed = fold.last if is_crowded else fold.recent
+                if oldest >= (fold.epoch, needed.first) or not self._room.spent(known):
+                    return
+            if not is_crowded and not self._is_old(known):
+                return
+            with self._lock:
+                self._segments = self._segments[1:]
+            self._folder.remove(oldest.name)
+            self._folder.sync_names()
+            with self._lock:
+                self._look_at_room()
+
+    def _is_old(self, known: list[Segment]) -> bool:
+        """By trusted time: when the first dated entry behind the oldest segment was made."""
+        for segment in known[1:]:
+            for frame, _ in segments.walk(self._folder, segment, 0, segment.first):
+                at_ms = json.loads(frame.entry).get("at_ms")
+                if at_ms is not None:
+                    return self._fold.at_ms is not None and self._fold.at_ms - int(at_ms) >= self._kept_ms
+        return False
+
+    # Recovery.
 
     def _recover(self) -> Recovered:
         for name in self._folder.names():
             if name.endswith(".new"):
                 self._folder.remove(name)
-        for segment in self._segments:
-            self._folder.release(segment.name)
-        known = segments.segments_of(self._folder)
-        if not known:
-            segments.create(self._folder, Segment(1, 0))
-            known = [Segment(1, 0)]
-        known = self._without_empty_epoch(known)
-        was_durable = self._size if self._segments and known[-1].epoch == self._epoch else None
-        history = _History(self._folder, known, was_durable)
-        size = history.next_seq
+        for name in (*SLOTS, *(segment.name for segment in self._segments)):
+            self._folder.release(name)
+        self._is_spare_ready = False
+        known, found = journal_recovery.recover(self._folder, self._segment_bytes, self._durable)
         last = known[-1]
-        if size > 0 and not history.frames:
-            raise DriverError("JOURNAL_UNAVAILABLE", "no sound entry before the end: the head is unknown")
-        torn = segments.torn_bytes(history.last_raw, history.last_offset)
-        if torn:
-            self._set_aside(last, history, size, torn)
-        with self._lock:
-            self._epoch, self._size, self._offset = last.epoch, size, history.last_offset
-            self._segments, self._cursor = known, (-1, 0, 0)
-            self._heads = {frame.seq + 1: frame.chain for frame in history.frames[-HEADS_MAX:]}
-        if torn and size > last.first:
-            self._begin_segment(size)
+        self._remember(known, found)
         self._recovered = True
-        kept = self._unreported(last.epoch, history.newest_boot)
+        kept = torn_files.unreported(self._folder, last.epoch, found.fold.newest_boot)
         return Recovered(
             epoch=last.epoch,
             first=min(segment.first for segment in known if segment.epoch == last.epoch),
-            size=size,
-            head=history.frames[-1].chain if history.frames else b"",
+            size=found.size,
+            head=found.fold.head if found.size else b"",
             torn_bytes=len(kept),
             torn_sha256=hashlib.sha256(kept).hexdigest() if kept else "",
-            since_boot=[frame.entry for frame in history.frames],
+            since_boot=found.entries,
         )
 
-    def _without_empty_epoch(self, known: list[Segment]) -> list[Segment]:
-        """An epoch whose first entry never became durable has not begun: the core begins it again."""
-        last = known[-1]
-        if len(known) == 1 or last.first > 0 or segments.scan(self._folder.read(last.name), last, 1)[0]:
-            return known
-        torn = segments.torn_bytes(self._folder.read(last.name), 0)
-        if torn:
-            self._folder.replace(_torn_name(last.epoch, 0), torn)
-        self._folder.remove(last.name)
-        self._folder.sync_names()
-        return known[:-1]
-
-    def _unreported(self, epoch: int, newest_boot: int) -> bytes:
-        """Torn bytes that were set aside when the journal was longer than its newest BOOT, oldest first."""
-        names = [name for name in self._folder.names() if name.startswith(f"torn-{epoch:08d}-")]
-        late = [name for name in names if newest_boot < 0 or name > _torn_name(epoch, newest_boot)]
-        return b"".join(self._folder.read(name) for name in late)
-
-    def _set_aside(self, last: Segment, history: "_History", size: int, torn: bytes) -> None:
-        """Rule 2. A segment with nothing sound in it is emptied and used again: its name is still right."""
-        name = _torn_name(last.epoch, size)
-        kept = self._folder.read(name) if name in self._folder.names() else b""
-        if not kept.endswith(torn):
-            self._folder.replace(name, kept + torn)
-        if size > last.first:
-            self._folder.truncate(last.name, history.last_offset)
-            self._folder.write(last.name, history.last_offset, b"")
-            self._folder.sync(last.name)
-            self._folder.release(last.name)
-        else:
-            segments.create(self._folder, last)
-
-
-class _History:
-    """Entries read back from the end to the newest BOOT, and where the last segment ends."""
-
-    def __init__(self, folder: Folder, known: list[Segment], was_durable: int | None) -> None:
-        last = known[-1]
-        self.last_raw = folder.read(last.name)
-        count = None if was_durable is None else max(0, was_durable - last.first)
-        self.frames, self.last_offset = segments.scan(self.last_raw, last, count)
-        self.next_seq = last.first + len(self.frames)
-        index = _newest_boot(self.frames)
-        for segment, after in zip(reversed(known[:-1]), reversed(known[1:]), strict=True):
-            if index >= 0:
-                break
-            raw = folder.read(segment.name)
-            older, _ = segments.scan(raw, segment, after.first - segment.first)
-            if segment.epoch != after.epoch or len(older) != after.first - segment.first:
-                break  # a damaged older segment is evidence; the uplink says so when it comes there
-            index = _newest_boot(older)
-            self.frames = older + self.frames
-        self.frames = self.frames[max(0, index) :]
-        self.newest_boot = self.frames[0].seq if index >= 0 else -1
-
-
-def _newest_boot(frames: list[Frame]) -> int:
-    """Index of the newest BOOT, -1 if there is none. The core writes it behind the ends of the plays
-    that a cut left open, so nothing before it is needed."""
-    for index in range(len(frames) - 1, -1, -1):
-        # Our own entry under a sound CRC and chain; the strict reader would cost seconds over a month of
-        # plays.
-        if json.loads(frames[index].entry)["kind"] == "BOOT":
-            return index
-    return -1
-
-
-def _torn_name(epoch: int, size: int) -> str:
-    return f"torn-{epoch:08d}-{size:012d}.bin"
+    def _remember(self, known: list[Segment], found: Found) -> None:
+        last, fold = known[-1], found.fold
+        with self._lock:
+            self._epoch, self._size, self._written = last.epoch, found.size, found.size
+            self._durable = (last.epoch, found.size)
+            self._segments, self._offset = known, found.offset
+            self._cursor = (Segment(0, -1), 0, 0)
+            self._heads.clear()
+            self._heads.extend(found.heads[-HEADS_MAX:])
+            for epoch, size in fold.acked.items():
+                self._room.acknowledge(epoch, size)
+            self._fold, self._marked = fold, (found.size, self._mono_s())
+            self._may_drop = True
+            self._look_at_room()

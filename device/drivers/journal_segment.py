@@ -7,10 +7,12 @@ Rules:
 2. Frames follow each other from byte 0. The first byte that does not begin a whole, sound frame with the
    next sequence number and the right chain value ends it.
 3. What stands behind that end is zeros, or it was torn by a cut.
+4. The zeros are written ahead under the name SPARE, so that beginning a segment costs a rename.
 """
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from device.drivers.folder import Folder
 from device.ports import Frame
@@ -18,19 +20,30 @@ from device.protocol import journal
 
 SEGMENT_BYTES = 1 << 20
 PORTION_BYTES = 1 << 16  # read at a time by those who come for a few entries
+SPARE = "spare.new"  # `.new` is rubbish to a recovery: it cannot know whether the zeros are durable
 assert PORTION_BYTES > journal.FRAME_BYTES_MAX
 assert SEGMENT_BYTES > 100 * journal.FRAME_BYTES_MAX
 
 _NAME = re.compile(r"(\d{8})-(\d{12})\.fbj")
 
 
-class Segment:
+class Segment(NamedTuple):
     """Name of one segment: epoch and first sequence number."""
 
-    def __init__(self, epoch: int, first: int) -> None:
-        self.epoch = epoch
-        self.first = first
-        self.name = f"{epoch:08d}-{first:012d}.fbj"
+    epoch: int
+    first: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.epoch:08d}-{self.first:012d}.fbj"
+
+
+class Place(NamedTuple):
+    """Where a frame begins: the segment's first sequence number, the offset in it, the frame's own number."""
+
+    first: int
+    offset: int
+    seq: int
 
 
 def segments_of(folder: Folder) -> list[Segment]:
@@ -39,35 +52,44 @@ def segments_of(folder: Folder) -> list[Segment]:
     return [Segment(int(match[1]), int(match[2])) for match in found if match]
 
 
-def create(folder: Folder, segment: Segment) -> None:
-    """Make a segment of zeros, durable under its name. Raises OSError."""
-    new = f"{segment.name}.new"
+def write_zeros(folder: Folder, name: str, size: int) -> None:
+    """A file of zeros whose bytes are durable; its name is not yet. Raises OSError."""
     try:
-        folder.write(new, 0, bytes(SEGMENT_BYTES))
-        folder.sync(new)
+        folder.write(name, 0, bytes(size))
+        folder.sync(name)
     finally:
-        folder.release(new)
+        folder.release(name)
+
+
+def create(folder: Folder, segment: Segment, size: int, is_spare_ready: bool = False) -> None:
+    """Make a segment of zeros, durable under its name, of the spare one if there is one. Raises OSError."""
+    new = SPARE
+    if not is_spare_ready:
+        new = f"{segment.name}.new"
+        write_zeros(folder, new, size)
     folder.rename(new, segment.name)
     folder.sync_names()
 
 
-def scan(raw: bytes, segment: Segment, known: int | None = None) -> tuple[list[Frame], int]:
+def scan(
+    raw: bytes, segment: Segment, count: int | None = None, begin: Place | None = None, chain: bytes = b""
+) -> tuple[list[Frame], int]:
     """The sound frames of a segment and the offset behind the last (rule 2).
 
-    known: stop at this many frames. The chain value of the first one is taken as it stands.
+    count: stop at this many frames. begin: where to begin, with the chain value before it; else the chain
+    value of the first frame is taken as it stands.
     """
     frames: list[Frame] = []
-    offset = 0
-    chain = None
-    while known is None or len(frames) < known:
-        found = _frame_at(raw, offset, segment.epoch, segment.first + len(frames))
+    offset, seq = (begin.offset, begin.seq) if begin else (0, segment.first)
+    while count is None or len(frames) < count:
+        found = journal.parse_frame(raw, offset)
         if found is None:
             break
-        frame, after = found
-        if chain is not None and journal.next_chain(chain, frame.seq, frame.entry) != frame.chain:
+        entry, head, after = found
+        if chain and journal.next_chain(chain, seq, entry) != head:
             break
-        frames.append(frame)
-        offset, chain = after, frame.chain
+        frames.append(Frame(segment.epoch, seq, entry, head))
+        offset, chain, seq = after, head, seq + 1
     return frames, offset
 
 
@@ -83,17 +105,10 @@ def walk(folder: Folder, segment: Segment, offset: int, seq: int) -> Iterator[tu
     while True:
         if len(buffer) - (offset - start) < journal.FRAME_BYTES_MAX:
             buffer, start = folder.read(segment.name, offset, PORTION_BYTES), offset
-        found = _frame_at(buffer, offset - start, segment.epoch, seq)
+        found = journal.parse_frame(buffer, offset - start)
         if found is None:
             return
-        frame, after = found
-        offset, seq = start + after, seq + 1
-        yield frame, offset
-
-
-def _frame_at(raw: bytes, offset: int, epoch: int, seq: int) -> tuple[Frame, int] | None:
-    found = journal.parse_frame(raw, offset)
-    if found is None:
-        return None
-    entry, chain, after = found
-    return Frame(epoch, seq, entry, chain), after
+        entry, chain, after = found
+        offset = start + after
+        yield Frame(segment.epoch, seq, entry, chain), offset
+        seq += 1

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from device.drivers import journal_segment
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from device.ports import DriverError, Frame
@@ -38,8 +37,8 @@ def groups_of(frames: list[Frame], chance: random.Random) -> Iterator[list[Frame
         at += count
 
 
-def opened(folder: Folder) -> JournalFile:
-    opened_journal = JournalFile(folder)
+def opened(folder: Folder, segment_bytes: int = 1 << 20) -> JournalFile:
+    opened_journal = JournalFile(folder, segment_bytes=segment_bytes, quota_bytes=1000 * segment_bytes)
     opened_journal.recover()
     return opened_journal
 
@@ -64,10 +63,9 @@ def test_what_was_appended_is_read_back_by_a_new_process(tmp_path: Path) -> None
     ]
 
 
-def test_a_full_segment_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_segment, "SEGMENT_BYTES", 4096)
+def test_a_full_segment_is_followed_by_the_next(tmp_path: Path) -> None:
     written = frames_of(100)
-    writer = opened(Folder(tmp_path))
+    writer = opened(Folder(tmp_path), 4096)
     for group in groups_of(written, random.Random(2)):
         writer.append(group)
     assert len(list(tmp_path.glob("*.fbj"))) > 5
@@ -85,11 +83,10 @@ def test_reading_keeps_to_the_limit_in_bytes_but_gives_one_entry(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("segment_bytes", "seed"), [(4096, 3), (1400, 4), (1400, 5)])
-def test_no_cut_loses_an_acknowledged_entry(monkeypatch: pytest.MonkeyPatch, segment_bytes: int, seed: int) -> None:
+def test_no_cut_loses_an_acknowledged_entry(segment_bytes: int, seed: int) -> None:
     """Some 600 disks, and for every twentieth those that a second cut, during recovery, leaves behind."""
-    monkeypatch.setattr(journal_segment, "SEGMENT_BYTES", segment_bytes)
     disk = CrashFolder()
-    writer = opened(disk)
+    writer = opened(disk, segment_bytes)
     chance = random.Random(seed)
     written = frames_of(60)
     for group in groups_of(written, chance):
@@ -108,10 +105,9 @@ def test_no_cut_loses_an_acknowledged_entry(monkeypatch: pytest.MonkeyPatch, seg
 
 
 def test_the_check_itself_finds_a_journal_that_does_not_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_segment, "SEGMENT_BYTES", 4096)
     monkeypatch.setattr(CrashFolder, "sync", lambda self, name: None)
     disk = CrashFolder()
-    writer = opened(disk)
+    writer = opened(disk, 4096)
     written = frames_of(8)
     for frame in written:
         writer.append([frame])
@@ -159,11 +155,10 @@ def test_a_failed_sync_is_a_verdict_until_recovery(failing: str) -> None:
     assert list(opened(disk).read(0, 10, 1 << 20)) == written[:2] + other
 
 
-def test_a_full_disk_when_a_segment_begins_costs_no_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_segment, "SEGMENT_BYTES", 1400)
+def test_a_full_disk_when_a_segment_begins_costs_no_entry() -> None:
     disk = CrashFolder()
     written = frames_of(12)
-    writer = opened(disk)
+    writer = opened(disk, 1400)
     writer.append(written[:2])
     disk.fail_at = "rename"
     with pytest.raises(DriverError):
@@ -178,7 +173,7 @@ def test_recovery_gives_the_entries_from_the_newest_boot_on(tmp_path: Path) -> N
     chain = journal.first_chain(BOX, 1)
     frames = []
     for seq, kind in enumerate(["BOOT", "PLAY_START", "PLAY_END", "BOOT", "PLAY_START"]):
-        entry = json.dumps({"kind": kind}).encode()
+        entry = json.dumps({"body": {"play": "1-1"}, "kind": kind}, separators=(",", ":")).encode()
         chain = journal.next_chain(chain, seq, entry)
         frames.append(Frame(1, seq, entry, chain))
     opened(Folder(tmp_path)).append(frames)

@@ -1,0 +1,118 @@
+"""Bookmarks: so that a start need not read a month of plays to find the ones that were running.
+
+A bookmark names one durable entry of the journal by place and chain value, and says what recovery would
+otherwise have to read everything before it for. Rules:
+
+1. It is never believed over the journal: unless the frame it names stands where it says with that chain
+   value, or where no bookmark is sound, recovery reads back to the newest BOOT (`journal_file.py`).
+2. Two files are written in turn, each in place: a cut can spoil one, and the other is a little older.
+3. Nothing waits for a bookmark. A journal without one is only slower to open.
+"""
+
+import hashlib
+import json
+from collections import deque
+
+from device.drivers.folder import Folder
+from device.drivers.journal_segment import Place, Segment
+from device.ports import Frame
+from device.protocol import journal
+from device.protocol.limits import CHECKPOINT_ENTRIES
+
+SLOTS = ("bookmark-a", "bookmark-b")
+RECENT_ENTRIES = 1_024  # read back all the same: an end of play told again after a restart is found in them
+
+
+class Fold:
+    """What the entries up to a place come to. One thread at a time.
+
+    starts: the PLAY_START entries of plays that run, by play. newest_boot: sequence number, -1 if none was
+    seen. at_ms: trusted time of the newest entry that has one. next, last: where the next entry stands, and
+    where the last one taken does.
+    """
+
+    def __init__(self, segment: Segment) -> None:
+        self.starts: dict[str, bytes] = {}
+        self.newest_boot = -1
+        self.at_ms: int | None = None
+        self.head = b""
+        self.acked: dict[int, int] = {}  # by epoch: what the fleet held when the bookmark was made
+        self._places: deque[Place] = deque()
+        self.enter(segment)
+        self.last = self.next
+
+    def enter(self, segment: Segment) -> None:
+        """The next entry is the first of this segment."""
+        self.epoch = segment.epoch
+        self.next = Place(segment.first, 0, segment.first)
+        if self._places and segment.first == 0:
+            self._places.clear()  # of the epoch before
+            self.newest_boot = -1
+
+    def take(self, frame: Frame) -> None:
+        entry = json.loads(frame.entry)
+        kind = entry["kind"]
+        if kind == "PLAY_START":
+            self.starts[journal.play_id(frame.epoch, frame.seq)] = frame.entry
+        elif kind == "PLAY_END":
+            self.starts.pop(entry["body"]["play"], None)
+        elif kind == "BOOT":
+            # The core writes it behind the ends of the plays that a cut left open.
+            self.starts.clear()
+            self.newest_boot = frame.seq
+        self.at_ms = entry.get("at_ms") or self.at_ms
+        place = self.next
+        if not self._places or place.seq - self._places[-1].seq >= CHECKPOINT_ENTRIES:
+            self._places.append(place)
+            while len(self._places) > 1 and self._places[1].seq <= place.seq - RECENT_ENTRIES:
+                self._places.popleft()
+        self.last, self.head = place, frame.chain
+        size = journal.FRAME_HEADER_BYTES + len(frame.entry) + journal.CHAIN_BYTES
+        self.next = Place(place.first, place.offset + size, place.seq + 1)
+
+    @property
+    def recent(self) -> Place:
+        """Where the entries begin that recovery reads again: at least RECENT_ENTRIES back, or all."""
+        return self._places[0] if self._places else self.next
+
+    def encode(self) -> bytes:
+        """One line with the SHA-256 of the next; what a longer bookmark before it left behind them is ignored."""
+        value = {
+            "epoch": self.epoch,
+            "last": self.last,
+            "head": self.head.hex(),
+            "recent": self.recent,
+            "boot": self.newest_boot,
+            "starts": [(play, entry.decode()) for play, entry in self.starts.items()],
+            "acked": sorted(self.acked.items()),
+        }
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "Fold | None":
+        """The fold up to and without the entry it names: recovery takes that one again. None if unsound."""
+        digest, _, rest = raw.partition(b"\n")
+        body = rest.partition(b"\n")[0]
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            return None
+        try:
+            value = json.loads(body)
+            fold = cls(Segment(value["epoch"], value["last"][0]))
+            fold.next = fold.last = Place(*value["last"])
+            fold.head = bytes.fromhex(value["head"])
+            fold.newest_boot = value["boot"]
+            fold.acked = dict(value["acked"])
+            fold.starts = {play: entry.encode() for play, entry in value["starts"]}
+            fold._places.append(Place(*value["recent"]))
+        except (KeyError, TypeError, ValueError):
+            return None  # of another version
+        return fold
+
+
+def read_bookmarks(folder: Folder, epoch: int) -> list[Fold]:
+    """The sound bookmarks of this epoch, the newest first. Raises OSError."""
+    names = folder.names()
+    found = [Fold.decode(folder.read(slot)) for slot in SLOTS if slot in names]
+    of_epoch = [fold for fold in found if fold is not None and fold.epoch == epoch]
+    return sorted(of_epoch, key=lambda fold: fold.next.seq, reverse=True)

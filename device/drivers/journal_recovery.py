@@ -1,0 +1,172 @@
+"""What a journal holds, found from its end (SPEC 9.7, 9.12): the last sound entry, and what is open.
+
+1. From the newest bookmark that the journal bears out; entries it stands on are read and chained again.
+2. Else from the newest segment back to the newest BOOT, into the epoch before if this one has none: the
+   core writes BOOT behind the ends of the plays that a cut left open, so nothing before it is needed.
+3. What stands behind the end is set aside and becomes zeros: a torn frame, what an append that failed has left,
+   a segment in which nothing is sound, an epoch whose first entry never became durable.
+"""
+
+from typing import NamedTuple
+
+from device.drivers import journal_segment as segments
+from device.drivers import journal_torn as torn_files
+from device.drivers.folder import Folder
+from device.drivers.journal_bookmark import Fold, read_bookmarks
+from device.drivers.journal_segment import Place, Segment
+from device.ports import Frame
+
+
+class Found(NamedTuple):
+    """heads: chain values of the newest entries; size: entries of the last epoch; raw, offset: its last
+    segment, and where the sound part of it ends.
+    """
+
+    fold: Fold
+    entries: list[bytes]
+    heads: list[bytes]
+    size: int
+    raw: bytes
+    offset: int
+
+
+def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None) -> tuple[list[Segment], Found]:
+    """The segments, oldest first, and what they hold; there is always one. Raises OSError.
+
+    durable: epoch and size behind which nothing was acknowledged; None at a start, where every sound entry counts.
+    """
+    known = _believed(folder, segments.segments_of(folder), durable)
+    while True:
+        if not known:
+            segments.create(folder, Segment(1, 0), segment_bytes)
+            known = [Segment(1, 0)]
+        was_durable = durable[1] if durable and durable[0] == known[-1].epoch else None
+        found = look_back(folder, known, was_durable)
+        if found.size == 0 or found.heads:
+            break
+        known = _without_last(folder, known, found.size)  # it stands behind none, or behind a damaged one
+    torn = segments.torn_bytes(found.raw, found.offset)
+    if torn:
+        last = known[-1]
+        torn_files.keep(folder, last.epoch, found.size, torn)
+        folder.write(last.name, found.offset, bytes(len(found.raw) - found.offset))
+        folder.sync(last.name)
+        folder.release(last.name)
+    return known, found
+
+
+def look_back(folder: Folder, known: list[Segment], was_durable: int | None) -> Found:
+    """What is there; `known` are the segments, oldest first. Raises OSError.
+
+    was_durable: of the last epoch, where it is known that nothing behind was acknowledged.
+    """
+    last = known[-1]
+    raw = folder.read(last.name)
+    count = None if was_durable is None else max(0, was_durable - last.first)
+    for mark in read_bookmarks(folder, last.epoch):
+        found = _from_bookmark(folder, known, mark, raw, count)
+        if found is not None:
+            return found
+    return _from_the_end(folder, known, raw, count)
+
+
+def _from_bookmark(folder: Folder, known: list[Segment], mark: Fold, raw: bytes, count: int | None) -> Found | None:
+    recent, named, head = mark.recent, mark.last, mark.head
+    of_epoch = [segment for segment in known if segment.epoch == mark.epoch and segment.first >= recent.first]
+    if of_epoch and of_epoch[0].first > recent.first:
+        recent = Place(of_epoch[0].first, 0, of_epoch[0].first)  # dropped since
+    read = _chained(folder, of_epoch, recent, raw, count) if of_epoch else None
+    if read is None:
+        return None
+    parts, offset = read
+    frames = [frame for _, part in parts for frame in part]
+    index = named.seq - recent.seq
+    if not 0 <= index < len(frames) or frames[index].chain != head:
+        return None
+    for segment, part in parts:
+        if segment.first > named.first:
+            mark.enter(segment)
+        for frame in part[max(0, named.seq - part[0].seq) :] if part else ():
+            mark.take(frame)
+    older = [entry for play, entry in mark.starts.items() if _is_before(play, mark.epoch, recent.seq)]
+    entries = [frame.entry for frame in frames if frame.seq >= mark.newest_boot]
+    return Found(mark, older + entries, [frame.chain for frame in frames], recent.seq + len(frames), raw, offset)
+
+
+def _chained(
+    folder: Folder, known: list[Segment], begin: Place, raw: bytes, count: int | None
+) -> tuple[list[tuple[Segment, list[Frame]]], int] | None:
+    """The frames from a place on, and the offset where the last segment ends; None unless all of them chain."""
+    parts: list[tuple[Segment, list[Frame]]] = []
+    chain, offset = b"", 0
+    for segment, after in zip(known, [*known[1:], None], strict=True):
+        place = begin if segment.first == begin.first else Place(segment.first, 0, segment.first)
+        end = after.first if after else None if count is None else segment.first + count
+        data = folder.read(segment.name) if after else raw
+        part, offset = segments.scan(data, segment, None if end is None else end - place.seq, place, chain)
+        if after and place.seq + len(part) != after.first:
+            return None
+        chain = part[-1].chain if part else chain
+        parts.append((segment, part))
+    return parts, offset
+
+
+def _from_the_end(folder: Folder, known: list[Segment], raw: bytes, count: int | None) -> Found:
+    last = known[-1]
+    frames, offset = segments.scan(raw, last, count)
+    size = last.first + len(frames)
+    parts = [(last, frames)]
+    for segment, after in zip(reversed(known[:-1]), reversed(known[1:]), strict=True):
+        if _has_boot(parts[0][1]):
+            break
+        wanted = after.first - segment.first if segment.epoch == after.epoch else None
+        older, _ = segments.scan(folder.read(segment.name), segment, wanted)
+        if wanted is not None and len(older) != wanted:
+            break  # a damaged older segment is evidence; the uplink says so when it comes there
+        parts.insert(0, (segment, older))
+    fold = Fold(parts[0][0])
+    entries: list[bytes] = []
+    for segment, part in parts:
+        fold.enter(segment)
+        for frame in part:
+            fold.take(frame)
+            if fold.newest_boot == frame.seq:
+                entries = []
+            entries.append(frame.entry)
+    heads = [frame.chain for segment, part in parts if segment.epoch == last.epoch for frame in part]
+    return Found(fold, entries, heads, size, raw, offset)
+
+
+def _has_boot(frames: list[Frame]) -> bool:
+    # Our own entry under a sound CRC and chain: the canonical text of a BOOT holds this, and that of nothing else
+    # outside a string, where the quotes would be escaped.
+    return any(b'"kind":"BOOT"' in frame.entry for frame in frames)
+
+
+def _is_before(play: str, epoch: int, seq: int) -> bool:
+    of, _, number = play.partition("-")
+    return (int(of), int(number)) < (epoch, seq)
+
+
+def _believed(folder: Folder, known: list[Segment], durable: tuple[int, int] | None) -> list[Segment]:
+    """Without the segments and the epoch that rule 3 names; the core begins that epoch again."""
+    while len(known) > 1:
+        last = known[-1]
+        if durable is not None:
+            is_beyond = (last.epoch, last.first) > durable or durable == (last.epoch, 0)
+        else:
+            is_beyond = last.first == 0 and not segments.scan(folder.read(last.name), last, 1)[0]
+        if not is_beyond:
+            break
+        known = _without_last(folder, known, last.first)
+    return known
+
+
+def _without_last(folder: Folder, known: list[Segment], size: int) -> list[Segment]:
+    last = known[-1]
+    torn = segments.torn_bytes(folder.read(last.name), 0)
+    if torn:
+        torn_files.keep(folder, last.epoch, size, torn)
+    folder.remove(last.name)
+    folder.sync_names()
+    return known[:-1]

@@ -1,0 +1,77 @@
+"""Entries that follow each other, as a box writes them: boots, starts and ends of plays, dated.
+
+book = Book()
+writer.append(book.next("BOOT", "PLAY_START"))
+"""
+
+import json
+import random
+from collections.abc import Sequence
+
+from device.ports import Frame
+from device.protocol import journal
+
+BOX = "KTV-0001"
+NOON_MS = 1_790_000_000_000
+
+
+KINDS = ("PLAY_START",) * 10 + ("PLAY_END",) * 8 + ("REFUSED", "REFUSED", "BOOT")
+
+
+class Book:
+    """Writes on where it stands. `running`: plays that began and have not ended, by room."""
+
+    def __init__(self, chance: random.Random | None = None, kinds: Sequence[str] = KINDS) -> None:
+        self.chance = chance or random.Random(0)
+        self.kinds = kinds
+        self.epoch, self.size = 1, 0
+        self.chain = journal.first_chain(BOX, 1)
+        self.at_ms = NOON_MS
+        self.running: dict[str, str] = {}
+
+    def next(self, *kinds: str) -> list[Frame]:
+        return [self._frame(kind) for kind in kinds]
+
+    def some(self, count: int) -> list[Frame]:
+        """Whatever a venue does; the first entry of all is a BOOT."""
+        return [self._frame(self._kind()) for _ in range(count)]
+
+    def begin_epoch(self) -> None:
+        """Behind where it stands now, as the core does when the journal was put back."""
+        self.epoch += 1
+        self.chain = journal.first_chain(BOX, self.epoch, self.chain, self.size)
+        self.size = 0
+
+    def go_back(self, epoch: int, size: int, chain: bytes) -> None:
+        """Forget what was never durable."""
+        self.epoch, self.size, self.chain = epoch, size, chain
+        self.running = {
+            room: play for room, play in self.running.items() if tuple(map(int, play.split("-"))) < (epoch, size)
+        }
+
+    def _kind(self) -> str:
+        if self.epoch == 1 and self.size == 0:
+            return "BOOT"
+        return self.chance.choice(self.kinds)
+
+    def _frame(self, kind: str) -> Frame:
+        room, song = f"K{self.chance.randrange(6)}", "x" * self.chance.randrange(60)
+        body: dict[str, object] = {"room": room, "song": song, "kind": "guest"}
+        if kind == "PLAY_START" and room in self.running:
+            kind = "PLAY_END"
+        elif kind == "PLAY_END":
+            room = self.chance.choice(sorted(self.running) or [""])
+            kind = kind if room else "REFUSED"
+        if kind == "PLAY_END":
+            body = {"play": self.running.pop(room), "counted": True}
+        elif kind == "PLAY_START":
+            self.running[room] = f"{self.epoch}-{self.size}"
+        elif kind == "BOOT":
+            self.running.clear()
+        self.at_ms += 1_000
+        entry = {"at_ms": self.at_ms, "body": body, "boot": 1, "epoch": self.epoch, "kind": kind, "seq": self.size}
+        raw = json.dumps(entry, separators=(",", ":")).encode()
+        self.chain = journal.next_chain(self.chain, self.size, raw)
+        frame = Frame(self.epoch, self.size, raw, self.chain)
+        self.size += 1
+        return frame

@@ -1,0 +1,166 @@
+"""Recovery from a bookmark says what reading everything back says, and never more (`journal_bookmark.py`)."""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from device.core.recovery import recovered
+from device.drivers.journal_bookmark import RECENT_ENTRIES, SLOTS
+from device.drivers.journal_file import JournalFile
+from device.ports import Recovered
+from tests.device.drivers.crash_folder import CrashFolder
+from tests.device.drivers.journal_builders import Book
+
+SEGMENT = 8_000
+
+
+class CountingFolder(CrashFolder):
+    """Counts the bytes that are read."""
+
+    bytes_read = 0
+
+    def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
+        data = super().read(name, offset, length)
+        self.bytes_read += len(data)
+        return data
+
+
+def opened(disk: CrashFolder, now_s: list[float] | None = None) -> tuple[JournalFile, Recovered]:
+    ticks = now_s or [0.0]
+    journal = JournalFile(disk, segment_bytes=SEGMENT, quota_bytes=10_000 * SEGMENT, mono_s=lambda: ticks[0])
+    return journal, journal.recover()
+
+
+def grown(book: Book, count: int, disk: CrashFolder | None = None) -> CrashFolder:
+    """A journal that was tended as it grew."""
+    disk = disk or CrashFolder()
+    now_s = [0.0]
+    journal, _ = opened(disk, now_s)
+    for _ in range(count // 4):
+        journal.append(book.some(4))
+        now_s[0] += 0.5
+        if journal.needs_tending:
+            journal.tend()
+    return disk
+
+
+def facts_of(found: Recovered) -> tuple[object, ...]:
+    past = recovered(found.since_boot)
+    plays = [(play.play, play.room, play.at_ms) for play in past.open_plays]
+    return found.epoch, found.size, found.head, past.last_at_ms, past.last_boot, plays
+
+
+def without_bookmarks(disk: CrashFolder) -> CrashFolder:
+    return CrashFolder({name: data for name, data in disk.files.items() if name not in SLOTS})
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bookmark_saves_reading_and_changes_nothing(seed: int) -> None:
+    book = Book(random.Random(seed))
+    disk = grown(book, 400 + 100 * seed)
+    marked, scanned = opened(disk)[1], opened(without_bookmarks(disk))[1]
+    assert facts_of(marked) == facts_of(scanned)
+
+
+def test_the_cost_of_recovery_does_not_grow_with_the_journal() -> None:
+    book = Book(random.Random(5), kinds=("PLAY_START", "PLAY_END"))
+    read = []
+    disk = CrashFolder()
+    opened(disk)[0].append(book.next("BOOT"))
+    for count in (4_000, 8_000):
+        disk = grown(book, count, disk)
+        counting = CountingFolder(disk.files)
+        _, found = opened(counting)
+        read.append(counting.bytes_read)
+        assert RECENT_ENTRIES <= len(found.since_boot) < RECENT_ENTRIES + 400
+    assert max(read) < 1.1 * min(read) + 2 * SEGMENT
+
+
+def test_an_open_play_from_long_ago_is_found() -> None:
+    book = Book()
+    disk = CrashFolder()
+    now_s = [0.0]
+    journal, _ = opened(disk, now_s)
+    journal.append(book.next("BOOT", "PLAY_START"))
+    (room,) = book.running
+    play = book.running.pop(room)
+    book.chance = random.Random(3)
+    for _ in range(1_500):
+        journal.append(book.next("REFUSED"))
+        now_s[0] += 1
+        if journal.needs_tending:
+            journal.tend()
+    found = opened(disk)[1]
+    assert [open_play.play for open_play in recovered(found.since_boot).open_plays] == [play]
+    assert len(found.since_boot) < 1_300
+
+
+def signed(value: dict[str, object]) -> bytes:
+    body = json.dumps(value).encode()
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
+
+
+def changed(**changes: object) -> Callable[[bytes], bytes]:
+    return lambda raw: signed(json.loads(raw.splitlines()[1]) | changes)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda raw: raw[:-20],
+        lambda raw: raw.replace(b'"boot"', b'"boat"'),
+        lambda raw: b"\0" * len(raw),
+        lambda raw: signed({}),
+        lambda raw: signed({"epoch": 1, "last": None}),
+        changed(head="0" * 64),
+        changed(last=[0, 0, 0]),
+        changed(last=[999, 0, 1_000]),
+        changed(recent=[0, 7, 0]),
+        changed(epoch=2),
+    ],
+)
+def test_a_bookmark_that_is_wrong_is_not_believed(spoil: Callable[[bytes], bytes]) -> None:
+    disk = grown(Book(), 400)
+    scanned = facts_of(opened(without_bookmarks(disk))[1])
+    for slot in SLOTS:
+        disk.files[slot] = bytearray(spoil(bytes(disk.files[slot])))
+    assert facts_of(opened(disk)[1]) == scanned
+
+
+def test_a_bookmark_of_a_longer_journal_is_not_believed() -> None:
+    book = Book()
+    disk = grown(book, 200)
+    put_back = {name: bytearray(data) for name, data in disk.files.items()}
+    grown(book, 400, disk)
+    put_back |= {slot: disk.files[slot] for slot in SLOTS}
+    assert opened(CrashFolder(put_back))[1].size == 200
+
+
+def test_a_spoilt_bookmark_leaves_the_one_before(caplog: pytest.LogCaptureFixture) -> None:
+    book = Book()
+    disk = grown(book, 4_000)
+    for slot in SLOTS:
+        one = CountingFolder(disk.files)
+        one.files[slot] = bytearray(b"torn")
+        assert opened(one)[1].size == 4_000
+        assert one.bytes_read < sum(map(len, disk.files.values())) / 3
+
+
+def test_a_new_epoch_takes_the_plays_that_run_along() -> None:
+    book = Book()
+    disk = CrashFolder()
+    now_s = [0.0]
+    journal, _ = opened(disk, now_s)
+    journal.append(book.next("BOOT", "PLAY_START"))
+    journal.tend()
+    book.begin_epoch()
+    journal.append(book.next("REFUSED"))
+    for now_s[0] in (0.0, 100.0):
+        journal.tend()
+        found = opened(CrashFolder(disk.files))[1]
+        assert (found.epoch, found.size) == (2, 1)
+        assert [play.play for play in recovered(found.since_boot).open_plays] == ["1-1"]
