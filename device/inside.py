@@ -29,6 +29,7 @@ from device.services import health
 from device.services.boot_facts import BootFacts
 from device.services.content_on_disk import ContentOnDisk
 from device.services.identity_facts import FLEET
+from device.services.journal_care import care
 from device.services.journal_feed import JournalFeed
 from device.services.runtime import Runtime
 from device.settings import Settings
@@ -72,6 +73,7 @@ class Inside:
         running = asyncio.create_task(self.runtime.run())
         starting = asyncio.create_task(self._start())
         self._shell.ticking = self.runtime
+        self._shell.supervisor.keep("journal care", lambda: care(self.journal, self._shell.desk.faults))
         self._shell.supervisor.keep("faults", lambda: health.observe(self._shell.desk, self.runtime, self.stands))
         told = asyncio.create_task(self._stop(stopping))
         try:

@@ -177,15 +177,19 @@ class Journal(Protocol):
     def recover(self) -> Recovered:
         """Open, or open again after a failure. Raises DriverError JOURNAL_UNAVAILABLE."""
 
-    def append(self, frames: Sequence[Frame]) -> None:
+    def append(self, frames: Sequence[Frame], counts: Callable[[], bool] = ...) -> None:
         """Write and sync as one group; durable on return. A new epoch begins with sequence number 0.
 
+        counts: asked once, when all of it is synced; False if nobody waits any more. Then this fails as well.
         Raises DriverError JOURNAL_UNAVAILABLE: then none of them may be called durable; only `recover`
         helps.
         """
 
+    def acknowledged(self, epoch: int, size: int) -> None:
+        """The fleet holds the entries of `epoch` below `size`: they may be dropped (SPEC 9.12). Does not block."""
+
     def head_at(self, size: int) -> bytes | None:
-        """Chain value when this epoch had `size` entries; None if it never had."""
+        """Chain value when this epoch had `size` entries; None if it never had, or does not have them any more."""
 
     def read(self, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
         """Durable entries of this epoch from `seq` on, in order, within both limits (bytes of entries)."""

@@ -46,6 +46,7 @@ class JournalFeed:
         self._epoch, self._size = effect.epoch, effect.seq + 1
 
     def moved(self, effect: MoveWatermark, now_s: float) -> None:
+        self._journal.acknowledged(effect.epoch, effect.size)
         self._watermark = effect.size
         self._next = max(self._next, effect.size)
         self._open = [end for end in self._open if end > effect.size]

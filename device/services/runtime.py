@@ -7,13 +7,16 @@ Rules:
    of all events that wait at the same time share one sync (group commit).
 3. If an Append or a SaveState fails, what stands behind it in the group is dropped, and the core is told with
    the requests that would have been answered (`effects.py` 2). Nothing is retried here.
-4. The queue is bounded. A request that finds it full is turned away; the box's own events wait.
+4. A sync that takes longer than WRITE_FOR_S_MAX has failed: the loop goes on, and the core refuses plays at once.
+   Until the call returns nothing else is asked of the disk, and what an append wrote then does not count.
+5. The queue is bounded. A request that finds it full is turned away; the box's own events wait.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
@@ -30,10 +33,12 @@ from device.core.effects import (
 )
 from device.core.events import JournalFailed, JournalRecovered, Now, Tick
 from device.ports import Clock, DriverError, Frame, Journal, StateStore
+from device.services.disk_thread import DiskThread
 
 QUEUE_MAX = 512
 GROUP_MAX = 64
 TICK_EVERY_S = 1.0
+WRITE_FOR_S_MAX = 1.0  # cards pause for some hundred milliseconds when they tidy up
 ANSWER_FOR_S_MAX = 15.0  # then the disk stands still, and the VOD server is told to ask again
 
 Result = TypeVar("Result")
@@ -86,6 +91,7 @@ class Runtime:
         store: StateStore,
         sign: Callable[[str, bytes], Mapping[str, Any]],
         count: Callable[[], int],
+        write_for_s: float = WRITE_FOR_S_MAX,
     ) -> None:
         """count: reads the monotonic counter."""
         self._core = core
@@ -98,12 +104,13 @@ class Runtime:
         self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_MAX)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._told: dict[str, Callable[[Answer], None]] = {}
-        self._disk = ThreadPoolExecutor(1, "disk")
-        self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
         self.faults: set[str] = set()  # where it says what fails, until the same works again
         self._failing: dict[type, str] = {}
+        self._disk = DiskThread("disk")
+        self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
+        self._write_for_s = write_for_s
         self._ending: type | None = None
-        self._telling: asyncio.Task[None] | None = None  # that recovery failed; the core asks for one at a time
+        self._recovering: asyncio.Task[None] | None = None  # the core asks for one at a time
         self.ticked_at_s = asyncio.get_running_loop().time()
 
     def perform_by(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
@@ -157,13 +164,8 @@ class Runtime:
 
     async def in_disk_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """A blocking call of journal or store, in the one thread that writes."""
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        self._disk_calls.append(began_s)
-        try:
-            return await loop.run_in_executor(self._disk, call, *arguments)
-        finally:
-            self._disk_calls.remove(began_s)
+        result: Result = await self._on_disk(call, *arguments)
+        return result
 
     def disk_busy_s(self) -> float:
         """How long the disk has been on the oldest call that has not returned; 0 if there is none."""
@@ -177,9 +179,9 @@ class Runtime:
                 await self._perform(self._decided(await self._group()))
         finally:
             ticks.cancel()
-            if self._telling is not None:
-                self._telling.cancel()
-            self._disk.shutdown(wait=True)
+            if self._recovering is not None:
+                self._recovering.cancel()
+            self._disk.shutdown()
         return self._ending
 
     def give_up(self) -> None:
@@ -213,9 +215,9 @@ class Runtime:
                         await self._append([item for item in effects[index:] if isinstance(item, Append)])
                         is_synced = True
                 elif isinstance(effect, SaveState):
-                    await self.in_disk_thread(self._store.save, effect.raw)
+                    await self._written(self._on_disk(self._store.save, effect.raw), lambda: True)
                 elif isinstance(effect, RecoverJournal):
-                    await self._recover()
+                    self._recovering = asyncio.create_task(self._recover())
                 else:
                     self._act(effect)
             except DriverError as error:
@@ -236,20 +238,39 @@ class Runtime:
 
     async def _append(self, appends: list[Append]) -> None:
         frames = [Frame(item.epoch, item.seq, item.entry, item.chain) for item in appends]
-        await self.in_disk_thread(self._journal.append, frames)
+        # Whoever takes it first has the word: the thread when all is synced, or the loop when that took too long.
+        word = threading.Lock()
+        counts = partial(word.acquire, blocking=False)
+        await self._written(self._on_disk(self._journal.append, frames, counts), counts)
         self._acts[Append](appends[-1])
 
+    def _on_disk(self, call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self._disk_calls.append(began_s)
+        calling = loop.run_in_executor(self._disk, call, *arguments)
+        calling.add_done_callback(lambda _: self._disk_calls.remove(began_s))
+        return calling
+
+    async def _written(self, writing: asyncio.Future[Any], is_late: Callable[[], bool]) -> None:
+        """Rule 4. Raises DriverError."""
+        done, _ = await asyncio.wait((writing,), timeout=self._write_for_s)
+        if not done and is_late():
+            writing.add_done_callback(_look_at)
+            raise DriverError("JOURNAL_UNAVAILABLE", f"the disk has stood still for {self._write_for_s} s")
+        await writing
+
     async def _recover(self) -> None:
-        """Feeds the outcome through the queue, so that a disk that stays broken never keeps the loop."""
-        try:
-            found = await self.in_disk_thread(self._journal.recover)
-            counter = self._count()
-        except DriverError as error:
-            # Only this loop empties the queue, so it must not wait for room in it.
-            self._telling = asyncio.create_task(self.post(JournalFailed(reason=str(error), requests=[])))
-            return
-        recovered = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head, counter=counter)
-        await self._perform(self._decided([recovered]))
+        """Beside the loop, which refuses plays meanwhile; the outcome comes through the queue."""
+        outcome: JournalRecovered | JournalFailed = JournalFailed(reason="the disk still stands still", requests=[])
+        if not self._disk_calls:
+            try:
+                found = await self.in_disk_thread(self._journal.recover)
+                counter = self._count()
+                outcome = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head, counter=counter)
+            except DriverError as error:
+                outcome = JournalFailed(reason=str(error), requests=[])
+        await self.post(outcome)
 
     def _act(self, effect: Any) -> None:
         if isinstance(effect, _Mark):
@@ -276,3 +297,8 @@ class Runtime:
         while True:
             await asyncio.sleep(TICK_EVERY_S)
             self.post_soon(Tick())
+
+
+def _look_at(late: asyncio.Future[Any]) -> None:
+    """What came of a call that nobody waits for any more; the recovery that follows finds out by itself."""
+    late.cancelled() or late.exception()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from device.core import events as on
+from device.core.journal import RETRY_MS
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from device.ports import DriverError, Recovered
@@ -22,9 +23,9 @@ from tests.device.services.lan_rig import LanRig, lan_rig
 async def heal(rig: LanRig, disk: CrashFolder) -> None:
     """The disk works again; the core asks for recovery at a tick."""
     disk.fail_at = None
-    rig.clock.passed_ms += 60_000
     async with asyncio.timeout(30):
         while (await rig.get("/v1/state"))[1]["state"] != "in-service":
+            rig.clock.passed_ms += RETRY_MS
             await rig.runtime.post(on.Tick())
 
 
@@ -103,9 +104,9 @@ async def test_a_stop_order_during_a_failure_is_said_at_the_venue_and_kept_after
         headers = {"Content-Type": "application/json"}
         async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
             assert response.status == 503
-        rig.clock.passed_ms += 60_000
         async with asyncio.timeout(30):
             while (await rig.get("/v1/state"))[1]["state"] == "failed":
+                rig.clock.passed_ms += RETRY_MS
                 await rig.runtime.post(on.Tick())
         async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
             assert response.status == 200

@@ -1,0 +1,45 @@
+"""Has the journal tended beside its writer, and says how full it is (SPEC 9.12).
+
+Nothing waits for this, and it is no part of the runtime's order: a spare segment, a bookmark or a dropped segment
+more or less changes no answer.
+"""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from device.ports import DriverError
+from device.services.disk_thread import DiskThread
+
+LOOK_EVERY_S = 1.0
+ALARMS = ("JOURNAL_NEARLY_FULL", "JOURNAL_FULL")
+_log = logging.getLogger(__name__)
+
+
+class Tended(Protocol):
+    """What is needed of the journal; only `tend` blocks. It raises DriverError."""
+
+    @property
+    def alarm(self) -> str: ...
+
+    @property
+    def needs_tending(self) -> bool: ...
+
+    def tend(self) -> None: ...
+
+
+async def care(journal: Tended, faults: set[str]) -> None:
+    """For ever. A disk that stands still holds one thread and not the loop."""
+    thread = DiskThread("journal care")
+    try:
+        while True:
+            faults.difference_update(set(ALARMS) - {journal.alarm})
+            faults.update({journal.alarm} & set(ALARMS))
+            if journal.needs_tending:
+                try:
+                    await asyncio.get_running_loop().run_in_executor(thread, journal.tend)
+                except DriverError as error:
+                    _log.warning("the journal could not be tended: %s", error)
+            await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        thread.shutdown()
