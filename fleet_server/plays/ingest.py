@@ -13,12 +13,20 @@ from device.protocol import topics
 from device.protocol.envelope import seal
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import Entry, first_chain
-from device.protocol.uplink import Ack
+from device.protocol.uplink import Ack, Batch
 from fleet_server.live import Event
 from fleet_server.mailroom import Filing, Outcome, Outgoing, Sender, dead_letters
 from fleet_server.plays import journal_store, ledger
 from fleet_server.plays.incidents import close_gaps, open_incident
-from fleet_server.plays.verification import ForkError, Growth, ReadBatch, continue_journal, open_epoch, read_batch
+from fleet_server.plays.verification import (
+    ForkError,
+    Growth,
+    Position,
+    ReadBatch,
+    continue_journal,
+    open_epoch,
+    read_batch,
+)
 
 # Other domains look at new entries in the same transaction (a notice was shown, an update advanced).
 Observer = Callable[[Connection, Sender, tuple[Entry, ...], int], None]
@@ -51,10 +59,13 @@ class Ingest:
         try:
             known = journal_store.known(connection, batch)
             if known is None:
-                last_epoch = journal_store.last_epoch(connection, sender.box)
-                known = open_epoch(read, last_epoch, journal_store.beginnings(connection, sender.box, last_epoch))
+                known, behind = open_epoch(read, journal_store.last_epoch(connection, sender.box))
+                growth = continue_journal(read, known)
+                if behind is not None:
+                    self._note_epoch(connection, sender, payload, batch, behind, now_ms)
                 journal_store.begin(connection, batch, known.position.head, now_ms)
-            growth = continue_journal(read, known)
+            else:
+                growth = continue_journal(read, known)
         except ProtocolError as error:
             return self._refuse(connection, sender, payload, error, now_ms, batch.epoch)
         # A known batch is answered with what it asked for: the head at its own end, so that the box recognises it.
@@ -77,6 +88,33 @@ class Ingest:
         self._note_future(connection, sender, read, now_ms)
         for observe in self._observers:
             observe(connection, sender, growth.entries, now_ms)
+
+    def _note_epoch(
+        self, connection: Connection, sender: Sender, payload: bytes, batch: Batch, behind: Position, now_ms: int
+    ) -> None:
+        """A box begins a new epoch only if its journal was shorter than it had been: somebody is to ask why."""
+        before = batch.epoch - 1
+        ours = journal_store.position(connection, sender.box, before)
+        size = ours.size if ours else 0
+        if behind.size > size:
+            found = f"{behind.size - size} of them never came here"
+        elif journal_store.head_at(connection, sender.box, before, behind.size) != behind.head:
+            found = "what came here differs"
+        else:
+            found = f"all of them are here, and {size - behind.size} more"
+        open_incident(
+            connection,
+            box=sender.box,
+            venue=sender.venue,
+            region=sender.region,
+            code="JOURNAL_LOST",
+            epoch=batch.epoch,
+            seq=0,
+            claim=b"",
+            detail=f"epoch {batch.epoch} begins behind {behind.size} entries of epoch {before}: {found}",
+            evidence=payload,
+            now_ms=now_ms,
+        )
 
     def _note_future(self, connection: Connection, sender: Sender, read: ReadBatch, now_ms: int) -> None:
         """Plays are evidence and are kept whatever time they bear; that the time cannot be is an incident."""
@@ -106,7 +144,9 @@ class Ingest:
         epoch: int = 0,
     ) -> list[Outcome]:
         """An incident where somebody can be blamed, else a dead letter; and a nack that says from where to go on."""
-        epoch = epoch or journal_store.last_epoch(connection, sender.box) or 1
+        last_epoch = journal_store.last_epoch(connection, sender.box)
+        if error.code == "BATCH_EPOCH" or not epoch:
+            epoch = last_epoch or 1  # so that a box that was put back learns how far it has been
         known = journal_store.position(connection, sender.box, epoch)
         size, head = (known.size, known.head) if known else (0, first_chain(sender.box, epoch))
         if error.code in _INCIDENTS:

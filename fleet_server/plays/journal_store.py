@@ -7,8 +7,6 @@ from device.protocol.uplink import Batch
 from fleet_server.plays.model import checkpoints, entries, journals
 from fleet_server.plays.verification import Growth, KnownJournal, Position
 
-BEGINNINGS_MAX = 256
-
 
 def position(connection: Connection, box: str, epoch: int) -> Position | None:
     found = connection.execute(
@@ -22,15 +20,13 @@ def last_epoch(connection: Connection, box: str) -> int:
     return connection.scalar(select(func.max(journals.c.epoch)).where(journals.c.box == box)) or 0
 
 
-def beginnings(connection: Connection, box: str, epoch: int) -> list[Position]:
-    """Where in `epoch` the box may have begun the next one: its end, or before it if our last acks were lost."""
-    end = position(connection, box, epoch)
-    if end is None:
-        return []
-    of_epoch = (entries.c.box == box, entries.c.epoch == epoch)
-    query = select(entries.c.seq, entries.c.chain).where(*of_epoch).order_by(entries.c.seq.desc())
-    rows = connection.execute(query.offset(1).limit(BEGINNINGS_MAX)).all()
-    return [end, *(Position(row.seq + 1, row.chain) for row in rows)]
+def head_at(connection: Connection, box: str, epoch: int, size: int) -> bytes | None:
+    """The chain value that we have for this size; None if we do not know it."""
+    if size == 0:
+        of_epoch = select(journals.c.start).where(journals.c.box == box, journals.c.epoch == epoch)
+        return connection.scalar(of_epoch)
+    of_epoch = select(entries.c.chain).where(entries.c.box == box, entries.c.epoch == epoch)
+    return connection.scalar(of_epoch.where(entries.c.seq == size - 1))
 
 
 def known(connection: Connection, batch: Batch) -> KnownJournal | None:

@@ -11,15 +11,16 @@ Rules:
 3. `from` beyond the known size is BATCH_GAP. The chain value at `from` is our own; entries that we have must lead to
    the same chain values, or the box has two histories: BATCH_FORK. The chain must end in the checkpoint's head:
    BATCH_CHAIN.
-4. A new epoch begins at a position of the old one that we know of (SPEC 9.5). An old epoch does not grow any more, and
-   none is left out: BATCH_EPOCH.
+4. A new epoch begins behind the place that its first entry, `EPOCH`, names (SPEC 9.11), whether we know that place or
+   not: a box that lost what it had not sent must be heard all the same. What is missing is an incident
+   (`ingest.py`). An old epoch does not grow any more, and its number is not used again: BATCH_EPOCH.
 5. Whole or not at all: any error leaves the journal as it was.
 
 Whose fault it is: rules 1, 2 and an unsound document are those of a sender we cannot name; rules 3 and 4 are signed by
 the box and therefore open an incident against it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -125,34 +126,28 @@ def continue_journal(read: ReadBatch, known: KnownJournal) -> Growth:
     )
 
 
-def open_epoch(read: ReadBatch, last_epoch: int, previous: Sequence[Position]) -> KnownJournal:
-    """The empty journal of a new epoch (rule 4).
+def open_epoch(read: ReadBatch, last_epoch: int) -> tuple[KnownJournal, Position | None]:
+    """The empty journal of a new epoch, and what it begins behind: None for epoch 1 (rule 4).
+
+    The place is the box's own word: the chain begins with it, and the checkpoint signs the chain.
 
     Args:
         read: the batch in the new epoch.
         last_epoch: the newest epoch known; 0 for a box that has sent nothing yet.
-        previous: positions of the last epoch at which the box may have begun the new one.
 
     Raises:
         RejectedError: BATCH_EPOCH; BATCH_GAP if the batch is not the first of its epoch.
     """
-    batch = read.batch
-    if batch.epoch != last_epoch + 1:
+    batch, opening = read.batch, read.entries[0]
+    if batch.epoch <= last_epoch:
         raise RejectedError("BATCH_EPOCH", f"epoch {batch.epoch} after {last_epoch}")
-    if last_epoch == 0:
-        starts = [first_chain(batch.box, 1)]
-    else:
-        starts = [first_chain(batch.box, batch.epoch, found.head, found.size) for found in previous]
     if batch.first > 0:
         raise RejectedError("BATCH_GAP", f"from {batch.first}, nothing known of epoch {batch.epoch}")
-    for start in starts:
-        if _end(start, batch).hex() == read.checkpoint.head:
-            return KnownJournal(Position(0, start), {-1: start})
-    code = "BATCH_CHAIN" if last_epoch == 0 else "BATCH_EPOCH"
-    raise RejectedError(code, f"epoch {batch.epoch} does not begin where {last_epoch} ended")
-
-
-def _end(chain: bytes, batch: Batch) -> bytes:
-    for seq, text in enumerate(batch.entries, batch.first):
-        chain = next_chain(chain, seq, text)
-    return chain
+    if (opening.kind == "EPOCH") != (batch.epoch > 1):
+        raise RejectedError("BATCH_EPOCH", f"epoch {batch.epoch} begins with {opening.kind}")
+    behind = None
+    start = first_chain(batch.box, batch.epoch)
+    if batch.epoch > 1:
+        behind = Position(opening.body["size"], bytes.fromhex(opening.body["head"]))
+        start = first_chain(batch.box, batch.epoch, behind.head, behind.size)
+    return KnownJournal(Position(0, start), {-1: start}), behind

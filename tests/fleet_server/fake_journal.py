@@ -26,6 +26,15 @@ class FakeJournal:
         self.chains: list[bytes] = [start or first_chain(box, epoch)]  # chains[n] is the value at size n
         self._songs: dict[str, tuple[str, str, str]] = {}
 
+    def next_epoch(self, behind: int | None = None) -> "FakeJournal":
+        """As the box begins it that lost what it had behind this size (SPEC 9.11)."""
+        size = self.size if behind is None else behind
+        start = first_chain(self.box, self.epoch + 1, self.chains[size], size)
+        begun = FakeJournal(self.box, self.key, self.epoch + 1, start)
+        begun.now_ms, begun._songs = self.now_ms, self._songs
+        begun.add("EPOCH", {"size": size, "head": self.chains[size].hex()})
+        return begun
+
     @property
     def size(self) -> int:
         return len(self.texts)

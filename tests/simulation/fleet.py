@@ -125,8 +125,11 @@ class Fleet:
             last = max(record.epochs, default=0)
             epoch = record.epochs.get(number)
             if epoch is None:
-                known = open_epoch(read, last, _beginnings(record.epochs.get(last)))
+                known, behind = open_epoch(read, last)
+                continue_journal(read, known)
                 epoch = record.epochs[number] = Epoch(known.position.head)
+                if behind is not None:
+                    record.incidents.append((self._now_ms(), "JOURNAL_LOST"))
             chains = {-1: epoch.start} | {
                 seq: epoch.chains[seq]
                 for seq in range(max(0, read.batch.first - 1), min(read.batch.size + 1, len(epoch.chains)))
@@ -186,15 +189,6 @@ class Fleet:
         record.last_lease = lease
         self.lent(lease)
         self._send(box, "lease", seal("lease", lease.encode(), [self.lease_signer]).encode())
-
-
-def _beginnings(epoch: Epoch | None) -> list[Position]:
-    """Where an epoch may have ended, as the server's tables give it: its end, and before it."""
-    if epoch is None:
-        return []
-    first = max(0, len(epoch.chains) - 1 - BEGINNINGS_MAX)
-    older = [Position(size, epoch.chains[size - 1]) for size in range(len(epoch.chains) - 1, first, -1)]
-    return [epoch.position, *older]
 
 
 def _nobody(_lease: Lease) -> None:

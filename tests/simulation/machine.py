@@ -25,6 +25,7 @@ from device.protocol.catalog import SongRecord
 from device.protocol.envelope import Envelope, seal
 from device.protocol.journal import Checkpoint
 from device.services.boot_facts import BootFacts
+from device.services.journal_care import care
 from device.services.journal_feed import JournalFeed
 from device.services.listeners import Listeners
 from device.services.runtime import Answer, BusyError, Runtime
@@ -130,7 +131,7 @@ class Life:
         self._look = asyncio.Event()
         hardware: Any = machine.hardware
         disk = machine.disk
-        self.journal = JournalFile(disk.open("journal", self.power))
+        self.journal = JournalFile(disk.open("journal", self.power), mono_s=around.loop.time)
         store = StateStore(disk.open("state", self.power), SECRET)
         board = Board(
             clock=hardware,
@@ -227,6 +228,7 @@ class Life:
             return
         self.stands.set()
         self._look.set()
+        self._supervisor.keep("journal care", lambda: care(self.journal, self.faults))
         self._supervisor.keep("content", self._looking)
         self._supervisor.keep("fleet", self.session.run)
 

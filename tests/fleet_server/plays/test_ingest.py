@@ -96,25 +96,62 @@ def test_an_entry_that_does_not_continue_the_chain_is_refused_whole(desk: Desk, 
 def test_a_new_epoch_goes_on_where_the_old_one_ended(desk: Desk, journal: FakeJournal) -> None:
     journal.sing(2)
     desk.take(journal.batch())
-    start = first_chain(BOX, 2, journal.chains[4], 4)
-    second = FakeJournal(BOX, journal.key, 2, start)
+    second = journal.next_epoch()
     second.sing(1)
     (ack,) = desk.take(second.batch())
-    assert (ack.result, ack.epoch, ack.size) == ("ack", 2, 2)
+    assert (ack.result, ack.epoch, ack.size) == ("ack", 2, 3)
     (old,) = desk.take(journal.batch())
     assert (old.result, old.epoch, old.size) == ("ack", 1, 4)
     journal.sing(1)
     (late,) = desk.take(journal.batch())
-    assert (late.result, late.code) == ("nack", "BATCH_EPOCH")
+    assert (late.result, late.code, late.epoch, late.size) == ("nack", "BATCH_EPOCH", 2, 3)
 
 
-def test_a_new_epoch_may_begin_before_what_the_box_was_not_told_we_have(desk: Desk, journal: FakeJournal) -> None:
+@pytest.mark.parametrize(
+    ("sent", "behind", "found"),
+    [
+        (4, 4, "all of them are here, and 0 more"),
+        (6, 4, "all of them are here, and 2 more"),  # its last ack was lost, and then the disk
+        (2, 6, "4 of them never came here"),
+        (0, 6, "6 of them never came here"),
+    ],
+)
+def test_10_2_a_journal_that_was_lost_is_an_incident_and_goes_on(
+    desk: Desk, journal: FakeJournal, sent: int, behind: int, found: str
+) -> None:
     journal.sing(3)
-    desk.take(journal.batch())  # its ack is lost, and then the disk
-    second = FakeJournal(BOX, journal.key, 2, first_chain(BOX, 2, journal.chains[4], 4))
-    second.sing(1)
-    (ack,) = desk.take(second.batch())
-    assert (ack.result, ack.epoch, ack.size) == ("ack", 2, 2)
+    if sent:
+        desk.take(journal.batch(0, sent))
+    second = journal.next_epoch(behind)
+    for _ in range(2):
+        second.sing(1)
+        (ack,) = desk.take(second.batch())
+        assert (ack.result, ack.epoch, ack.size) == ("ack", 2, second.size)
+    (incident,) = desk.rows(incidents)
+    assert (incident["code"], incident["epoch"], incident["count"]) == ("JOURNAL_LOST", 2, 1)
+    assert incident["detail"] == f"epoch 2 begins behind {behind} entries of epoch 1: {found}"
+    assert [row["text"] for row in desk.rows(entries)] == journal.texts[:sent] + second.texts
+
+
+def test_10_2_a_journal_that_was_lost_twice_goes_on(desk: Desk, journal: FakeJournal) -> None:
+    journal.sing(1)
+    desk.take(journal.batch())
+    second = journal.next_epoch()
+    second.sing(4)
+    third = second.next_epoch()
+    (ack,) = desk.take(third.batch())
+    assert (ack.result, ack.epoch, ack.size) == ("ack", 3, 1)
+    assert desk.rows(incidents)[0]["detail"].endswith("behind 9 entries of epoch 2: 9 of them never came here")
+
+
+def test_10_2_an_epoch_behind_what_never_came_so_is_an_incident_too(desk: Desk, journal: FakeJournal) -> None:
+    journal.sing(2)
+    desk.take(journal.batch())
+    other = FakeJournal(BOX, journal.key)
+    other.start("102", "S999999")
+    (ack,) = desk.take(other.next_epoch().batch())
+    assert (ack.result, ack.epoch) == ("ack", 2)
+    assert desk.rows(incidents)[0]["detail"].endswith("behind 1 entries of epoch 1: what came here differs")
 
 
 def test_a_time_that_cannot_be_is_kept_and_an_incident(desk: Desk, journal: FakeJournal) -> None:
@@ -127,23 +164,35 @@ def test_a_time_that_cannot_be_is_kept_and_an_incident(desk: Desk, journal: Fake
     assert (incident["code"], incident["count"]) == ("TIME_FUTURE", 2)
 
 
-@pytest.mark.parametrize("epoch", [2, 3])
-def test_an_epoch_that_begins_nowhere_is_refused(desk: Desk, journal: FakeJournal, epoch: int) -> None:
+def test_9_11_an_epoch_that_does_not_say_what_it_begins_behind_is_refused(desk: Desk, journal: FakeJournal) -> None:
     journal.sing(1)
     desk.take(journal.batch())
-    stray = FakeJournal(BOX, journal.key, epoch)
+    stray = FakeJournal(BOX, journal.key, 2)
     stray.sing(1)
     (nack,) = desk.take(stray.batch())
-    assert (nack.result, nack.code) == ("nack", "BATCH_EPOCH")
+    assert (nack.result, nack.code, nack.epoch, nack.size) == ("nack", "BATCH_EPOCH", 1, 2)
     assert len(desk.rows(incidents)) == 1
+
+
+def test_9_11_the_checkpoint_signs_what_an_epoch_begins_behind(desk: Desk, journal: FakeJournal) -> None:
+    journal.sing(1)
+    desk.take(journal.batch())
+    second = journal.next_epoch(2)
+    raw = json.loads(second.batch())
+    raw["entries"][0] = raw["entries"][0].replace('"size":2', '"size":1')
+    (nack,) = desk.take(json.dumps(raw).encode())
+    assert (nack.result, nack.code) == ("nack", "BATCH_CHAIN")
+    liar = FakeJournal(BOX, journal.key, 2, first_chain(BOX, 2, journal.chains[1], 1))
+    liar.add("EPOCH", {"size": 2, "head": journal.chains[2].hex()})
+    (nack,) = desk.take(liar.batch())
+    assert (nack.result, nack.code) == ("nack", "BATCH_CHAIN")
+    assert len(desk.rows(entries)) == 2
 
 
 def test_an_end_in_a_later_epoch_ends_the_play_of_the_former(desk: Desk, journal: FakeJournal) -> None:
     play = journal.start("101", "S000001")
     desk.take(journal.batch())
-    second = FakeJournal(BOX, journal.key, 2, first_chain(BOX, 2, journal.chains[1], 1))
-    second._songs = journal._songs
-    second.now_ms = journal.now_ms
+    second = journal.next_epoch()
     second.end(play, 90, "power")
     desk.take(second.batch())
     (row,) = desk.rows(plays)
