@@ -7,8 +7,9 @@ stands behind it until it is. If that fails:
    of play, the seal) are drafted;
 2. after recovery the drafts beyond the recovered size are appended again, with their first stamp. A
    PLAY_START among them never was allowed and is left out, and the end of such a play with it (`plays.py`).
-3. A journal shorter than the state record knows it to have been has lost evidence: a new epoch begins at what
-   was known, so no sequence number is ever used twice.
+3. A journal shorter than it is known to have been has lost evidence: a new epoch begins behind what was known, so
+   no sequence number is ever used twice. Known are what the state record says, what the fleet has acknowledged, and
+   what the fleet holds where it says so in a nack. The first entry of the epoch, `EPOCH`, names that place.
 """
 
 from device.core.clock import rtc_instant
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from device.core.events import Now
 
 DRAFTS_MAX = 1_024  # entries kept for rule 2; more than the runtime ever has in flight
-RETRY_MS = 5_000  # between attempts to recover
+RETRY_MS = 1_000  # between attempts to recover
+EPOCHS_OF_FLEET_MAX = 4  # that nacks may begin between two starts: whoever holds the service key fills no card
 
 
 class Stamp(Fact):
@@ -39,13 +41,15 @@ class Stamp(Fact):
 
 
 class Draft(Fact):
-    """An entry that may have to be appended again; seq is None if it was made while the journal was unavailable."""
+    """An entry that may have to be appended again; place is epoch and sequence number, None if it was made while the
+    journal was unavailable.
+    """
 
-    seq: "int | None"
+    place: "tuple[int, int] | None"
     kind: str
     body: "dict[str, Any]"
     stamp: Stamp
-    FIELDS = ("seq", "kind", "body", "stamp")
+    FIELDS = ("place", "kind", "body", "stamp")
 
 
 class Position(Fact):
@@ -63,21 +67,42 @@ class JournalEnd:
     def __init__(self, box: str) -> None:
         self.box = box
         self.boot = 0
+        self.first = 0  # oldest entry of this epoch on the disk when the box started
+        self._epochs_of_fleet = 0
         self.is_available = False
+        self.is_recovering = False  # asked for, and not answered
         self.retry_at_ms = 0
         self.position = Position(epoch=1, size=0, head=first_chain(box, 1))
         # What the fleet has acknowledged last, of whatever epoch.
         self.acked: Position | None = None
+        self._known: Position | None = None  # the furthest place that was durable once (rule 3)
         self._drafts: list[Draft] = []
 
-    def open(self, found: Position, known: "Position | None") -> None:
-        """Go on behind what was found on disk; `known` is what the state record says was durable (rule 3)."""
+    def open(self, found: Position, known: "Position | None") -> "Position | None":
+        """Go on behind what was found on disk, or in a new epoch (rule 3): then the place that this begins behind.
+
+        known: what the state record says was durable.
+        """
         self.is_available = True
+        self.is_recovering = False
         self.position = found
-        if known is None or (found.epoch, found.size) >= (known.epoch, known.size):
-            return
-        epoch = known.epoch + 1
-        self.position = Position(epoch=epoch, size=0, head=first_chain(self.box, epoch, known.head, known.size))
+        self._known = _furthest([self._known, known, self.acked])
+        if self._known is None or _furthest([found, self._known]) is found:
+            return None
+        self.begin_epoch(self._known)
+        return self._known
+
+    def begin_epoch(self, behind: Position) -> None:
+        """The next entry is the first of the epoch behind this place, whatever stands on disk."""
+        self._known = behind
+        self.first = 0
+        epoch = behind.epoch + 1
+        self.position = Position(epoch=epoch, size=0, head=first_chain(self.box, epoch, behind.head, behind.size))
+
+    def may_begin_epoch(self) -> bool:
+        """Whether a nack may begin another one; counts it."""
+        self._epochs_of_fleet += 1
+        return self._epochs_of_fleet <= EPOCHS_OF_FLEET_MAX
 
     @property
     def watermark(self) -> int:
@@ -88,16 +113,17 @@ class JournalEnd:
 
     def append(self, kind: str, body: "dict[str, Any]", stamp: Stamp) -> "Append | None":
         """The next entry; None while the journal is unavailable, then it is a draft."""
-        seq = self.position.size if self.is_available else None
-        self._drafts.append(Draft(seq=seq, kind=kind, body=body, stamp=stamp))
+        before = self.position
+        place = (before.epoch, before.size) if self.is_available else None
+        self._drafts.append(Draft(place=place, kind=kind, body=body, stamp=stamp))
         if len(self._drafts) > 2 * DRAFTS_MAX:
             self._drafts = self._drafts[-DRAFTS_MAX:]
         if not self.is_available:
             return None
         raw = Entry(
             box=self.box,
-            epoch=self.position.epoch,
-            seq=self.position.size,
+            epoch=before.epoch,
+            seq=before.size,
             kind=kind,
             at_ms=stamp.at_ms,
             tq=stamp.tq,
@@ -106,22 +132,28 @@ class JournalEnd:
             boot=stamp.boot,
             body=body,
         ).encode()
-        before = self.position
         head = next_chain(before.head, before.size, raw)
         self.position = Position(epoch=before.epoch, size=before.size + 1, head=head)
         return Append(epoch=before.epoch, seq=before.size, entry=raw, chain=head)
 
     def fail(self, mono_ms: int) -> None:
         """Rule 1."""
-        self.is_available = False
+        self.is_available = self.is_recovering = False
         self.retry_at_ms = mono_ms + RETRY_MS
 
-    def recover(self, found: Position) -> "list[Draft]":
-        """Go on behind what is durable; returns the drafts to be appended again (rule 2)."""
-        lost = [draft for draft in self._drafts if draft.seq is None or draft.seq >= found.size]
+    def must_recover(self, mono_ms: int) -> bool:
+        """True once, then again after an answer and RETRY_MS."""
+        if self.is_available or self.is_recovering or mono_ms < self.retry_at_ms:
+            return False
+        self.is_recovering = True
+        return True
+
+    def recover(self, found: Position) -> "tuple[Position | None, list[Draft]]":
+        """Go on behind what is durable: as `open`, and the drafts to be appended again (rule 2)."""
+        durable = (found.epoch, found.size)
+        lost = [draft for draft in self._drafts if draft.place is None or draft.place >= durable]
         self._drafts = []
-        self.open(found, self.acked)
-        return lost
+        return self.open(found, None), [draft for draft in lost if draft.kind != "EPOCH"]
 
     def stamp(self, clock: "Clock", now: "Now") -> Stamp:
         """The stamp of an entry that is made now."""
@@ -132,3 +164,12 @@ class JournalEnd:
             mono_ms=max(0, now.mono_ms),
             boot=self.boot,
         )
+
+
+def _furthest(places: "list[Position | None]") -> "Position | None":
+    """The first of those that nothing is beyond."""
+    found = None
+    for place in places:
+        if place is not None and (found is None or (place.epoch, place.size) > (found.epoch, found.size)):
+            found = place
+    return found

@@ -82,3 +82,8 @@ class Memory:
         self.pushed: dict[str, Any] | None = None
         self.reported: dict[str, Any] | None = None
         self.reported_at_ms = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the journal takes more than what must be written (SPEC 9.12)."""
+        return "JOURNAL_FULL" not in self.faults.codes

@@ -39,7 +39,9 @@ NO_RULE = Rule(epoch=0, seq=0, policy_epoch=0, cut_song_s=0)
 
 
 class Play(Fact):
-    """A play that runs. `record` is what the catalog said of its song, None after a restart."""
+    """A play that runs. `request`: who was or is to be told that it may; `record`: what the catalog said of its
+    song, None after a restart.
+    """
 
     play: str
     epoch: int
@@ -49,8 +51,9 @@ class Play(Fact):
     kind: str
     started_mono_ms: int
     rule: Rule
+    request: str
     record: "SongRecord | None"
-    FIELDS = ("play", "epoch", "seq", "room", "song", "kind", "started_mono_ms", "rule", "record")
+    FIELDS = ("play", "epoch", "seq", "room", "song", "kind", "started_mono_ms", "rule", "request", "record")
 
 
 class Plays:
@@ -147,6 +150,7 @@ def end_by_power(turn: "Turn", open_play: "OpenPlay", last_at_ms: int | None, ru
         kind=open_play.kind,
         started_mono_ms=0,
         rule=rule,
+        request="",
         record=None,
     )
     turn.memory.plays.remember(play.play, _write_end(turn, play, POWER, elapsed_s, elapsed_s))
@@ -193,7 +197,7 @@ def _write_end(turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: 
     return counted
 
 
-def begun(turn: "Turn", room: str, song: str, kind: str, record: "SongRecord | None") -> "dict[str, Any]":
+def begun(turn: "Turn", request: str, room: str, song: str, kind: str, record: "SongRecord | None") -> "dict[str, Any]":
     """Write the start of a play that is allowed; returns what the VOD server is told (SPEC 15.1)."""
     memory = turn.memory
     running = memory.plays.in_room(room)
@@ -213,6 +217,7 @@ def begun(turn: "Turn", room: str, song: str, kind: str, record: "SongRecord | N
         kind=kind,
         started_mono_ms=turn.now.mono_ms,
         rule=rule_at(memory.content.rules, place.epoch, place.size),
+        request=request,
         record=record,
     )
     memory.plays.begin(play)

@@ -76,7 +76,7 @@ def rejected(turn: "Turn", request: str, subject: Subject, code: str, entry: "tu
     refusals.rejected(Rejection(subject=subject.subject, id=subject.id, code=code, at_ms=turn.trusted_ms))
     turn.reply(request, 422, refusal(code, request))
     allowance = refusals.of_venue if request else refusals.of_fleet
-    if not allowance.take(turn.now.mono_ms):
+    if (request and not turn.memory.has_room) or not allowance.take(turn.now.mono_ms):
         return
     turn.append(entry[0], entry[1])
     turn.do(Send(kind="receipt", payload=_receipt(turn, subject, REJECTED, code)))

@@ -32,7 +32,7 @@ def play_requested(turn: "Turn", event: "PlayRequested") -> None:
     if code:
         _refuse(turn, event, code)
         return
-    turn.reply(event.request, 201, plays.begun(turn, event.room, event.song, event.kind, record))
+    turn.reply(event.request, 201, plays.begun(turn, event.request, event.room, event.song, event.kind, record))
 
 
 def play_ended(turn: "Turn", event: "PlayEnded") -> None:
@@ -59,8 +59,10 @@ def play_ended(turn: "Turn", event: "PlayEnded") -> None:
 
 def _refuse(turn: "Turn", event: "PlayRequested", code: str) -> None:
     turn.refuse(event.request, 403, code)
-    refusals = turn.memory.refusals
-    refusals.count(code)
-    if turn.memory.journal.is_available and refusals.of_plays.take(turn.now.mono_ms):
+    memory = turn.memory
+    memory.refusals.count(code)
+    # What is left of a full journal is for what must be written.
+    is_noted = memory.journal.is_available and memory.has_room
+    if is_noted and memory.refusals.of_plays.take(turn.now.mono_ms):
         body = {"room": event.room, "song": event.song, "kind": event.kind, "code": code}
         turn.append("REFUSED", body)

@@ -5,10 +5,10 @@ from device.core.damage import is_put_back
 from device.core.effects import CloseDown, ConfirmSlot, MoveWatermark
 from device.core.journal import Position
 from device.core.memory import Memory
-from device.core.plays import POWER, end_by_power, end_plays, place_of, rule_at
+from device.core.plays import POWER, SKIP, end_by_power, end_play, end_plays, place_of, rule_at
 from device.core.state_record import StateDamagedError, restore_state
 from device.core.update import CONFIRMED
-from device.protocol.journal import play_id
+from device.protocol.journal import first_chain, play_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def started(turn: "Turn", event: "Started") -> None:
     journal = memory.journal
     journal.boot = max(journal.boot, event.last_boot) + 1
     found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)
-    journal.open(found, None if saved is None else saved.journal)
+    journal.first = event.journal_first
+    _say_epoch(turn, journal.open(found, None if saved is None else saved.journal))
     for ended in event.ended_plays:
         memory.plays.remember(ended.play, ended.counted)
     for play in event.open_plays:
@@ -58,8 +59,7 @@ def started(turn: "Turn", event: "Started") -> None:
     memory.is_started = True
     turn.save()
     # What is no longer on disk was acknowledged, even if the record is older than that.
-    first = event.journal_first if journal.position.epoch == event.journal_epoch else 0
-    turn.do(MoveWatermark(epoch=journal.position.epoch, size=max(journal.watermark, first)))
+    turn.do(MoveWatermark(epoch=journal.position.epoch, size=max(journal.watermark, journal.first)))
     update.resume(turn)
 
 
@@ -73,9 +73,13 @@ def stopping(turn: "Turn", _event: "Stopping") -> None:
 def journal_failed(turn: "Turn", event: "JournalFailed") -> None:
     """Refuse plays until a tick has recovered the journal; whatever was to be shown or sent is said again."""
     memory = turn.memory
+    if memory.journal.is_available:
+        memory.is_arming = memory.is_ending = False
+        memory.shown = memory.pushed = memory.reported = None
     memory.journal.fail(turn.now.mono_ms)
-    memory.is_arming = memory.is_ending = False
-    memory.shown = memory.pushed = memory.reported = None
+    # Should their starts be durable all the same, they are followed by these ends.
+    for play in [play for play in memory.plays.running() if play.request and play.request in event.requests]:
+        end_play(turn, play, SKIP, played_s=0)
     for request in event.requests:
         turn.refuse(request, 503, "JOURNAL_UNAVAILABLE")
 
@@ -84,10 +88,11 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
     """Append again what was not durable (`journal.py` rule 2), then go on."""
     memory = turn.memory
     journal = memory.journal
-    epoch = journal.position.epoch
     memory.counter = event.counter
-    lost = journal.recover(Position(epoch=event.epoch, size=event.size, head=event.head))
-    never_allowed = [play_id(epoch, draft.seq or 0) for draft in lost if draft.kind == "PLAY_START"]
+    head = event.head or first_chain(memory.box, event.epoch)
+    behind, lost = journal.recover(Position(epoch=event.epoch, size=event.size, head=head))
+    _say_epoch(turn, behind)
+    never_allowed = [play_id(*draft.place) for draft in lost if draft.place and draft.kind == "PLAY_START"]
     for name in never_allowed:
         play = memory.plays.find(name)
         if play is not None:
@@ -103,6 +108,12 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
     if memory.update.state == CONFIRMED:
         turn.do(ConfirmSlot())
     update.resume(turn)
+
+
+def _say_epoch(turn: "Turn", behind: Position | None) -> None:
+    """The first entry of a new epoch (SPEC 9.11)."""
+    if behind is not None:
+        turn.append("EPOCH", {"size": behind.size, "head": behind.head.hex()})
 
 
 def _remember(turn: "Turn", event: "Started") -> "tuple[Saved | None, bool]":

@@ -16,8 +16,7 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
     """Every second."""
     memory = turn.memory
     journal = memory.journal
-    if not journal.is_available and turn.now.mono_ms >= journal.retry_at_ms:
-        journal.fail(turn.now.mono_ms)
+    if journal.must_recover(turn.now.mono_ms):
         turn.do(RecoverJournal())
     hours.warn(turn)
     cuts.follow(turn)

@@ -50,6 +50,10 @@ def _is_recording(turn: "Turn | Moment") -> bool:
     return turn.memory.journal.is_available
 
 
+def _has_room(turn: "Turn | Moment") -> bool:
+    return turn.memory.has_room
+
+
 def _is_unlocked(turn: "Turn | Moment") -> bool:
     return not turn.memory.holds.is_locked(turn.proven_ms)
 
@@ -73,6 +77,7 @@ BOX_CHECKS = (
     (_is_sound, "BOX_RESTRICTED", FAILED),
     (_is_claimed, "BOX_UNCLAIMED", UNCLAIMED),
     (_is_recording, "JOURNAL_UNAVAILABLE", FAILED),
+    (_has_room, "JOURNAL_FULL", FAILED),
     (_is_unlocked, "VENUE_LOCKED", LOCKED),
     (_is_reopened, "VENUE_READY", READY),
     (_is_leased, "LEASE_EXPIRED", EXPIRED_STATE),

@@ -2,6 +2,9 @@
 
 Only a signed ack whose head is the box's own at that size moves it, and it never falls. A nack may ask for
 entries below it: they are sent again, which the fleet compares.
+
+A nack may also show that what the box has is not its journal, or not all of it: the fleet holds more of it, something
+else, or wants what is gone. Nothing that was sent could ever be acknowledged then, so a new epoch begins (SPEC 9.11).
 """
 
 from device.core.effects import MoveWatermark, SendFrom
@@ -27,11 +30,27 @@ def ack_received(turn: "Turn", event: "AckReceived") -> None:
         memory.refusals.count(error.code)
         return
     if ack.result == "nack":
-        turn.do(SendFrom(size=min(ack.size, journal.position.size)))
+        _go_back(turn, ack)
     elif ack.size > journal.watermark:
         journal.acked = Position(epoch=ack.epoch, size=ack.size, head=bytes.fromhex(ack.head))
         memory.is_unsaved = True
         turn.do(MoveWatermark(epoch=ack.epoch, size=ack.size))
+
+
+def _go_back(turn: "Turn", ack: Ack) -> None:
+    """Send again, or begin an epoch behind the further of what the fleet holds and what is here."""
+    journal = turn.memory.journal
+    place = journal.position
+    theirs = Position(epoch=ack.epoch, size=ack.size, head=bytes.fromhex(ack.head))
+    is_same = ack.epoch == place.epoch and ack.size <= place.size
+    own = turn.memory.head_at(ack.size) if is_same and ack.size > 0 else None
+    if is_same and ack.size >= journal.first and own in (None, theirs.head):
+        turn.do(SendFrom(size=ack.size))
+    elif journal.is_available and journal.may_begin_epoch():
+        behind = place if is_same and ack.size < journal.first else theirs
+        journal.begin_epoch(behind)
+        turn.append("EPOCH", {"size": behind.size, "head": behind.head.hex()})
+        turn.save()
 
 
 def _accept(memory: "Memory", raw: bytes) -> Ack:
@@ -44,7 +63,8 @@ def _accept(memory: "Memory", raw: bytes) -> Ack:
     place = memory.journal.position
     if ack.box != memory.box:
         raise RejectedError("BATCH_IDENTITY", f"for {ack.box}")
-    if ack.epoch != place.epoch:
+    is_ahead = ack.result == "nack" and ack.epoch > place.epoch
+    if ack.epoch != place.epoch and not is_ahead:
         raise RejectedError("BATCH_EPOCH", f"epoch {ack.epoch}, not {place.epoch}")
     if ack.result == "ack":
         own = memory.head_at(ack.size) if ack.size <= place.size else None

@@ -57,6 +57,10 @@ PLAYS = {
         "点播记录无法保存，暂停点播，请联系运维。",
         "Plays cannot be recorded, so none may start. Call support.",
     ),
+    "JOURNAL_FULL": (
+        "点播记录已满，不能开始新的点播，请恢复网络以便上传。",
+        "The play journal is full, so no song may start. Restore the network.",
+    ),
     "BOX_UNCLAIMED": (
         "前置机尚未绑定场所，请联系安装人员。",
         "The box is not bound to a venue yet. Call the installer.",
@@ -263,6 +267,10 @@ ENROLMENT = {
     ),
 }
 HARDWARE = {
+    "JOURNAL_NEARLY_FULL": (
+        "点播记录将满，请尽快恢复网络以便上传。",
+        "The play journal is nearly full. Restore the network soon.",
+    ),
     "JOURNAL_DAMAGED": (
         "点播日志受损，已封存受损部分，请联系运维。",
         "The journal is damaged. What is left is kept. Call support.",

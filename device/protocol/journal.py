@@ -59,6 +59,7 @@ _PLAY = (("room", ROOM), ("song", SONG), ("kind", one_of(*PLAY_KINDS)))
 _EPOCH_RESULT = (("epoch", COUNT), ("result", _RESULT), ("code", CODE))
 
 BODIES = {
+    "EPOCH": (("size", COUNT), ("head", SHA256)),
     "BOOT": (
         ("version", free_text(1, 32)),
         ("slot", one_of("a", "b")),

@@ -136,7 +136,8 @@ def test_10_3_a_nack_makes_the_box_send_again() -> None:
     rig = Rig()
     rig.give(on.AckReceived(raw=ack(rig, 4)))
     assert do.SendFrom(size=2) in rig.give(on.AckReceived(raw=ack(rig, 2, result="nack", code="BATCH_GAP")))
-    assert do.SendFrom(size=rig.disk.size) in rig.give(on.AckReceived(raw=ack(rig, 999, result="nack")))
+    size = rig.disk.size
+    assert do.SendFrom(size=size) in rig.give(on.AckReceived(raw=ack(rig, size, result="nack")))
     assert rig.box.watermark == 4
 
 

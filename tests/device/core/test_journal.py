@@ -1,6 +1,7 @@
 """The end of the journal: chain, failure, recovery, epochs (SPEC 9.2, 9.5, 9.7, 9.11)."""
 
 import json
+from typing import Any
 
 from device.core import effects as do
 from device.core import events as on
@@ -181,7 +182,8 @@ def test_drafts_are_bounded() -> None:
     for _ in range(5 * journal_module.DRAFTS_MAX):
         assert end.append("SEAL", {"open": True, "opening": 1, "at_boot": False}, stamp) is None
     found = Position(epoch=1, size=0, head=first_chain("KTV-0001", 1))
-    assert journal_module.DRAFTS_MAX <= len(end.recover(found)) <= 2 * journal_module.DRAFTS_MAX
+    _, lost = end.recover(found)
+    assert journal_module.DRAFTS_MAX <= len(lost) <= 2 * journal_module.DRAFTS_MAX
 
 
 def test_9_11_a_shortened_journal_begins_a_new_epoch_and_no_number_is_used_twice() -> None:
@@ -192,9 +194,10 @@ def test_9_11_a_shortened_journal_begins_a_new_epoch_and_no_number_is_used_twice
     rig.disk.entries[1] = rig.disk.entries[1][:2]
     rig.disk.chains[1] = rig.disk.chains[1][:2]
     rig.restart()
-    boot = rig.disk.entries[2][0]
-    assert json.loads(boot)["kind"] == "BOOT"
-    expected = next_chain(first_chain(rig.disk.box, 2, known_head, known_size), 0, boot)
+    opening = rig.disk.entries[2][0]
+    assert json.loads(opening)["kind"] == "EPOCH"
+    assert json.loads(opening)["body"] == {"size": known_size, "head": known_head.hex()}
+    expected = next_chain(first_chain(rig.disk.box, 2, known_head, known_size), 0, opening)
     assert rig.disk.chains[2][0] == expected
     assert rig.box.watermark == 0
 
@@ -211,3 +214,97 @@ def test_9_11_a_journal_behind_the_acknowledged_one_begins_a_new_epoch_at_recove
     recover(rig)
     assert rig.disk.epoch == 2
     assert rig.play("K3").body["play"].startswith("2-")
+
+
+def test_9_11_a_new_epoch_that_could_not_be_written_is_begun_again_with_all_that_belongs_to_it() -> None:
+    """The disk is shorter than the record says, and fails while the box says so."""
+    rig = Rig()
+    play = rig.play("K1").body["play"]
+    rig.give(on.SealChanged(is_open=True, was_opened=True, at_boot=False))  # saves the record
+    size = rig.disk.size
+    rig.disk.entries[1] = rig.disk.entries[1][: size - 1]
+    rig.disk.chains[1] = rig.disk.chains[1][: size - 1]
+    rig.lose_power()
+    rig.journal_works = False
+    rig.start()
+    rig.load_content()
+    recover(rig)
+    assert [entry["kind"] for entry in rig.entries() if entry["epoch"] == 2][:3] == ["EPOCH", "PLAY_END", "BOOT"]
+    assert [body["play"] for body in rig.bodies("PLAY_END")] == [play]
+    assert rig.disk.size > 0
+    assert json.loads(rig.disk.entries[2][0])["body"]["size"] == size
+
+
+def test_9_7_an_answer_that_was_dropped_behind_its_durable_start_ends_the_play_uncounted() -> None:
+    rig = Rig()
+    request = rig.request()
+    asked = on.PlayRequested(request=request, room="K1", song="000482", kind="guest", file="")
+    (start,) = [effect for effect in rig.box.handle(asked, rig.now) if isinstance(effect, do.Append)]
+    rig.disk.append(start)
+    rig.give(on.JournalFailed(reason="the state record", requests=[request]))
+    recover(rig)
+    (end,) = rig.bodies("PLAY_END")
+    assert (end["played_s"], end["reason"], end["counted"]) == (0, "skip", False)
+    assert rig.box.state_body(rig.now)["rooms"] == []
+
+
+def test_9_12_a_full_journal_takes_no_play_and_no_refusal_but_ends() -> None:
+    rig = Rig()
+    rig.play("K9")
+    play = rig.play("K1").body["play"]
+    rig.give(on.Observed(faults=("JOURNAL_FULL",), refused={}))
+    size = rig.disk.size
+    for _ in range(3):
+        reply = rig.play("K2")
+        assert (reply.status, reply.body["code"]) == (403, "JOURNAL_FULL")
+        assert rig.order(builders.order_envelope("stop", signers=(builders.ZHANG,))).status == 422
+    assert (rig.state, rig.disk.size) == ("failed", size)
+    assert rig.end(play).status == 200
+    rig.give(on.Observed(faults=("JOURNAL_NEARLY_FULL",), refused={}))
+    assert (rig.state, rig.play("K2").status) == ("in-service", 201)
+
+
+def nack(rig: Rig, **changes: Any) -> list[object]:
+    fields: dict[str, Any] = {"result": "nack", "code": "BATCH_FORK"}
+    return list(rig.give(on.AckReceived(raw=builders.ack_envelope(**fields, **changes))))
+
+
+def epochs_of(rig: Rig) -> list[tuple[int, int, str]]:
+    return [(entry["epoch"], entry["body"]["size"], entry["body"]["head"]) for entry in rig.entries("EPOCH")]
+
+
+def test_10_3_a_nack_that_proves_another_journal_begins_an_epoch_behind_it() -> None:
+    for epoch, size, head in ((1, 999, "a" * 64), (1, 2, "b" * 64), (7, 3, "c" * 64)):
+        rig = Rig()
+        nack(rig, epoch=epoch, size=size, head=head)
+        assert epochs_of(rig) == [(epoch + 1, size, head)]
+        assert rig.play("K1").body["play"] == f"{epoch + 1}-1"
+        rig.restart()
+        assert rig.disk.epoch == epoch + 1
+        assert len(rig.entries("EPOCH")) == 1, "it is remembered"
+
+
+def test_10_3_a_nack_for_what_is_gone_begins_an_epoch_behind_the_own_end() -> None:
+    rig = Rig()
+    rig.lose_power()
+    rig.start(journal_first=5)
+    rig.load_content()
+    place = (rig.disk.size, rig.disk.head.hex())
+    sent_again = nack(rig, size=6, head=rig.disk.chains[1][5].hex())
+    assert do.SendFrom(size=6) in sent_again
+    nack(rig, size=2, head=rig.disk.chains[1][1].hex())
+    assert epochs_of(rig) == [(2, *place)]
+
+
+def test_10_3_nacks_cannot_begin_epochs_without_end() -> None:
+    rig = Rig()
+    for _ in range(10):
+        nack(rig, epoch=rig.disk.epoch, size=999, head="a" * 64)
+    assert rig.disk.epoch == 5
+
+
+def test_10_3_while_the_journal_is_away_a_nack_begins_nothing() -> None:
+    rig = Rig()
+    rig.journal_works = False
+    rig.play("K1")
+    assert not [effect for effect in nack(rig, size=999, head="a" * 64) if isinstance(effect, do.Append)]

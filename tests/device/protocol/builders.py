@@ -167,6 +167,7 @@ def lease(**changes: Any) -> Lease:
 
 _PLAY = {"room": "K01", "song": "SONG-000482", "kind": "guest"}
 BODY_OF: dict[str, dict[str, Any]] = {
+    "EPOCH": {"size": 41, "head": "0" * 64},
     "BOOT": {"version": "1.4.0", "slot": "a", "clean": False, "torn_bytes": 17, "torn_sha256": "0" * 64, "counter": 9},
     "PLAY_START": _PLAY | {"catalog_epoch": 12},
     "PLAY_END": _PLAY
