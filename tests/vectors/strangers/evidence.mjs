@@ -2,7 +2,8 @@
 // first bad entry as EPOCH-SEQ where it is one. From SPEC 16 and the TUF specification alone, with nothing but node.
 import { createHash, verify, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { entry, first_chain, next_chain } from "./journal.mjs";
+import { entry } from "./entries.mjs";
+import { first_chain, next_chain } from "./journal.mjs";
 import { key_of, open, signers, venue_code } from "./signatures.mjs";
 import { read, Rejected, require_names } from "./strict_json.mjs";
 import { BadArchive, untar } from "./tar.mjs";

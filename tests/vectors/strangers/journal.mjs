@@ -45,37 +45,6 @@ export function frames(disk) {
     return { frames: found, end: at };
 }
 
-const ENTRY = ["v", "box", "epoch", "seq", "kind", "at_ms", "tq", "rtc_ms", "mono_ms", "boot", "body"];
-const PLAY = ["room", "song", "kind"];
-const RESULT = ["epoch", "result", "code"];
-const BODIES = {
-    __proto__: null,
-    BOOT: ["version", "slot", "clean", "torn_bytes", "torn_sha256", "counter"],
-    PLAY_START: [...PLAY, "catalog_epoch"],
-    PLAY_END: ["play", ...PLAY, "played_s", "elapsed_s", "reason", "counted", "cut_song_s", "policy_epoch"],
-    REFUSED: [...PLAY, "code"],
-    ORDER: ["order", "document", "kind", "result", "code", "ends"],
-    NOTICE: ["notice", "document", "result", "code"],
-    SHOWN: ["notice", "what"],
-    LEASE: ["lease", "full_until_ms", "stop_at_ms"],
-    TIME: ["from_ms", "to_ms"],
-    CATALOG: RESULT,
-    POLICY: RESULT,
-    UPDATE: ["rollout", "version", "slot", "state", "code"],
-    SEAL: ["open"],
-    CLAIM: ["venue", "region"],
-    FAULT: ["code", "begun"],
-};
-
-// SPEC 9.2 and 9.3: an entry with the names that its kind has.
-export function entry(raw) {
-    const found = read(raw, 1024);
-    require_names(found, ENTRY);
-    if (found.get("v") !== 1) reject("DOCUMENT_VERSION");
-    require_names(found.get("body"), BODIES[found.get("kind")] ?? reject("DOCUMENT_MALFORMED", "kind"));
-    return found;
-}
-
 // What a server knows of one box's first epoch: entry texts and chain values, the latter one more.
 export class Memory {
     constructor(box) {

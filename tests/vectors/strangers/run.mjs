@@ -5,6 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import * as accepted from "./accepted.mjs";
+import { entry } from "./entries.mjs";
 import * as holds from "./holds.mjs";
 import * as journal from "./journal.mjs";
 import * as signatures from "./signatures.mjs";
@@ -43,8 +45,12 @@ function batch(vector) {
 
 const READERS = {
     json: (vector) => ({ canonical: canonical(read(bytes_of(vector))) }),
+    entries: (vector) => ({ canonical: canonical(entry(bytes_of(vector))) }),
     envelopes: envelope,
     orders: (vector) => signatures.accept_order(bytes_of(vector), JSON.parse(vector.policy), vector.region),
+    leases: (vector) => accepted.lease(vector, bytes_of(vector)),
+    notices: (vector) => accepted.notice(vector, bytes_of(vector)),
+    root_keys: (vector) => accepted.root_keys(vector.signed),
     holds: holds.box,
     chains: journal.chain,
     frames: (vector) => journal.frames(bytes_of(vector)),
