@@ -20,6 +20,8 @@ import fleet_server.boxes.api
 import fleet_server.boxes.enrolment_api
 import fleet_server.catalog.api
 import fleet_server.console
+import fleet_server.extensions.api
+import fleet_server.extensions.worker
 import fleet_server.messages
 import fleet_server.notices.api
 import fleet_server.orders.api
@@ -44,6 +46,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.regions.api.router,
     fleet_server.venues.api.router,
     fleet_server.boxes.api.router,
+    fleet_server.extensions.api.router,
     fleet_server.orders.api.router,
     fleet_server.notices.api.router,
     fleet_server.plays.api.router,
@@ -58,6 +61,7 @@ WORKERS: tuple[Worker, ...] = (
     fleet_server.repository.worker.worker,
     fleet_server.messages.worker,
     fleet_server.rollouts.worker.worker,
+    fleet_server.extensions.worker.worker,
 )
 
 # Paths that take more than the usual body, in bytes.

@@ -51,6 +51,10 @@ class Settings:
     lease_full_s: int = 72 * 3600
     lease_core_s: int = 7 * 24 * 3600
     lease_stop_s: int = 30 * 24 * 3600
+    # A region of at least so many boxes, so many percent of which are silent, is cut off: its leases are extended.
+    outage_percent: int = 50
+    outage_boxes_min: int = 20
+    outage_extension_s: int = 72 * 3600
     log_level: str = "info"
     clock_offset_ms: int = 0  # benches only
 
@@ -63,6 +67,9 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "session_for_s": (60, 24 * 3600),
     "lease_full_s": (72 * 3600, 10 * 24 * 3600),
     "lease_core_s": (72 * 3600, 40 * 24 * 3600),
+    "outage_percent": (1, 100),
+    "outage_boxes_min": (1, 1_000_000),
+    "outage_extension_s": (3600, 7 * 24 * 3600),
     "lease_stop_s": (72 * 3600, 40 * 24 * 3600),
     "clock_offset_ms": (-20 * 365 * _DAY_MS, 20 * 365 * _DAY_MS),
 }

@@ -25,6 +25,7 @@ MODULES = {
     "order": "orders",
     "notice": "notices",
     "plays": "plays",
+    "extension": "extensions",
     "incident": "plays",
     "evidence": "evidence",
     "catalog": "catalog",

@@ -31,6 +31,7 @@ NOUNS = {
     "plays": ("点播记录", "plays"),
     "incident": ("日志异常", "incidents of journals"),
     "bundle": ("升级包", "update bundles"),
+    "extension": ("租约延期", "extensions of leases"),
     "evidence": ("证据文件", "evidence files"),
     "rollout": ("升级", "rollouts"),
     "audit": ("审计记录", "the audit record"),

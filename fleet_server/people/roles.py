@@ -34,6 +34,7 @@ class Action(StrEnum):
     BOX_READ = "box.read"
     BOX_REGISTER = "box.register"
     BOX_SUSPEND = "box.suspend"
+    LEASE_EXTEND = "lease.extend"
     ORDER_READ = "order.read"
     ORDER_DRAFT = "order.draft"
     ORDER_APPROVE = "order.approve"
@@ -59,6 +60,7 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.VOUCHER_ISSUE,
         Action.BOX_REGISTER,
         Action.BOX_SUSPEND,
+        Action.LEASE_EXTEND,
         Action.PLAYS_EXPORT,
         Action.CATALOG_MANAGE,
         Action.ROLLOUT_MANAGE,

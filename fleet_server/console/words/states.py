@@ -131,6 +131,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "act.catalog.manage": ("管理曲库", "Catalog changed"),
     "act.catalog.import": ("导入曲库", "Catalog imported"),
     "act.catalog.release": ("发布曲库", "Catalog released"),
+    "act.lease.extend": ("延长租约", "Leases extended"),
     "act.rollout.manage": ("管理升级", "Update managed"),
     "act.rollout.create": ("创建升级", "Update created"),
     "act.rollout.pause": ("暂停升级", "Update paused"),
