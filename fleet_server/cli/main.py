@@ -27,6 +27,7 @@ MODULES = {
     "plays": "plays",
     "extension": "extensions",
     "incident": "plays",
+    "letter": "plays",
     "evidence": "evidence",
     "catalog": "catalog",
     "bundle": "rollouts",

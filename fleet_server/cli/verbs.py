@@ -30,6 +30,7 @@ NOUNS = {
     "notice": ("通知、公告、警示", "notices"),
     "plays": ("点播记录", "plays"),
     "incident": ("日志异常", "incidents of journals"),
+    "letter": ("无法处理的来件", "dead letters"),
     "bundle": ("升级包", "update bundles"),
     "extension": ("租约延期", "extensions of leases"),
     "evidence": ("证据文件", "evidence files"),
