@@ -52,15 +52,29 @@ class HostileFleet:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
 
-    def seal(self, versions: Mapping[str, int]) -> None:
-        """Snapshot and timestamp of these versions, as only the fleet server can sign them."""
-        timestamp = Metadata[Timestamp].from_file(str(self._metadata / "timestamp.json")).signed
-        number = timestamp.snapshot_meta.version + 1
+    def seal(
+        self,
+        versions: Mapping[str, int],
+        *,
+        number: int = 0,
+        edition: int = 0,
+        published: bool = True,
+        snapshot_sha256: str = "",
+    ) -> None:
+        """Snapshot and timestamp of these versions, as only the fleet server can sign them.
+
+        number, edition: versions of the two themselves, by default the next. published: there is a timestamp already.
+        snapshot_sha256: what the timestamp says of the snapshot beside its version.
+        """
+        if published:
+            last = Metadata[Timestamp].from_file(str(self._metadata / "timestamp.json")).signed
+            number, edition = number or last.snapshot_meta.version + 1, edition or last.version + 1
         meta = {f"{name}.json": MetaFile(version) for name, version in versions.items()}
         snapshot = Metadata(Snapshot(version=number, expires=_expiry(), meta=meta))
         snapshot.sign(signer_of(self._keys / "snapshot.pem"))
         self._metadata.joinpath(f"{number}.snapshot.json").write_bytes(snapshot.to_bytes())
-        newest = Timestamp(version=timestamp.version + 1, expires=_expiry(), snapshot_meta=MetaFile(number))
+        hashes = {"sha256": snapshot_sha256} if snapshot_sha256 else None
+        newest = Timestamp(version=edition, expires=_expiry(), snapshot_meta=MetaFile(number, hashes=hashes))
         metadata = Metadata(newest)
         metadata.sign(signer_of(self._keys / "timestamp.pem"))
         self._metadata.joinpath("timestamp.json").write_bytes(metadata.to_bytes())
