@@ -63,4 +63,3 @@ class DirectFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
-        self._buffer.close()

@@ -193,8 +193,7 @@ class JournalFile:
         if group:
             name = self._segments[-1].name
             data = b"".join(group)
-            self._folder.write(name, self._offset, data)
-            self._folder.sync(name)
+            self._folder.append(name, self._offset, data)
             self._offset += len(data)
 
     def _begin_segment(self, first: int) -> None:

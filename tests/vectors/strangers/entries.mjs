@@ -50,6 +50,7 @@ const slot = one_of("a", "b");
 const STATES = ["idle", "downloading", "written", "armed", "trial", "confirmed", "rolled-back", "rejected"];
 const BODIES = {
     __proto__: null,
+    EPOCH: { size: count, head: hash },
     BOOT: { version: text(32, 1), slot, clean: bool, torn_bytes: count, torn_sha256: matches(/^([0-9a-f]{64})?$/), counter: count },
     PLAY_START: { ...PLAY, catalog_epoch: count },
     PLAY_END: {
