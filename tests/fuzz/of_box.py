@@ -20,7 +20,6 @@ from device.protocol.codec import loads
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import first_chain, next_chain
 from device.services import vod_requests
-from device.services.content import require_root
 from device.settings import SettingsError, read_settings
 from tests import builders
 from tests.box_rig import Rig
@@ -80,7 +79,7 @@ def _vod(raw: bytes) -> None:
     ):
         with suppress(ProtocolError):
             read(value)
-    vod_requests.play_ended("r", str(value.get("play", "")), value)
+    vod_requests.play_ended("r", value.pop("play", ""), value)
 
 
 def _vods() -> list[bytes]:
@@ -131,10 +130,6 @@ def _certificates() -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         pem = FleetPki(Path(folder)).box(builders.BOX).certificate.read_bytes()
     return [pem, x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)]
-
-
-def _roots() -> list[bytes]:
-    return [b'{"signatures":[],"signed":{"_type":"root","spec_version":"1.0.31","version":1}}']
 
 
 class _Wire:
@@ -216,6 +211,5 @@ PARSERS = [
     Parser("vod_requests", _vods, lambda: _vod),
     Parser("settings", _settings_seeds, _settings, (SettingsError,), share=30),
     Parser("certificates", _certificates, lambda: _certificate, (), share=30),
-    Parser("tuf_root", _roots, lambda: require_root, share=10),
     Parser("lan_http", _requests, lambda: _Wire().read, (), share=1),
 ]

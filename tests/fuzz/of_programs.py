@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from device.crypto.certificates import signing_request
 from device.crypto.p256 import SigningKey
+from device.services.content import require_root
 from fleet_server.boxes.certificates import read_idevid
 from fleet_server.certificates import requested_key
 from fleet_server.http_errors import ProblemError
@@ -67,6 +68,7 @@ PARSERS = [
     Parser("song_list", lambda: [_CSV.encode(code) for code in ("utf-8", "gb18030", "utf-16")], lambda: _song_list, (),
            share=20),
     Parser("evidence", lambda: [_sound_evidence()], _verifier, (FindingError,), share=2),
+    Parser("tuf_root", lambda: [_fleet().root], lambda: require_root, share=10),
     Parser("idevid", _idevids, lambda: lambda raw: read_idevid(raw, []), (ProblemError,), share=30),
     Parser("signing_request", _requests, lambda: requested_key, (ProblemError,), share=10),
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from device.protocol.codec import dumps, loads
 from device.protocol.errors import MalformedError
 from device.protocol.limits import ENTRY_BYTES_MAX, SERIAL_PAYLOAD_BYTES_MAX
 from device.protocol.venue_code import require_venue_code
-from tests.device.protocol.builders import LI, REGION, ZHANG, policy
+from tests.device.protocol.builders import LI, REGION, ZHANG, FixedKey, policy
 from tests.fuzz.parser import VECTORS, Parser, Read, vectors
 from tests.vectors.outcomes import DOCUMENTS, JSON_BYTES_MAX
 
@@ -55,19 +55,19 @@ def _envelope(raw: bytes) -> None:
     envelope.verified_keyids(found, {key.keyid: key for key in known}, lambda *_: True)
 
 
-def _sealed(name: str, payload: bytes) -> bytes:
+def _sealed(name: str, payload: bytes, *signers: FixedKey) -> bytes:
     """An envelope around any payload, with signatures that count."""
-    signatures = [{"keyid": one.key.keyid, "sig": base64.b64encode(bytes(64)).decode()} for one in _SIGNERS]
+    signatures = [{"keyid": one.key.keyid, "sig": base64.b64encode(bytes(64)).decode()} for one in signers]
     fields = {"payload": base64.b64encode(payload).decode(), "payloadType": envelope.payload_type(name)}
     return json.dumps(fields | {"signatures": signatures}).encode()
 
 
 def _accepted_order(raw: bytes) -> None:
-    orders.accept_order(_sealed("order", raw), _POLICY, lambda *_: True, REGION)
+    orders.accept_order(_sealed("order", raw, *_SIGNERS), _POLICY, lambda *_: True, REGION)
 
 
 def _accepted_notice(raw: bytes) -> None:
-    notices.accept_notice(_sealed("notice", raw), _POLICY, lambda *_: True, REGION)
+    notices.accept_notice(_sealed("notice", raw, ZHANG), _POLICY, lambda *_: True, REGION)
 
 
 def _root(raw: bytes) -> None:
