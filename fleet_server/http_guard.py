@@ -28,7 +28,7 @@ from fleet_server.http_json import UnsoundJsonError, require_sound_json
 BODY_S = 30
 BODY_BYTES_MAX = 262_144  # four envelopes of the largest kind
 LARGE_AT_A_TIME = 4  # requests to paths in `bodies_max`; the others wait with their bodies unread
-_JSON_BYTES_MAX = {  # a ban of TARGETS_MAX songs, as its drafter writes it and as two officers sign it
+_ORDERS_MAX = {  # a ban of TARGETS_MAX songs, as its drafter writes it and as two officers sign it
     "/api/v1/orders": ORDER_BYTES_MAX,
     "/api/v1/orders/drafts": 1_048_576,
 }
@@ -83,7 +83,7 @@ class Guard:
 
     async def _body(self, path: str, headers: Headers, receive: Receive) -> bytes:
         is_json = _is_json(headers.get("content-type", ""))
-        bytes_max = (_JSON_BYTES_MAX if is_json else self._bodies_max).get(path, BODY_BYTES_MAX)
+        bytes_max = _ORDERS_MAX.get(path) or (BODY_BYTES_MAX if is_json else self._bodies_max.get(path, BODY_BYTES_MAX))
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise ProblemError("CONTENT_TYPE", "content-encoding")
         if int(headers.get("content-length") or 0) > bytes_max:

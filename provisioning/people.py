@@ -15,7 +15,7 @@
     person = "li.si"
     name = "李四"
     region = "440106"
-    may = ["stop", "resume", "ban", "lift", "notice"]
+    may = ["stop", "resume", "ban", "lift", "service", "notice"]
 
 Rules: unknown names are refused; a person stands once. A public key in hexadecimal (`public`) is taken for
 an officer whose key was born elsewhere; without it the ceremony makes a key file.

@@ -15,6 +15,8 @@ from fleet_server.cli.signing import load_key, sealed, signature_of
 from fleet_server.cli.verbs import Context, Verbs
 
 DAY_MS = 24 * 3600 * 1000
+KINDS = ("stop", "resume", "ban", "lift", "service")
+GRACE_S, URGENT_S = 600, 10
 
 _COLUMNS = [
     ("order", "指令编号", "order"),
@@ -61,7 +63,7 @@ def register(verbs: Verbs) -> None:
         examples=["", "--state signed", "--venue J0131010100001Y"],
     )
     listed.add_argument("--state", choices=("draft", "signed", "issued", "withdrawn"))
-    listed.add_argument("--kind", choices=("stop", "resume", "ban", "lift"))
+    listed.add_argument("--kind", choices=KINDS)
     listed.add_argument("--venue", metavar="CODE")
     listed.add_argument("--limit", type=int, default=100)
     show = verbs.add(
@@ -110,9 +112,17 @@ def _register_draft(verbs: Verbs) -> None:
                 "ban --authority 310000 --region 310000 --target version:S000482 --document 沪文〔2026〕第3号 "
                 "--basis 条例第十三条 --text-zh 禁播。 --key wang.pem"
             ),
+            (
+                "ban --authority 310000 --region 310000 --targets-file list.txt --document 沪文〔2026〕第4号 "
+                "--basis 条例第十三条 --text-zh 禁播。 --key wang.pem"
+            ),
+            (
+                "service --authority 310101 --venue J0131010100001Y --document 沪文检〔2026〕第5号 --basis 现场核查 "
+                "--text-zh 封签核查无异常。 --key zhang.pem"
+            ),
         ],
     )
-    draft.add_argument("kind", choices=("stop", "resume", "ban", "lift"))
+    draft.add_argument("kind", choices=KINDS)
     for name, zh, en in (
         ("authority", "机关区划代码", "region of the authority"),
         ("document", "文书号", "number of the paper document"),
@@ -121,18 +131,55 @@ def _register_draft(verbs: Verbs) -> None:
     ):
         draft.add_argument(f"--{name}", required=True, help=verbs.text(zh, en))
     draft.add_argument("--text-en", default="")
+    _add_scope(verbs, draft)
+    _add_effect(verbs, draft)
+    _add_signing(verbs, draft)
+
+
+def _add_scope(verbs: Verbs, draft: argparse.ArgumentParser) -> None:
     draft.add_argument("--venue", metavar="CODE", nargs="+", default=[])
+    draft.add_argument(
+        "--room",
+        metavar="ROOM",
+        nargs="+",
+        default=[],
+        help=verbs.text("只停这些包房", "these rooms only"),
+    )
     draft.add_argument("--region", help=verbs.text("整个地区", "a whole region"))
+
+
+def _add_effect(verbs: Verbs, draft: argparse.ArgumentParser) -> None:
     draft.add_argument(
         "--ends", metavar="ORDER", nargs="+", default=[], help=verbs.text("所解除的指令", "orders it ends")
     )
     draft.add_argument(
         "--target", metavar="BY:ID", nargs="+", default=[], help="work:ID, version:ID, file:SHA256, picture:SHA256"
     )
+    draft.add_argument(
+        "--targets-file", metavar="FILE", type=Path, help=verbs.text("一行一项 BY:ID", "the same, one in a line")
+    )
+    draft.add_argument(
+        "--opening",
+        metavar="N",
+        type=int,
+        help=verbs.text("开封编号，默认最近一次", "of the seal; else the last"),
+    )
     draft.add_argument("--ends-in-days", metavar="N", type=int, help=verbs.text("几天后自动结束", "it ends by itself"))
     draft.add_argument("--expires-in-days", metavar="N", type=int, help=verbs.text("送达期限", "to be accepted within"))
-    draft.add_argument("--grace-s", metavar="N", type=int, default=0, help=verbs.text("宽限秒数", "seconds of grace"))
-    _add_signing(verbs, draft)
+    draft.add_argument(
+        "--grace-s",
+        metavar="N",
+        type=int,
+        default=GRACE_S,
+        help=verbs.text("正在放的歌最多再放几秒，默认 600", "how long running songs may go on, 600 if left out"),
+    )
+    draft.add_argument(
+        "--urgent",
+        action="store_const",
+        const=URGENT_S,
+        dest="grace_s",
+        help=verbs.text("紧急：10 秒后停", "running songs end in 10 s"),
+    )
 
 
 def _add_signing(verbs: Verbs, parser: argparse.ArgumentParser) -> None:
@@ -199,7 +246,9 @@ def _wish(given: argparse.Namespace, now_ms: int) -> dict[str, Any]:
         for name in ("kind", "authority", "document", "basis", "text_zh", "text_en", "grace_s", "ends")
     }
     wish["venues"] = given.venue
-    wish["targets"] = [_target(text) for text in given.target]
+    wish["rooms"] = given.room
+    wish["targets"] = [_target(text) for text in (*given.target, *_listed(given.targets_file))]
+    wish["opening"] = given.opening
     if given.region:
         wish["region"] = given.region
     for name in ("ends", "expires"):
@@ -207,6 +256,14 @@ def _wish(given: argparse.Namespace, now_ms: int) -> dict[str, Any]:
         if days is not None:
             wish[f"{name}_at_ms"] = now_ms + days * DAY_MS
     return wish
+
+
+def _listed(path: Path | None) -> list[str]:
+    """Targets of a file: one in a line; empty lines and what begins with # are left out."""
+    if path is None:
+        return []
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _target(text: str) -> dict[str, str]:

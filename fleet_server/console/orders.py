@@ -23,6 +23,7 @@ from fleet_server.people import Act, Action, Call, needs
 
 ROWS_PER_PAGE = 50
 WAYS_MAX = 200
+TARGETS_SHOWN = 50
 NAMES_MAX = 2  # venues that a list names before it only counts
 STATES = ("signed", "draft", "issued", "withdrawn")
 LAPSED = "lapsed"  # a draft whose time is over
@@ -72,6 +73,7 @@ class OrderView:
     state: str
     has_end: bool
     scope_venues: list[tuple[str, str]]  # code and name
+    targets_shown: int  # the first of them; the text that is signed has all
     signers: list[SignerView]
     is_drafter: bool  # the reader is
     command: str  # what to run in order to sign, empty if there is nothing to sign
@@ -169,6 +171,7 @@ def _order(act: Act, shown: Frame, policy: AuthorityPolicy | None, number: str) 
         state=state,
         has_end=found.order.kind in (STOP, BAN),
         scope_venues=_named(act, found.order.scope),
+        targets_shown=TARGETS_SHOWN,
         signers=_signers(act, found, policy) if policy else [],
         is_drafter=act.actor.person == found.order.drafted_by,
         command=f"frontbox-fleet order approve {number} --key officer.pem" if state == "signed" else "",

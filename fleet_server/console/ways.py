@@ -97,10 +97,11 @@ def _delivered(frame: Frame, row: AtVenue) -> Step:
 
 
 def _in_force(frame: Frame, order: Order, row: AtVenue) -> Step:
+    in_grace = row.receipt is not None and order.order in row.receipt.grace
     if row.in_force_at_ms is None:
-        return Step("in-force", OPEN)
+        return Step("in-force", OPEN, proof=frame.say("chain.in_grace", s=order.grace_s) if in_grace else "")
     state = FORCE if row.lifted_at_ms is None else DONE
-    if row.receipt is not None and order.order in row.receipt.holds:
+    if row.receipt is not None and order.order in row.receipt.holds and not in_grace:
         return Step("in-force", state, _said_at(row), _proof(frame, row))
     return Step("in-force", state, row.in_force_at_ms, frame.say("chain.by_report"))
 

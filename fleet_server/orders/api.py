@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from device.protocol.limits import GRACE_S_MAX, ROOMS_MAX, TARGETS_MAX
 from device.protocol.orders import Scope, scope
 from fleet_server.http_errors import ProblemError
 from fleet_server.http_fields import readable
@@ -21,9 +22,10 @@ Number = Annotated[str, Path(pattern=r"^[0-9]{6}-[0-9]{4}-[0-9]{6}$")]
 OrderNumber = Annotated[str, Field(pattern=r"^[0-9]{6}-[0-9]{4}-[0-9]{6}$")]
 Region = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 Instant = Annotated[int, Field(ge=0, lt=1 << 53)]
-Kind = Literal["stop", "resume", "ban", "lift"]
+Kind = Literal["stop", "resume", "ban", "lift", "service"]
 State = Literal["draft", "signed", "issued", "withdrawn"]
 Readable = AfterValidator(readable)
+Room = Annotated[str, Field(min_length=1, max_length=16), Readable]
 
 
 class Body(BaseModel):
@@ -38,7 +40,8 @@ class Target(Body):
 class NewDraft(Body):
     """What SPEC 6.1 says, without what the server fills in. `document` is the number of the paper (文书号).
 
-    `venues` or `region`, or for a resume or lift neither: then it is for the venues of what it ends.
+    `venues` or `region`, or for a resume or lift neither: then it is for the venues of what it ends. `rooms` of a stop
+    of one venue. `opening` of a service is the last one that the venue's box has reported, unless another is named.
     """
 
     kind: Kind
@@ -48,12 +51,14 @@ class NewDraft(Body):
     text_zh: Annotated[str, Field(min_length=1, max_length=500), Readable]
     text_en: Annotated[str, Field(max_length=500), Readable] = ""
     venues: Annotated[list[str], Field(max_length=1000)] = []
+    rooms: Annotated[list[Room], Field(max_length=ROOMS_MAX)] = []
     region: Region | None = None
     expires_at_ms: Instant | None = None
     ends_at_ms: Instant | None = None
-    grace_s: Annotated[int, Field(ge=0, le=600)] = 0
-    targets: Annotated[list[Target], Field(max_length=500)] = []
+    grace_s: Annotated[int, Field(ge=0, le=GRACE_S_MAX)] = GRACE_S_MAX
+    targets: Annotated[list[Target], Field(max_length=TARGETS_MAX)] = []
     ends: Annotated[list[OrderNumber], Field(max_length=64)] = []
+    opening: Annotated[int, Field(ge=1, lt=1 << 53)] | None = None
 
 
 class ImpactShown(BaseModel):
@@ -129,6 +134,7 @@ class AtVenueShown(BaseModel):
     epoch: int | None
     seq: int | None
     holds: list[str]
+    grace: list[str]
 
 
 class OrderWithReceipts(OrderShown):
@@ -151,7 +157,7 @@ def draft_order(body: NewDraft, call: Annotated[Call, needs(Action.ORDER_DRAFT)]
         scope=_scope(body),
         targets=tuple(target.model_dump() for target in body.targets),
         ends=tuple(body.ends),
-        **body.model_dump(exclude={"venues", "region", "targets", "ends"}),
+        **body.model_dump(exclude={"venues", "rooms", "region", "targets", "ends"}),
     )
     with call.writing() as act:
         act.require(body.authority)
@@ -235,9 +241,12 @@ def _send(call: Call, issued: issue.Issued) -> StateShown:
 def _scope(body: NewDraft) -> Scope | None:
     if body.venues and body.region:
         raise ProblemError("ORDER_MALFORMED", "venues or region, not both")
+    if body.rooms and (body.kind != "stop" or len(body.venues) != 1):
+        raise ProblemError("ORDER_MALFORMED", "rooms are of a stop of one venue")
     if not body.venues and not body.region:
         return None
-    return scope({"region": body.region} if body.region else {"venues": sorted(set(body.venues))}, "scope")
+    found = scope({"region": body.region} if body.region else {"venues": sorted(set(body.venues))}, "scope")
+    return found.replace(rooms=tuple(sorted(set(body.rooms))))
 
 
 def _shown(found: queries.OrderFound) -> dict[str, Any]:
@@ -255,6 +264,7 @@ def _receipts(act: Act, order: str) -> list[AtVenueShown]:
             epoch=row.receipt.epoch if row.receipt else None,
             seq=row.receipt.seq if row.receipt else None,
             holds=list(row.receipt.holds) if row.receipt else [],
+            grace=list(row.receipt.grace) if row.receipt else [],
         )
         for row in queries.at_venues(act, order)
     ]

@@ -4,16 +4,28 @@ The draft already is the order, byte for byte; what the first and the second per
 the next of the authority's year.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import insert, select
 
 from device.protocol.envelope import Envelope
 from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS
-from device.protocol.orders import BAN, LIFT, RESUME, STOP, Order, Scope, decode_order, require_entitled, require_scope
+from device.protocol.orders import (
+    BAN,
+    CLEAR_SEAL,
+    LIFT,
+    RESUME,
+    SERVICE,
+    STOP,
+    Order,
+    Scope,
+    decode_order,
+    require_entitled,
+    require_scope,
+)
 from device.protocol.policy import AuthorityPolicy, Person
-from fleet_server.boxes import Impact, addressees, impact, require_jurisdiction
+from fleet_server.boxes import Impact, addressees, impact, last_report, require_jurisdiction
 from fleet_server.http_errors import ProblemError
 from fleet_server.numbering import next_order
 from fleet_server.orders.approval import DRAFT, DRAFT_FOR_MS
@@ -39,6 +51,7 @@ class Wish:
     grace_s: int
     targets: tuple[dict[str, str], ...]
     ends: tuple[str, ...]
+    opening: int | None  # of the seal; None: the last one that the box has reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,8 @@ def draft(act: Act, wish: Wish, policy: AuthorityPolicy) -> Draft:
     person = _officer(act, policy)
     scope = wish.scope or _scope_of_ended(act, wish.ends)
     number = next_order(act.connection, wish.authority, act.now_ms)
+    if wish.kind == SERVICE and wish.opening is None:
+        wish = replace(wish, opening=_last_opening(act, scope))
     payload = _order(act, wish, scope, number, person.person)
     order = decode_order(payload)  # as the box will read it; names the field that is wrong
     require_entitled([person], order.kind, order.authority, "ORDER")
@@ -113,10 +128,19 @@ def _scope_of_ended(act: Act, ends: tuple[str, ...]) -> Scope:
     if not scopes:
         raise ProblemError("ORDER_UNKNOWN", ", ".join(ends) or "scope is missing")
     if len(scopes) == 1:
-        return scopes.pop()
+        return scopes.pop().replace(rooms=())  # it is the order that is ended, and not a room
     if any(scope.region for scope in scopes):
         raise ProblemError("ORDER_MALFORMED", "the ended orders have different scopes; name one")
     return Scope(venues=tuple(sorted({venue for scope in scopes for venue in scope.venues})), region="")
+
+
+def _last_opening(act: Act, scope: Scope) -> int:
+    """What the box of the venue says of its seal. Raises ProblemError ORDER_MALFORMED."""
+    for addressee in addressees(act.connection, scope):
+        found = last_report(act.connection, addressee.box) if addressee.box else None
+        if found is not None and found[0].opening:
+            return found[0].opening
+    raise ProblemError("ORDER_MALFORMED", "no box there has reported an opening of its seal")
 
 
 def _order(act: Act, wish: Wish, scope: Scope, number: str, person: str) -> bytes:
@@ -138,6 +162,7 @@ def _order(act: Act, wish: Wish, scope: Scope, number: str, person: str) -> byte
         BAN: {"ends_at_ms": wish.ends_at_ms, "targets": list(wish.targets)},
         RESUME: {"ends": list(wish.ends)},
         LIFT: {"ends": list(wish.ends)},
+        SERVICE: {"action": CLEAR_SEAL, "opening": wish.opening},
     }
     try:
         return Order.from_plain(fields | of_kind.get(wish.kind, {}), "Order").encode()

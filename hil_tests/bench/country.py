@@ -19,7 +19,7 @@ HUANGPU = Place(
 PLACES = (TIANHE, NANSHAN, HUANGPU)
 SPARE_BOX = Place("KTV-GD000009", "440106", "备机", "", "", "")
 
-EVERY_KIND = ("stop", "resume", "ban", "lift", "notice")
+EVERY_KIND = ("stop", "resume", "ban", "lift", "service", "notice")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class StandingBox:
     pair: KeyPair
     journal: FakeJournal
     holds: list[str] = field(default_factory=list)
+    grace: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     boot: int = 1
     lease: int = 0
@@ -63,7 +64,7 @@ class StandingBox:
             slot="a",
             state="locked" if self.holds else "in-service",
             holds=tuple(self.holds),
-            grace=(),
+            grace=tuple(self.grace),
             catalog_epoch=1,
             policy_epoch=3,
             lease=self.lease,
@@ -106,7 +107,7 @@ class StandingBox:
             result=result,
             code=code,
             holds=tuple(sorted(self.holds)),
-            grace=(),
+            grace=tuple(self.grace),
             at_ms=self.journal.now_ms,
             epoch=self.journal.epoch,
             seq=seq,

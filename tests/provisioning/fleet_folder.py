@@ -15,7 +15,7 @@ PEOPLE = """
 person = "zhang.san"
 name = "张三"
 region = "440000"
-may = ["stop", "resume", "ban", "lift", "notice"]
+may = ["stop", "resume", "ban", "lift", "service", "notice"]
 
 [[person]]
 person = "li.si"
