@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import decision, delta, http, journal, lookup, machine, table
+from bench import decision, delta, http, journal, lookup, machine, start, table
 from bench.row import Bench, CannotRunError, Row, Run, not_run
 
 HERE = Path(__file__).parent
@@ -22,6 +22,7 @@ BENCHES: dict[str, Bench] = {
         journal.BENCH,
         delta.BENCH,
         http.BENCH,
+        start.BENCH,
     )
 }  # fmt: skip
 

@@ -1,0 +1,43 @@
+"""The box's program on a board of files, as `python -m device`: ``start_box.py --config FILE PACKAGES``.
+
+`board.json` in the settings' `board_dir` is the board: its counter, and how far its clock is from this machine's.
+PACKAGES are the directories of the packages that the outside needs.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT)]
+
+from device import app  # noqa: E402 - it is started without a site, as an image starts it
+from device.__main__ import main  # noqa: E402
+from tests.device.trivial_board import TrivialBoard  # noqa: E402
+
+
+class BoardOfFiles(TrivialBoard):
+    """Counter and clock go on from one process to the next."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._file = folder / "board.json"
+        found = json.loads(self._file.read_text())
+        self.counter = found["counter"]
+        self._ahead_ms: int = found["ahead_ms"]
+        self.trial = False
+
+    def rtc_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self._ahead_ms
+
+    def tick(self) -> int:
+        value: int = super().tick()
+        self._file.write_text(json.dumps({"counter": self.counter, "ahead_ms": self._ahead_ms}))
+        return value
+
+
+if __name__ == "__main__":
+    sys.path += sys.argv.pop().split(":")  # where the packages of the outside are
+    app._open_board = lambda settings: BoardOfFiles(settings.board_dir).board()
+    main()
