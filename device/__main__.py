@@ -1,10 +1,10 @@
 """`python -m device --config FILE`: the program of the box."""
 
-import argparse
 import asyncio
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from device import app
@@ -26,6 +26,25 @@ _log = logging.getLogger(__name__)
 
 
 def main() -> None:
+    config = _config(sys.argv[1:])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It tells of every custodian who has not signed; two of three is how it is meant.
+    logging.getLogger("tuf").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(config))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(EXIT_SETTINGS)
+    except DriverError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(EXIT_UNAVAILABLE)
+
+
+def _config(arguments: list[str]) -> Path:
+    """The settings file; help and complaints are read in only where they are needed."""
+    if len(arguments) == 2 and arguments[0] == "--config":
+        return Path(arguments[1])
+    argparse = import_module("argparse")
     parser = argparse.ArgumentParser(
         prog="python -m device",
         description="Program of the front-end box.",
@@ -34,18 +53,8 @@ def main() -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--config", type=Path, required=True, help="settings file (TOML)")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It tells of every custodian who has not signed; two of three is how it is meant.
-    logging.getLogger("tuf").setLevel(logging.WARNING)
-    try:
-        asyncio.run(_run(arguments.config))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(EXIT_SETTINGS)
-    except DriverError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(EXIT_UNAVAILABLE)
+    config: Path = parser.parse_args(arguments).config
+    return config
 
 
 async def _run(config: Path) -> None:

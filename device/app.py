@@ -22,6 +22,7 @@ from device.shell import Shell
 if TYPE_CHECKING:
     from device.outside import Outside
 
+BREATH_S = 0.5  # those who have waited for the box are answered before the outside takes the processor
 FIRST_S = 2.0  # the inside has this long alone; a disk that stands still must not keep the status page away
 AGAIN_S = 3.0
 _log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class _Box:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_S):
                 await inside.stands.wait()
+                await asyncio.sleep(BREATH_S)
         outside = await self._read_in_outside()
         await outside.join(inside)
 

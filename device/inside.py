@@ -118,6 +118,7 @@ class Inside:
                 await self.runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
         await self.runtime.settled()
         self._shell.desk.open_with(self.runtime, self.state, self._brief, self._may_play)
+        self._shell.listener.shared.go_on()
         self.stands.set()
         if self._shell.identity.is_claimed:
             self.is_claimed.set()

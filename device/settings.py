@@ -17,12 +17,12 @@ Rules:
     port = 8090
 """
 
-import difflib
 import os
 import re
 import stat
 import tomllib
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -218,5 +218,5 @@ def _is_of(value: Any, kind: type) -> bool:
 
 def _nearest(key: str, table: str) -> str:
     names = list(_TABLES[table]) + ([name for name in _TABLES if name] if not table else [])
-    found = difflib.get_close_matches(key, names, 1)
+    found = import_module("difflib").get_close_matches(key, names, 1)
     return f"; is {found[0]} meant?" if found else f"; known are {', '.join(names)}"

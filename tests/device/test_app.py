@@ -1,5 +1,6 @@
 """The whole program of the box in this process: a bare box becomes a claimed one, and falls and rises."""
 
+import ast
 import asyncio
 import base64
 import json
@@ -322,3 +323,22 @@ async def test_an_address_that_is_taken_is_said(world: World, monkeypatch: pytes
         settings = Settings(data_dir=world.data, board="emulated", lan=Lan(port=taken.getsockname()[1]))
         with pytest.raises(DriverError, match="LAN_UNAVAILABLE"):
             await app.run(settings, set(), lambda: None)
+
+
+def test_nothing_but_the_standard_library_is_read_in_before_the_first_answer() -> None:
+    """What a play waits for at a start; every package costs more than all of it."""
+    program = (
+        "import sys; import device.__main__, device.drivers.emulated.board;"
+        "print([name for name in sys.modules if '.' not in name and name not in ('__main__', 'device')"
+        " and name not in sys.stdlib_module_names])"
+    )
+    root = Path(app.__file__).parent.parent
+    said = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ""},
+    ).stdout
+    assert ast.literal_eval(said) == []

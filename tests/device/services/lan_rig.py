@@ -97,6 +97,10 @@ class LanRig:
     async def start(self) -> None:
         self.address = await self.listener.start()
         await self.lan.start()
+        await self.begin()
+
+    async def begin(self) -> None:
+        """Client and runtime; enough where aiohttp is not there yet."""
         self.http = aiohttp.ClientSession(
             f"http://{self.address[0]}:{self.address[1]}", headers={"Authorization": f"Bearer {self.token}"}
         )

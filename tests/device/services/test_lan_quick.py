@@ -231,6 +231,61 @@ async def test_a_vod_server_that_comes_back_finds_a_place_among_any_number_of_st
             writer.close()
 
 
+async def test_before_aiohttp_is_there_plays_are_answered_and_the_rest_waits(tmp_path: Path) -> None:
+    rig = LanRig(tmp_path)
+    rig.address = await rig.listener.start()
+    await rig.begin()
+    await rig.open()
+    await rig.bring_into_service()
+    await rig.runtime.settled()
+    song = await rig.get("/v1/songs/000482?room=K1")
+    played = await rig.play()
+    state = asyncio.create_task(rig.get("/v1/state"))
+    unpaired = asyncio.create_task(rig.get("/"))
+    await rig.play("K2")
+    assert not state.done()
+    await rig.lan.start()
+    assert (song[0], played[0], (await state)[0]) == (200, 201, 200)
+    unpaired.cancel()
+    await rig.close()
+
+
+async def test_whoever_waits_too_long_for_the_rest_of_the_box_is_told_when_to_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lan_connection, "STARTING_S", 0.1)
+    monkeypatch.setattr(lan_connection, "HEAD_S", 0.2)
+    rig = LanRig(tmp_path)
+    rig.address = await rig.listener.start()
+    await rig.begin()
+    async with rig.http.get("/v1/state") as response:
+        said = (response.status, (await response.json())["code"], response.headers["Retry-After"])
+    assert said == (503, "BOX_STARTING", "2")
+    await rig.close()
+
+
+async def test_a_thousand_slow_sockets_keep_no_answer_back(tmp_path: Path) -> None:
+    """Half a head each and then silence; the paired server asks all the while."""
+    async with lan_rig(tmp_path) as rig:
+        await rig.get("/v1/songs/000482?room=K1")
+        slow = []
+        for number in range(1_000):
+            _, writer = await asyncio.open_connection(*rig.address, local_addr=(f"127.0.1.{1 + number % 250}", 0))
+            writer.write(b"GET /v1/songs/000482?room=K1 HTTP/1.1\r\nHost: ")
+            slow.append(writer)
+        waits_s = []
+        loop = asyncio.get_running_loop()
+        for number in range(200):
+            begun_s = loop.time()
+            answers = (await rig.get("/v1/songs/000482?room=K1"), await rig.play(f"K{number}"))
+            waits_s.append((loop.time() - begun_s) / 2)
+            assert [status for status, _ in answers] == [200, 201]
+        assert rig.listener.shared.seats.count <= lan_seats.STRANGERS_MAX + lan_seats.PAIRED_MAX
+        for writer in slow:
+            writer.close()
+    assert sorted(waits_s)[-3] < 0.5
+
+
 @pytest.mark.parametrize(
     "raw",
     [
