@@ -14,7 +14,7 @@ from bench import songs
 from bench.machine import memory_mb
 from bench.row import Bench, CannotRunError, Row, Run, at_most, at_most_times
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 ANSWER_WITHIN_S = 60.0
 WHOLE_AFTER_S = 6.0  # by then every part of the box is up, and looks for a fleet that is not there
 ASK_EVERY_S = 0.002
@@ -83,7 +83,8 @@ class _Box:
     def __init__(self, folder: Path, token: str) -> None:
         self._address = folder / "box" / "lan-address"
         self._address.unlink(missing_ok=True)
-        command = [sys.executable, "-I", "-S", str(HERE / "start_box.py"), "--config", str(folder / "box.toml")]
+        program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bench.start_box import start; start()"
+        command = [sys.executable, "-I", "-S", "-c", program, "--config", str(folder / "box.toml")]
         packages = ":".join(site.getsitepackages())
         self._process = subprocess.Popen([*command, packages], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.pid = self._process.pid

@@ -1,7 +1,6 @@
-"""The box's program on a board of files, as `python -m device`: ``start_box.py --config FILE PACKAGES``.
+"""The box's program on a board of files.
 
 `board.json` in the settings' `board_dir` is the board: its counter, and how far its clock is from this machine's.
-PACKAGES are the directories of the packages that the outside needs.
 """
 
 import json
@@ -9,12 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT)]
-
-from device import app  # noqa: E402 - it is started without a site, as an image starts it
-from device.__main__ import main  # noqa: E402
-from tests.device.trivial_board import TrivialBoard  # noqa: E402
+from device import app
+from device.__main__ import main
+from tests.device.trivial_board import TrivialBoard
 
 
 class BoardOfFiles(TrivialBoard):
@@ -37,7 +33,8 @@ class BoardOfFiles(TrivialBoard):
         return value
 
 
-if __name__ == "__main__":
-    sys.path += sys.argv.pop().split(":")  # where the packages of the outside are
+def start() -> None:
+    """The last argument: where the packages of the outside are, for it is started without a site, as in an image."""
+    sys.path += sys.argv.pop().split(":")
     app._open_board = lambda settings: BoardOfFiles(settings.board_dir).board()
     main()
