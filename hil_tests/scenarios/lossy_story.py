@@ -24,6 +24,7 @@ from hil_tests.tour.desk import resume, stop
 LOSS_PERCENT = 30
 KILLS = 3
 SUNG_BETWEEN = 12
+LOSSY_S = 15.0  # between two kills: a line this bad moves a packet or two a second
 PACE = 4.0
 CUT_S = 25.0
 BACK_WITHIN_S = 10.0  # domain.md 33, from contact on
@@ -59,6 +60,7 @@ def tell(stage: Stage) -> dict[str, object]:
     venue.open_doors(pace=PACE)
     line.lose(LOSS_PERCENT)
     for _ in range(KILLS):
+        pause(LOSSY_S)
         _sing_on(venue)
         killed = stage.fleet.kill_broker()
         wait_for("a new broker", lambda killed=killed: stage.fleet.broker_pid() != killed)  # type: ignore[misc]

@@ -40,5 +40,5 @@ def test_an_evening_on_a_bad_line_loses_no_play_and_is_back_within_10_s(tmp_path
     )
     assert told.returncode == 0, told.stderr[-3000:]
     figures = json.loads(told.stdout)
-    assert figures["packets_lost"] > 100, "the line was not bad"
+    assert figures["packets_lost"] >= 20, "the line was not bad"
     assert figures["plays_counted"] >= 48
