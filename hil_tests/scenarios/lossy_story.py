@@ -62,8 +62,7 @@ def tell(stage: Stage) -> dict[str, object]:
     for _ in range(KILLS):
         pause(LOSSY_S)
         _sing_on(venue)
-        killed = stage.fleet.kill_broker()
-        wait_for("a new broker", lambda killed=killed: stage.fleet.broker_pid() != killed)  # type: ignore[misc]
+        _kill_broker(stage)
     _sing_on(venue)
     lost = line.heal()
     wait_for("the box on line", lambda: venue.state()["online"])
@@ -83,6 +82,11 @@ def tell(stage: Stage) -> dict[str, object]:
         "back_s": round(back_s, 1),
         "converged_s": round(time.monotonic() - healed_s, 1),
     }
+
+
+def _kill_broker(stage: Stage) -> None:
+    killed = stage.fleet.kill_broker()
+    wait_for("a new broker", lambda: stage.fleet.broker_pid() != killed)
 
 
 def _cut_and_heal(venue: Venue, line: LossyLine) -> float:
