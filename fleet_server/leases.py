@@ -15,6 +15,7 @@ from device.protocol.envelope import seal
 from device.protocol.lease import Lease
 from device.protocol.limits import LEASE_PLAYS_MIN, LEASE_POWERED_S_MIN
 from device.protocol.uplink import Report
+from fleet_server import orders
 from fleet_server.database import metadata
 from fleet_server.mailroom import Outgoing, Sender
 from fleet_server.plays import open_incident
@@ -49,9 +50,12 @@ def answer(
 ) -> list[Outgoing]:
     """The lease that the report asks for; none if it asks for none or the box stands elsewhere than it says.
 
-    A box that has lost its claim says no venue; it learns it from the lease (SPEC 6.6).
+    A box that has lost its claim says no venue; it learns it from the lease (SPEC 6.6). One that has failed and lacks a
+    hold that stands there gets the order first: a lease would open it, whether or not the order arrives.
     """
     if not report.nonce or not sender.venue or report.venue not in ("", sender.venue):
+        return []
+    if report.state == "failed" and report.venue and orders.lacks_a_hold(connection, sender, report, now_ms):
         return []
     core_for_ms = max(terms.full_for_ms, terms.core_for_ms)
     stop_for_ms = max(core_for_ms, terms.stop_for_ms)

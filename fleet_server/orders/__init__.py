@@ -1,6 +1,13 @@
 """orders: drafts, two signatures, issue, and what the boxes say of them."""
 
-from fleet_server.orders.deliveries import Standing, forget_rejections, missing, record_holds, record_receipt
+from fleet_server.orders.deliveries import (
+    Standing,
+    forget_rejections,
+    lacks_a_hold,
+    missing,
+    record_holds,
+    record_receipt,
+)
 from fleet_server.orders.queries import (
     AtVenue,
     OrderFound,
@@ -24,6 +31,7 @@ __all__ = [
     "envelope_of",
     "forget_rejections",
     "holds_of",
+    "lacks_a_hold",
     "list_orders",
     "missing",
     "one_order",

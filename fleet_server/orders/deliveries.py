@@ -127,6 +127,14 @@ def missing(connection: Connection, sender: Sender, report: Report, now_ms: int)
     return [Outgoing(topics.down(sender.box, "order"), row.envelope) for row in rows]
 
 
+def lacks_a_hold(connection: Connection, sender: Sender, report: Report, now_ms: int) -> bool:
+    """Whether a stop or ban that stands at the venue is not among the holds that the box reports."""
+    at_venue = and_(order_venues.c.venue == sender.venue, orders.c.state == ISSUED, orders.c.expires_at_ms > now_ms)
+    lost = and_(_is_lost(report, now_ms), ~_has_ending())
+    found = select(order_venues.c.order).join(orders).where(at_venue, lost).limit(1)
+    return connection.scalar(found) is not None
+
+
 def forget_rejections(connection: Connection, sender: Sender) -> None:
     """Rule 4: the box has a newer policy, which may name the officers whom it did not know."""
     here = and_(order_venues.c.venue == sender.venue, order_venues.c.result == "rejected")
@@ -135,12 +143,16 @@ def forget_rejections(connection: Connection, sender: Sender) -> None:
 
 def _is_wanted(report: Report, now_ms: int) -> ColumnElement[bool]:
     undelivered = order_venues.c.delivered_at_ms.is_(None)
-    is_hold = orders.c.kind.in_((STOP, BAN))
-    lasts = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms)
-    lost = and_(is_hold, order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds), lasts)
+    lost = _is_lost(report, now_ms)
     ends = exists().where(order_ends.c.order == order_venues.c.order, order_ends.c.ended.in_(report.holds))
     wanted = or_(undelivered, and_(lost, ~_has_ending()), ends.correlate(order_venues))
     return and_(orders.c.expires_at_ms > now_ms, wanted)
+
+
+def _is_lost(report: Report, now_ms: int) -> ColumnElement[bool]:
+    is_hold = orders.c.kind.in_((STOP, BAN))
+    lasts = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms)
+    return and_(is_hold, order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds), lasts)
 
 
 def _has_ending() -> ColumnElement[bool]:

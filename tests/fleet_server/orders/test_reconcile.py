@@ -137,6 +137,16 @@ async def test_6_6_a_box_that_has_lost_its_claim_learns_it_from_the_lease(countr
     assert Lease.decode(parse_envelope(out.payload, "lease").payload).venue == box.venue
 
 
+async def test_6_6_a_box_that_was_put_back_gets_its_orders_before_a_lease(country: Country, box: StandingBox) -> None:
+    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    box.holds = []
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["order"]
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == [], "it waits for the order"
+    box.holds = [number]
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["lease"]
+
+
 async def test_a_rejected_copy_takes_nothing_back(country: Country, box: StandingBox) -> None:
     number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
     mail(country, box, "receipt", box.obey(raw))
