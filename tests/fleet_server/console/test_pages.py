@@ -109,6 +109,11 @@ def test_every_entry_of_the_menu_leads_to_a_page(officer: httpx.Client) -> None:
     assert {officer.get(path).status_code for path in entries} == {200}
 
 
+def test_7_2_a_venue_shows_how_long_its_box_serves_without_contact(officer: httpx.Client, seeded: Seed) -> None:
+    for path in (f"/venues/{seeded.venues[1]}", f"/boxes/{seeded.boxes[seeded.venues[1]].box}"):
+        assert re.search(r"完整服务</.*完整服务至.*仅核心曲库.*停止于", officer.get(path).text, re.DOTALL)
+
+
 def test_filters_stand_in_the_address(officer: httpx.Client, seeded: Seed) -> None:
     shown = officer.get("/venues?state=locked").text
     assert seeded.venues[1] in shown
