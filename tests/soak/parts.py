@@ -50,7 +50,15 @@ PARTS = (
     Part(
         "switch-cuts", "cuts of a switch of the catalog", 20_000, 500, 1, f"{_DRIVERS}.switch_cuts:run", (UNBOOTABLE,)
     ),
-    Part("clock-scripts", "scripts of clocks", 100_000, 1_000, 4, f"{_CORE}.clock_scripts:run", (UNLOCKED, OVERRUN)),
+    Part(
+        "clock-scripts",
+        "scripts of clocks",
+        100_000,
+        1_000,
+        8,
+        f"{_CORE}.clock_scripts:run",
+        (UNLOCKED, LOCKED, OVERRUN),
+    ),
     Part("images", "images put back", 10_000, 200, 5, f"{_CORE}.image_restores:run", (FORGOTTEN, OVERRUN, LOCKED)),
     Part("years", "simulated days of 20 boxes", 20 * 365, 365, 130, "tests.simulation.years:run", PROMISES[:-1]),
     Part("kills", "real SIGKILLs", 2_000, 40, 50, "tests.soak.sigkill:run", (LOST, FORGOTTEN, UNBOOTABLE)),
