@@ -15,10 +15,13 @@ from typing import Any
 
 from device.drivers.folder import Folder
 
-EXHAUSTIVE_MAX = 6  # volatile operations up to which every subset is tried
+EXHAUSTIVE_MAX = 4  # volatile operations up to which every subset is tried
 RANDOM_SUBSETS = 6
+SECTOR_BYTES = 512
+SECTOR_LOST = 0.3
 
 Files = dict[str, bytearray]
+Operation = tuple[str, str, str, int, bytes]  # what, name, other name, offset or size, data
 
 
 class CrashFolder(Folder):
@@ -27,13 +30,13 @@ class CrashFolder(Folder):
     def __init__(self, files: Files | None = None) -> None:
         self.files: Files = {name: bytearray(data) for name, data in (files or {}).items()}
         self._before = {name: bytes(data) for name, data in self.files.items()}
-        self._log: list[tuple[str, str, str, int, bytes]] = []
-        self._acknowledged: list[tuple[int, int]] = []
+        self._log: list[Operation] = []
+        self._acknowledged: list[tuple[int, Any]] = []
         self.fail_at: str | None = None
 
-    def acknowledge(self, size: int) -> None:
-        """Somebody was told that `size` entries are durable."""
-        self._acknowledged.append((len(self._log), size))
+    def acknowledge(self, what: Any) -> None:
+        """Somebody was told that this is durable."""
+        self._acknowledged.append((len(self._log), what))
 
     def names(self) -> list[str]:
         return sorted(self.files)
@@ -75,22 +78,27 @@ class CrashFolder(Folder):
     def release(self, name: str) -> None:
         """Nothing is open here."""
 
-    def crash_states(self, chance: random.Random) -> Iterator[tuple[Files, int]]:
-        """Disks after a cut behind each operation, with the size acknowledged by then."""
+    def crash_states(self, chance: random.Random) -> Iterator[tuple[Files, Any]]:
+        """Disks after a cut behind each operation, with what was acknowledged last by then (0: nothing)."""
+        settled: Files = {name: bytearray(data) for name, data in self._before.items()}
+        volatile: list[tuple[Operation, bool]] = []  # with whether it is durable, behind one that is not
+        told = iter([*self._acknowledged, (len(self._log) + 1, None)])
+        (due, what), acknowledged = next(told), 0
         for cut in range(len(self._log) + 1):
-            acknowledged = max([size for at, size in self._acknowledged if at <= cut], default=0)
-            before = self._log[:cut]
-            durable = _durable(before)
-            loose = [index for index, op in enumerate(before) if index not in durable and _changes(op)]
+            if cut:
+                volatile = _settle(settled, [*volatile, (self._log[cut - 1], False)])
+            while due <= cut:
+                acknowledged = what
+                due, what = next(told)
+            loose = [index for index, (_, is_durable) in enumerate(volatile) if not is_durable]
             for survivors in _subsets(loose, chance):
-                yield self._rebuilt(before, durable | survivors), acknowledged
-                writes = [index for index in sorted(survivors) if before[index][0] == "write"]
+                steps = [([op], is_durable or index in survivors) for index, (op, is_durable) in enumerate(volatile)]
+                yield _rebuilt(settled, steps), acknowledged
+                writes = [index for index in sorted(survivors) if volatile[index][0][0] == "write"]
                 if writes:
-                    torn = chance.choice(writes)
-                    length = chance.randrange(len(before[torn][4]) + 1)
-                    for fill in (b"", b"\0", b"\xff"):
-                        files = self._rebuilt(before, durable | survivors, torn, length, fill)
-                        yield files, acknowledged
+                    at = chance.choice(writes)
+                    for broken in _torn(volatile[at][0], chance):
+                        yield _rebuilt(settled, [*steps[:at], (broken, True), *steps[at + 1 :]]), acknowledged
 
     def _do(self, what: str, name: str, other: str = "", offset: int = 0, data: bytes = b"") -> None:
         if self.fail_at == what:
@@ -99,39 +107,57 @@ class CrashFolder(Folder):
         self._log.append(op)
         apply(self.files, op)
 
-    def _rebuilt(
-        self,
-        before: list[tuple[str, str, str, int, bytes]],
-        live: set[int],
-        torn: int = -1,
-        length: int = 0,
-        fill: bytes = b"",
-    ) -> Files:
-        files = {name: bytearray(data) for name, data in self._before.items()}
-        for index in sorted(live):
-            what, name, other, offset, data = before[index]
-            if index == torn:
-                rest = data[:length] + fill * (len(data) - length)
-                apply(files, (what, name, other, offset, rest))
-            else:
-                apply(files, before[index])
-        return files
+
+def _settle(files: Files, volatile: list[tuple[Operation, bool]]) -> list[tuple[Operation, bool]]:
+    """What a sync has made durable is marked, and applied where nothing before it is volatile any more."""
+    what, name = volatile[-1][0][:2]
+    if what in ("sync", "sync_names"):
+        of_names = ("rename", "remove")
+        volatile = [
+            (op, is_durable or (op[0] in of_names if what == "sync_names" else op[0] not in of_names and op[1] == name))
+            for op, is_durable in volatile[:-1]
+        ]
+    done = 0
+    while done < len(volatile) and volatile[done][1]:
+        op = volatile[done][0]
+        for name in op[1:3]:
+            if name in files:
+                files[name] = bytearray(files[name])  # disks that were handed out have the one before
+        apply(files, op)
+        done += 1
+    return volatile[done:]
 
 
-def _durable(before: list[tuple[str, str, str, int, bytes]]) -> set[int]:
-    found: set[int] = set()
-    for index, (what, name, _, _, _) in enumerate(before):
-        for earlier in range(index):
-            op = before[earlier]
-            if what == "sync" and op[0] in ("write", "truncate") and op[1] == name:
-                found.add(earlier)
-            if what == "sync_names" and op[0] in ("rename", "remove"):
-                found.add(earlier)
-    return found
+def _rebuilt(settled: Files, steps: list[tuple[list[Operation], bool]]) -> Files:
+    """What was written under a name that was never given went to the name before."""
+    touched = {name for operations, _ in steps for op in operations for name in op[1:3]}
+    files = {name: bytearray(data) if name in touched else data for name, data in settled.items()}
+    alias: dict[str, str] = {}
+    for operations, is_live in steps:
+        for what, name, other, offset, data in operations:
+            at = alias.get(name, name)
+            if is_live:
+                alias.pop(other, None)
+                apply(files, (what, at, other, offset, data))
+            elif what == "rename":
+                alias[other] = at
+    return files
 
 
-def _changes(op: tuple[str, str, str, int, bytes]) -> bool:
-    return op[0] not in ("sync", "sync_names")
+def _torn(op: Operation, chance: random.Random) -> Iterator[list[Operation]]:
+    """Cut at a byte with nothing, zeros or ones behind it; and with sectors that never reached the card."""
+    what, name, other, offset, data = op
+    length = chance.randrange(len(data) + 1)
+    for fill in (b"", b"\0", b"\xff"):
+        yield [(what, name, other, offset, data[:length] + fill * (len(data) - length))]
+    first = offset - offset % SECTOR_BYTES
+    bounds = [max(offset, at) for at in range(first, offset + len(data), SECTOR_BYTES)] + [offset + len(data)]
+    if len(bounds) > 2:
+        yield [
+            (what, name, other, begin, data[begin - offset : end - offset])
+            for begin, end in itertools.pairwise(bounds)
+            if chance.random() > SECTOR_LOST
+        ]
 
 
 def _subsets(loose: list[int], chance: random.Random) -> Iterator[set[int]]:

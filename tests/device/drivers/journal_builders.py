@@ -29,6 +29,14 @@ class Book:
         self.at_ms = NOON_MS
         self.running: dict[str, str] = {}
 
+    @classmethod
+    def behind(cls, epoch: int, size: int, chain: bytes) -> "Book":
+        """One that goes on where a journal ends."""
+        book = cls()
+        book.epoch, book.size = epoch, size
+        book.chain = chain or journal.first_chain(BOX, epoch)
+        return book
+
     def next(self, *kinds: str) -> list[Frame]:
         return [self._frame(kind) for kind in kinds]
 
@@ -42,12 +50,9 @@ class Book:
         self.chain = journal.first_chain(BOX, self.epoch, self.chain, self.size)
         self.size = 0
 
-    def go_back(self, epoch: int, size: int, chain: bytes) -> None:
+    def go_back(self, epoch: int, size: int, chain: bytes, running: dict[str, str]) -> None:
         """Forget what was never durable."""
-        self.epoch, self.size, self.chain = epoch, size, chain
-        self.running = {
-            room: play for room, play in self.running.items() if tuple(map(int, play.split("-"))) < (epoch, size)
-        }
+        self.epoch, self.size, self.chain, self.running = epoch, size, chain, running
 
     def _kind(self) -> str:
         if self.epoch == 1 and self.size == 0:
@@ -57,10 +62,10 @@ class Book:
     def _frame(self, kind: str) -> Frame:
         room, song = f"K{self.chance.randrange(6)}", "x" * self.chance.randrange(60)
         body: dict[str, object] = {"room": room, "song": song, "kind": "guest"}
-        if kind == "PLAY_START" and room in self.running:
+        if (kind == "PLAY_START" and room in self.running) or (kind == "BOOT" and self.running):
             kind = "PLAY_END"
-        elif kind == "PLAY_END":
-            room = self.chance.choice(sorted(self.running) or [""])
+        if kind == "PLAY_END":
+            room = room if room in self.running else self.chance.choice(sorted(self.running) or [""])
             kind = kind if room else "REFUSED"
         if kind == "PLAY_END":
             body = {"play": self.running.pop(room), "counted": True}
