@@ -99,6 +99,15 @@ class FindingShown(BaseModel):
     detail: str
 
 
+class DoubleShown(BaseModel):
+    """A song that came with title and artist of another and with another file: look at both."""
+
+    song: str
+    other: str
+    title: str
+    artist: str
+
+
 class ImportReport(BaseModel):
     """`applied` counts the rows that became the list in work: none, or all sound ones."""
 
@@ -114,6 +123,7 @@ class ImportReport(BaseModel):
     changed: int
     gone: int
     findings: list[FindingShown]
+    doubles: list[DoubleShown]
 
 
 @router.get("")
@@ -167,6 +177,7 @@ def import_songs(
         applied = check.sound if is_applied else 0
         number = importing.record(act, name, raw, digest, check, applied)
         changes = importing.apply(act, check, number) if is_applied else importing.Changes()
+        doubles = importing.doubles(act, number) if is_applied else []
     form = check.form
     return ImportReport(
         number=number,
@@ -181,6 +192,7 @@ def import_songs(
         changed=changes.changed,
         gone=changes.gone,
         findings=[_finding(finding) for finding in check.findings],
+        doubles=[DoubleShown(**asdict(double)) for double in doubles],
     )
 
 

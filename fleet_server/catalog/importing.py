@@ -7,6 +7,8 @@ Rules:
 2. The file is the list: what it does not name is gone from the list in work. The report says how many songs are
    new, changed and gone. Boxes see nothing of it before a release.
 3. The file as it was given is kept under its hash.
+4. A song that comes with title and artist of another and with another file raises an alarm: it may be another version,
+   or a banned one under a new name. Nothing is refused for it.
 """
 
 import json
@@ -24,6 +26,7 @@ from fleet_server.song_lists.check import Check
 from fleet_server.song_lists.rows import Song
 
 _CHUNK_ROWS = 5_000
+DOUBLES_MAX = 1_000  # in a report
 _SEEN = ("work", "sha256", "duration_s", "flags", "picture", "regions", "not_before", "not_after")  # by a box
 
 
@@ -34,6 +37,16 @@ class Changes:
     new: int = 0
     changed: int = 0
     gone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """A song that is new or changed, and another of the same title and artist with another file (rule 4)."""
+
+    song: str
+    other: str
+    title: str
+    artist: str
 
 
 def keep(folder: Path, raw: bytes) -> str:
@@ -64,6 +77,22 @@ def apply(act: Act, check: Check, number: int) -> Changes:
     _replace(connection, number, differs)
     connection.exec_driver_sql("DROP TABLE temp.given")
     return Changes(new=check.sound - kept, changed=changed, gone=before - kept)
+
+
+def doubles(act: Act, number: int) -> list[Double]:
+    """Rule 4, of what this import changed; at most DOUBLES_MAX. Alarms are on record."""
+    found = act.connection.exec_driver_sql(
+        "SELECT s.song, o.song, s.title, s.artist FROM songs s"
+        " JOIN songs o ON o.title = s.title AND o.artist = s.artist AND o.sha256 <> s.sha256 AND o.song <> s.song"
+        " WHERE s.revision = ? AND s.sha256 <> '' AND o.sha256 <> '' AND (o.revision <> s.revision OR o.song < s.song)"
+        " ORDER BY s.song, o.song LIMIT ?",
+        (number, DOUBLES_MAX),
+    )
+    alarms = [Double(*row) for row in found]
+    if alarms:
+        facts = {"doubles": len(alarms), "songs": [alarm.song for alarm in alarms[:20]]}
+        act.record(f"catalog-import:{number}", "000000", after=facts, action="catalog.doubles")
+    return alarms
 
 
 def _replace(connection: Connection, number: int, differs: str) -> None:

@@ -88,6 +88,7 @@ def _import(context: Context) -> int:
     else:
         context.show({name: report[name] for name, _, _ in _REPORT}, _REPORT)
     _say_findings(context, report)
+    _say_doubles(context, report)
     if report["applied"] == 0:
         context.say("未作任何改动。", "Nothing was changed.")
         return FAILED
@@ -104,6 +105,18 @@ def _say_findings(context: Context, report: dict[str, Any]) -> None:
     more = len(report["findings"]) - _SHOWN_MAX
     if more > 0:
         context.say(f"另有 {more} 处，见 --output json。", f"{more} more; see --output json.")
+
+
+def _say_doubles(context: Context, report: dict[str, Any]) -> None:
+    for double in report["doubles"][:_SHOWN_MAX]:
+        what = f"{double['title']} / {double['artist']}"
+        context.say(
+            f"注意：{double['song']} 与 {double['other']} 同名同歌手而文件不同：{what}",
+            f"note: {double['song']} and {double['other']} are of one title and artist and not one file: {what}",
+        )
+    more = len(report["doubles"]) - _SHOWN_MAX
+    if more > 0:
+        context.say(f"另有 {more} 对，见 --output json。", f"{more} more pairs; see --output json.")
 
 
 def _release(context: Context) -> int:

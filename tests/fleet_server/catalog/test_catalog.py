@@ -223,6 +223,23 @@ async def test_the_file_is_the_list(operator: httpx.AsyncClient) -> None:
     assert (await operator.get("/api/v1/catalog/songs", params={"text": "live"})).json()[0]["song"] == "100002"
 
 
+async def test_one_title_and_artist_with_another_file_raises_an_alarm(
+    operator: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    """Another version, or a banned one under a new name: somebody is to look (domain rule 5)."""
+    rows = [f"A,月亮,邓丽君,{'ab' * 32}", f"B,月亮,王菲,{'cd' * 32}", "C,月亮,邓丽君,"]
+    text = "song,title,artist,sha256\n" + "\n".join(rows) + "\n"
+    assert (await imported(operator, text))["doubles"] == []
+    report = await imported(operator, f"{text}D,月亮,邓丽君,{'ef' * 32}\nE,月亮,王菲,{'cd' * 32}\n")
+    assert report["doubles"] == [{"song": "D", "other": "A", "title": "月亮", "artist": "邓丽君"}]
+    assert report["applied"] == 5
+    with fleet.database.reading() as connection:
+        assert (
+            "catalog.doubles" in connection.exec_driver_sql("SELECT group_concat(action) FROM audit_rows").scalar_one()
+        )
+    assert (await imported(operator, text))["doubles"] == [], "told when it comes, not for ever"
+
+
 async def test_a_file_that_breaks_off_is_not_applied_even_if_sound_rows_are_accepted(
     operator: httpx.AsyncClient,
 ) -> None:
