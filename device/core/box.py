@@ -68,6 +68,7 @@ HANDLERS: "dict[Any, Callable[[Turn, Any], None]]" = {
     events.Claimed: claim.claimed,
     events.Observed: faults.observed,
 }
+OF_PLAYS = (events.PlayRequested, events.PlayEnded)
 
 
 class Box:
@@ -94,9 +95,14 @@ class Box:
         if not _is_heard(self._memory, event):
             turn.refuse(getattr(event, "request", ""), 503, "JOURNAL_UNAVAILABLE")
             return turn.effects
+        was_playing = self._memory.plays.count > 0
         HANDLERS[type(event)](turn, event)
-        self._memory = turn.memory
-        report.follow(turn)
+        memory = self._memory = turn.memory
+        # What is shown and reported changes with a song only where it is the first or the last, or has a stop's grace;
+        # a tick sees the rest.
+        is_quiet = isinstance(event, OF_PLAYS) and memory.shown is not None and not memory.holds.in_force(None)
+        if not is_quiet or was_playing != (memory.plays.count > 0):
+            report.follow(turn)
         if turn.last is not None:
             turn.do(turn.last)
         return turn.effects

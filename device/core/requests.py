@@ -28,7 +28,8 @@ def play_requested(turn: "Turn", event: "PlayRequested") -> None:
         turn.refuse(event.request, 422, "REQUEST_MALFORMED")
         return
     record = content.find_song(turn, event.song)
-    code = verdict.box_code(turn) or verdict.play_code(turn, event.room, record, event.file)
+    moment = verdict.Moment(turn.memory, turn.now)
+    code = moment.box_code or verdict.play_code(moment, event.room, record, event.file)
     if code:
         _refuse(turn, event, code)
         return
