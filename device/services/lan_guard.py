@@ -72,7 +72,8 @@ class GuardedConnection(RequestHandler):
     ) -> web.StreamResponse:
         """aiohttp calls this for what it cannot parse; its own answer would repeat the bytes."""
         request_id = secrets.token_hex(8)
-        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        # Who goes away while an answer is written has not found a fault of ours.
+        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(exc, ConnectionError)
         _log.log(logging.ERROR if is_ours else logging.INFO, "%s: request failed: %s", request_id, exc)
         code = "INTERNAL" if is_ours else "REQUEST_MALFORMED"
         response = refused(RefusalError(status, code), request_id)

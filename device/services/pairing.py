@@ -104,4 +104,5 @@ class Pairing:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    # A header that is no UTF-8 arrives with lone surrogates in the place of its bytes.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
