@@ -22,7 +22,8 @@ SAYS = (
     f"{WRITERS_COUNT} entries (PLAY_START of real size, made beforehand) wait at once, as the event loop hands them "
     "over; the next come when these are durable. Ours: frames with CRC and chain value into a pre-written segment, "
     "durable as one group, the next segment written by a thread beside it. SQLite WAL FULL, warm: the same entries as "
-    "rows, one commit each, or one commit a group. No side computes chain values. Entries per second of the wall clock"
+    "rows, one commit each, or one commit a group. No side computes chain values; our bookmark, one a second at most, "
+    "is left out. Entries per second of the wall clock"
 )
 INSERT = "INSERT INTO entries VALUES (?, ?, ?)"
 Append = Callable[[Sequence[Frame]], None]
@@ -83,7 +84,8 @@ class Ours(_Side):
     """The journal of the box, with the thread beside it that writes the next segment."""
 
     def _opened(self, folder: Path) -> Append:
-        journal = JournalFile(Folder(folder))
+        # A clock that stands still: no bookmarks.
+        journal = JournalFile(Folder(folder), mono_s=lambda: 0.0)
         journal.recover()
         beside = ThreadPoolExecutor(1)
         tending: list[Future[None]] = []
