@@ -7,6 +7,7 @@ stand in for the disk, keep unsynced writes apart and cut the power between any 
 2. Errors are OSError and go up: whoever wrote knows what is lost, this module does not.
 """
 
+import errno
 import mmap
 import os
 from pathlib import Path
@@ -58,6 +59,8 @@ class Folder:
         view = memoryview(data)
         while view:
             written = os.pwrite(descriptor, view, offset)
+            if not written:
+                raise OSError(errno.EIO, "the disk took nothing")
             view, offset = view[written:], offset + written
 
     def sync(self, name: str) -> None:

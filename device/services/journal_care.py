@@ -28,7 +28,7 @@ class Tended(Protocol):
     def tend(self) -> None: ...
 
 
-async def care(journal: Tended, faults: set[str]) -> None:
+async def care(journal: Tended, faults: set[str], every_s: float = LOOK_EVERY_S) -> None:
     """For ever. A disk that stands still holds one thread and not the loop."""
     thread = DiskThread("journal care")
     try:
@@ -40,6 +40,6 @@ async def care(journal: Tended, faults: set[str]) -> None:
                     await asyncio.get_running_loop().run_in_executor(thread, journal.tend)
                 except DriverError as error:
                     _log.warning("the journal could not be tended: %s", error)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(every_s)
     finally:
         thread.shutdown()

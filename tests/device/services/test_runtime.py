@@ -13,6 +13,7 @@ from device.core.journal import RETRY_MS
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from device.ports import DriverError, Recovered
+from device.services import disk_thread, journal_care
 from device.services import runtime as runtime_module
 from device.services.runtime import BusyError
 from tests import builders
@@ -167,3 +168,112 @@ async def test_a_state_record_that_cannot_be_saved_refuses_plays_is_said_and_hea
                     await rig.runtime.post(on.Tick())
             await rig.until("faults", [])
             assert (await rig.play())[0] == 201
+
+
+class StandingFolder(CrashFolder):
+    """A sync that does not return until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.stands = threading.Event()
+
+    def sync(self, name: str) -> None:
+        if not self.go_on.is_set():
+            self.stands.set()
+            assert self.go_on.wait(60)
+        super().sync(name)
+
+
+async def stand_still(rig: LanRig, disk: StandingFolder) -> tuple[int, Any]:
+    """The answer to the play that met the standing disk."""
+    rig.runtime._write_for_s = 0.05
+    disk.go_on.clear()
+    disk.stands.clear()
+    return await rig.play("K1")
+
+
+async def test_9_7_while_a_sync_stands_still_nobody_waits_and_the_loop_goes_on(tmp_path: Path) -> None:
+    disk = StandingFolder()
+    async with lan_rig(tmp_path, disk) as rig:
+        before = await rig.play("K0")
+        met = await stand_still(rig, disk)
+        threads = threading.active_count()
+        for _ in range(20):
+            async with asyncio.timeout(5):
+                refused = await rig.play("K2")
+                rig.clock.passed_ms += RETRY_MS
+                await rig.runtime.post(on.Tick())
+                await rig.runtime.settled()
+        assert (before[0], met[1]["code"], refused[1]["code"]) == (201, "JOURNAL_UNAVAILABLE", "JOURNAL_UNAVAILABLE")
+        assert refused[0] == 403, "by the core, at once"
+        assert threading.active_count() == threads, "a disk that stands still takes one thread"
+        assert rig.runtime.disk_busy_s() > 0
+        disk.go_on.set()
+        await heal(rig, disk)
+        after = await rig.play("K4")
+    assert after[0] == 201
+    rooms = [entry["body"]["room"] for entry in entries_on(disk) if entry["kind"] == "PLAY_START"]
+    assert rooms == ["K0", "K4"], "what became durable too late was refused, and is no play"
+
+
+async def test_a_box_ends_while_the_disk_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_thread, "END_S_MAX", 0.1)
+    disk = StandingFolder()
+    async with lan_rig(tmp_path, disk) as rig:
+        await stand_still(rig, disk)
+        assert disk.stands.is_set()
+        rig.runtime.give_up()
+        async with asyncio.timeout(10):
+            await rig._running
+    disk.go_on.set()
+
+
+async def test_a_state_record_that_stands_still_is_a_failure_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lan_rig(tmp_path) as rig:
+        await rig.runtime.settled()
+        rig.runtime._write_for_s = 0.05
+        go_on = threading.Event()
+        save = rig.store.save
+
+        def standing(record: bytes) -> None:
+            assert go_on.wait(60)
+            save(record)
+
+        monkeypatch.setattr(rig.store, "save", standing)
+        headers = {"Content-Type": "application/json"}
+        async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
+            assert response.status == 503
+        assert (await rig.play("K2"))[1]["code"] == "JOURNAL_UNAVAILABLE"
+        go_on.set()
+        async with asyncio.timeout(30):
+            while (await rig.get("/v1/state"))[1]["state"] == "failed":
+                rig.clock.passed_ms += RETRY_MS
+                await rig.runtime.post(on.Tick())
+        assert (await rig.play("K2"))[1]["code"] == "VENUE_LOCKED"
+
+
+async def test_the_journal_is_tended_beside_the_loop_and_says_how_full_it_is(tmp_path: Path) -> None:
+    class Tended:
+        alarm = "JOURNAL_NEARLY_FULL"
+        needs_tending = True
+        seen: set[str]
+
+        def tend(self) -> None:
+            """Fails once, then finds nothing more to do."""
+            self.needs_tending = bool(self.alarm)
+            if self.alarm:
+                self.seen, self.alarm = set(faults), ""
+                raise DriverError("JOURNAL_UNAVAILABLE", "not now")
+            done.set()
+
+    tended, faults, done = Tended(), {"SERIAL_DOWN"}, threading.Event()
+    caring = asyncio.create_task(journal_care.care(tended, faults, every_s=0.01))
+    assert await asyncio.to_thread(done.wait, 10)
+    caring.cancel()
+    await asyncio.gather(caring, return_exceptions=True)
+    assert tended.seen == {"SERIAL_DOWN", "JOURNAL_NEARLY_FULL"}
+    assert faults == {"SERIAL_DOWN"}
