@@ -1,5 +1,5 @@
-"""What the box does not take from a hostile fleet or network: TUF's attacks by their names, and our own rules
-(SPEC 5.1, 5.3, 8.1; security.md 1.1).
+"""What the box does not take from a hostile fleet or network by our own rules (SPEC 5.1, 5.3, 8.1); TUF's attacks stand
+by their names in `test_tuf_attacks.py` and `test_tuf_conformance.py`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,6 @@ from device.crypto.p256 import SigningKey
 from device.drivers.folder import Folder
 from device.drivers.policy_store import PolicyStore
 from device.protocol.errors import ProtocolError
-from device.services import fleet_files
 from device.services.content import Content
 from device.services.content_on_disk import ContentOnDisk
 from hil_tests.bench.hostile_fleet import HostileFleet, signer_of
@@ -192,10 +191,3 @@ async def test_an_image_that_the_manifest_does_not_name_is_rejected(
     files = bundle_files("1.1.0", b"good", "board", 1) | {"firmware/1.1.0/image": b"evil"}
     hostile.publish("firmware", files, fleet.custodians("firmware"))
     assert await box.refused("1.1.0") == "UPDATE_UNTRUSTED"
-
-
-async def test_slow_data_is_given_up(box: Box, fleet: PublishedFleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    await box.look()
-    fleet.publish_bundle("1.1.0", b"image" * 100_000)
-    monkeypatch.setattr(fleet_files, "GRACE_S", -10_000)
-    assert await box.refused("1.1.0") == "CONTENT_UNREACHABLE"
