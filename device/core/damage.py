@@ -3,9 +3,9 @@
 What stood in it is not known: there may have been holds. So nothing opens: plays are refused with
 `BOX_RESTRICTED` until
 
-1. a lease has come since, which proves contact with the fleet, and
-2. CONTACT_FOR_MS have passed since that lease, in which the fleet sends again every order that the box's
-   reports miss (SPEC 10.5).
+1. a lease has come since, to a box that knows its claim: the fleet sends again every order that the box's reports
+   miss (SPEC 10.5), and gives no lease before the holds that it knows of stand again, and
+2. CONTACT_FOR_MS have passed since that lease, for what the fleet itself hears late.
 
 3. A record is bound to the hardware counter: it says one more than the counter reads, is saved, and then the
    counter is raised, before anybody is told of what the record knows. So the newest record says what the

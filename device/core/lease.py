@@ -3,7 +3,8 @@
 1. What it allows is the ladder (`ladder.py`). No lease: no play. The venue is warned at every rung, and once a day.
 2. A lease is taken only if it answers the box's nonce, so an old one tells no time. A nonce lasts until it is
    answered, a new session begins, or NONCE_FOR_MS: who holds a lease back may not set the clock back for long.
-3. A new lease is wanted when there is none since boot, or RENEW_AFTER_MS after the last one.
+3. A new lease is wanted when there is none since boot, or RENEW_AFTER_MS after the last one, and at once after one
+   that brought a lost claim back.
 4. A lease confirms venue and region and changes neither (SPEC 4.2). It neither adds nor ends a hold, and what it says
    of time is believed as far as `clock.py` has witnesses. Its spans count from the time that the box then has.
 """
@@ -91,6 +92,10 @@ class LeaseDesk:
         self._nonce = ""
         return held
 
+    def want_another(self) -> None:
+        """Ask again at once (rule 3)."""
+        self._taken_mono_ms = None
+
     def standing(self, now_ms: int | None, mono_ms: int) -> str:
         """The rung of the ladder at an instant of trusted time."""
         return standing(self.held, self.usage, now_ms, mono_ms)
@@ -130,8 +135,11 @@ def lease_received(turn: "Turn", event: "LeaseReceived") -> None:
         return
     held = memory.lease.take(lease, turn.trusted_ms or 0, turn.now.mono_ms)
     if memory.claim is None:
+        # Without a claim no order could be taken, so this lease proves nothing yet (SPEC 6.6).
         memory.claim = Claim(venue=lease.venue, region=lease.region)
-    memory.damage.contacted(turn.now.mono_ms)
+        memory.lease.want_another()
+    else:
+        memory.damage.contacted(turn.now.mono_ms)
     if step is not None:
         turn.append("TIME", {"from_ms": step[0], "to_ms": step[1]})
     _write(turn, held)

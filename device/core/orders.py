@@ -5,7 +5,8 @@ the box's memory, time and place:
 
 1. SPEC 6.2 (8): a known number with the same content is answered again and changes nothing; with other
    content it is an equivocation.
-2. SPEC 6.2 (9), (10): not past its acceptance by trusted time, and addressed to this venue.
+2. SPEC 6.2 (9), (10): not past its acceptance by proven time, and addressed to this venue. A restricted box takes
+   an old stop or ban all the same: it may be one that its record has forgotten.
 3. What is known is forgotten once it could not be accepted any more, and is bounded.
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
 """
@@ -113,7 +114,8 @@ def _require_new(turn: "Turn", found: "AcceptedOrder", venue: str, region: str) 
     order, now_ms = found.order, turn.proven_ms
     if turn.memory.orders.code_of(order.order, found.document):
         raise RejectedError("ORDER_EQUIVOCATION", f"{order.order} was accepted with other content")
-    if now_ms is not None and now_ms > order.expires_at_ms:
+    may_be_forgotten = turn.memory.damage.is_restricted and order.kind in (STOP, BAN)
+    if now_ms is not None and now_ms > order.expires_at_ms and not may_be_forgotten:
         raise RejectedError("ORDER_EXPIRED", f"{order.order} at {order.expires_at_ms}, now {now_ms}")
     if not order.scope.names(venue, region):
         raise RejectedError("ORDER_NOT_ADDRESSED", f"{order.order} is not for {venue} in {region}")

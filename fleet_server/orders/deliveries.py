@@ -12,7 +12,8 @@ Rules (SPEC 6.5, 10.5):
    holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders. The first report
    after the issue brings an order at once: what was published before the box had subscribed is lost. Later none within
    RESEND_AFTER_MS of the last time; one that the box rejected after RETRY_REJECTED_AFTER_MS, or when it has a newer
-   authority policy than before.
+   authority policy than before. A box that is failed may have forgotten holds: it is sent stops and bans that it has
+   confirmed once even past their acceptance (SPEC 6.6), and has no lease until they stand (`lacks_a_hold`).
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from fleet_server.orders.approval import ISSUED
 from fleet_server.orders.model import hold_marks, order_ends, order_venues, orders
 
 RESENT_MAX = 16
+FAILED = "failed"
 RESEND_AFTER_MS = 2_000
 RETRY_REJECTED_AFTER_MS = 600_000
 
@@ -127,32 +129,45 @@ def missing(connection: Connection, sender: Sender, report: Report, now_ms: int)
     return [Outgoing(topics.down(sender.box, "order"), row.envelope) for row in rows]
 
 
-def lacks_a_hold(connection: Connection, sender: Sender, report: Report, now_ms: int) -> bool:
-    """Whether a stop or ban that stands at the venue is not among the holds that the box reports."""
-    at_venue = and_(order_venues.c.venue == sender.venue, orders.c.state == ISSUED, orders.c.expires_at_ms > now_ms)
-    lost = and_(_is_lost(report, now_ms), ~_has_ending())
-    found = select(order_venues.c.order).join(orders).where(at_venue, lost).limit(1)
-    return connection.scalar(found) is not None
-
-
 def forget_rejections(connection: Connection, sender: Sender) -> None:
     """Rule 4: the box has a newer policy, which may name the officers whom it did not know."""
     here = and_(order_venues.c.venue == sender.venue, order_venues.c.result == "rejected")
     connection.execute(update(order_venues).where(here).values(sent_at_ms=None))
 
 
+def lacks_a_hold(connection: Connection, sender: Sender, report: Report, now_ms: int) -> bool:
+    """Whether a failed box may have forgotten a hold that stands by our books (SPEC 6.6)."""
+    _add_by_region(connection, sender, now_ms)
+    taken = or_(order_venues.c.result.is_(None), order_venues.c.result != "rejected")
+    found = (
+        select(order_venues.c.order)
+        .join(orders)
+        .where(order_venues.c.venue == sender.venue, orders.c.state == ISSUED, taken)
+        .where(_is_lost(report, now_ms), _may_be_taken(report, now_ms))
+        .limit(1)
+    )
+    return connection.scalar(found) is not None
+
+
 def _is_wanted(report: Report, now_ms: int) -> ColumnElement[bool]:
     undelivered = order_venues.c.delivered_at_ms.is_(None)
-    lost = _is_lost(report, now_ms)
     ends = exists().where(order_ends.c.order == order_venues.c.order, order_ends.c.ended.in_(report.holds))
-    wanted = or_(undelivered, and_(lost, ~_has_ending()), ends.correlate(order_venues))
-    return and_(orders.c.expires_at_ms > now_ms, wanted)
+    lasting = and_(orders.c.expires_at_ms > now_ms, or_(undelivered, ends.correlate(order_venues)))
+    return or_(lasting, and_(_is_lost(report, now_ms), _may_be_taken(report, now_ms)))
 
 
 def _is_lost(report: Report, now_ms: int) -> ColumnElement[bool]:
-    is_hold = orders.c.kind.in_((STOP, BAN))
+    """A stop or ban that nothing has ended and that is not among the holds."""
     lasts = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms)
-    return and_(is_hold, order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds), lasts)
+    absent = and_(order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds))
+    return and_(orders.c.kind.in_((STOP, BAN)), absent, lasts, ~_has_ending())
+
+
+def _may_be_taken(report: Report, now_ms: int) -> ColumnElement[bool]:
+    in_time = orders.c.expires_at_ms > now_ms
+    if report.state != FAILED:
+        return in_time
+    return or_(in_time, order_venues.c.delivered_at_ms.is_not(None))
 
 
 def _has_ending() -> ColumnElement[bool]:

@@ -145,12 +145,27 @@ def test_6_6_a_damaged_record_opens_nothing_until_contact(state: bytes | None) -
     rig.give(on.Connected())
     assert rig.report["venue"] == ""
     rig.grant_lease()
-    assert rig.play().body["code"] == "BOX_RESTRICTED", "the fleet has not sent its orders yet"
+    rig.wait(CONTACT_FOR_MS // 1000)
+    assert rig.play().body["code"] == "BOX_RESTRICTED", "a lease that brings the claim proves nothing of orders"
     assert rig.receipt_of(order_envelope("stop"))["result"] == "accepted"
+    assert rig.report["nonce"], "it asks for another"
+    rig.grant_lease()
+    assert rig.play().body["code"] == "BOX_RESTRICTED", "the fleet may hear late"
     rig.wait(CONTACT_FOR_MS // 1000)
     assert rig.state == "locked"
     rig.restart()
     assert rig.state == "locked"
+
+
+def test_6_6_a_restricted_box_takes_an_old_stop_but_no_old_ending() -> None:
+    rig = Rig()
+    old = {"issued_at_ms": builders.NOON_MS - 9_000, "expires_at_ms": builders.NOON_MS - 1_000}
+    stop, resume = order_envelope("stop", **old), order_envelope("resume", number=2, **old)
+    assert rig.receipt_of(stop)["code"] == "ORDER_EXPIRED"
+    rig.disk.counter += 2  # the record was put back
+    rig.restart()
+    assert rig.receipt_of(stop)["result"] == "accepted"
+    assert rig.receipt_of(resume)["code"] == "ORDER_EXPIRED"
 
 
 def test_6_6_a_wiped_card_opens_nothing() -> None:

@@ -1,6 +1,7 @@
 """SPEC 10.5: what got lost is sent again with the next report, and nothing else is."""
 
 import pytest
+from sqlalchemy import update
 
 from device.crypto.p256 import SigningKey, verify
 from device.protocol.envelope import parse_envelope, require_signature
@@ -10,7 +11,7 @@ from fleet_server.fleet import Fleet
 from fleet_server.mailroom import Outgoing
 from fleet_server.mailroom.model import dead_letters
 from fleet_server.orders import deliveries
-from fleet_server.orders.model import order_venues
+from fleet_server.orders.model import order_venues, orders
 from fleet_server.settings import _BOUNDS
 from tests.device.protocol.builders import CHEN, WANG, policy
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
@@ -137,14 +138,34 @@ async def test_6_6_a_box_that_has_lost_its_claim_learns_it_from_the_lease(countr
     assert Lease.decode(parse_envelope(out.payload, "lease").payload).venue == box.venue
 
 
-async def test_6_6_a_box_that_was_put_back_gets_its_orders_before_a_lease(country: Country, box: StandingBox) -> None:
-    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+async def test_6_6_a_failed_box_gets_no_lease_before_what_it_forgot_stands_again(
+    country: Country, box: StandingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
+    _, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
     mail(country, box, "receipt", box.obey(raw))
     box.holds = []
+    assert kinds(mail(country, box, "report", box.report(NONCE))) == ["lease", "order"]
     assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["order"]
-    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == [], "it waits for the order"
-    box.holds = [number]
+    _expire(country)
+    assert kinds(mail(country, box, "report", box.report(NONCE))) == ["lease"]
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["order"]
+    mail(country, box, "receipt", box.obey(raw))
     assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["lease"]
+
+
+async def test_6_6_an_order_that_no_box_may_take_any_more_keeps_no_lease_back(
+    country: Country, box: StandingBox
+) -> None:
+    await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["order"]
+    _expire(country)
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["lease"]
+
+
+def _expire(country: Country) -> None:
+    with country.fleet.database.writing() as connection:
+        connection.execute(update(orders).values(expires_at_ms=1))
 
 
 async def test_a_rejected_copy_takes_nothing_back(country: Country, box: StandingBox) -> None:
