@@ -1,6 +1,7 @@
 """Start, stop, and what a damaged or put-back record means (SPEC 6.6, 9.3, 9.9)."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -159,7 +160,7 @@ def test_6_6_a_damaged_record_opens_nothing_until_contact(state: bytes | None) -
 
 def test_6_6_a_restricted_box_takes_an_old_stop_but_no_old_ending() -> None:
     rig = Rig()
-    old = {"issued_at_ms": builders.NOON_MS - 9_000, "expires_at_ms": builders.NOON_MS - 1_000}
+    old: dict[str, Any] = {"issued_at_ms": builders.NOON_MS - 9_000, "expires_at_ms": builders.NOON_MS - 1_000}
     stop, resume = order_envelope("stop", **old), order_envelope("resume", number=2, **old)
     assert rig.receipt_of(stop)["code"] == "ORDER_EXPIRED"
     rig.disk.counter += 2  # the record was put back
