@@ -35,11 +35,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _number(value: float | None) -> str:
-    """Three significant digits, no exponent."""
+    """Three digits, no exponent."""
     if value is None:
         return "-"
-    digits = max(0, 2 - len(str(int(abs(value)))) + (abs(value) >= 1))
-    return f"{value:,.{digits}f}" if abs(value) >= 0.01 else f"{value:.4f}"
+    digits = max(0, 3 - len(str(int(abs(value)))))
+    return f"{value:,.{digits}f}"
 
 
 def _aligned(cell: str, width: int, column: int) -> str:
