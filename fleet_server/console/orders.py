@@ -146,7 +146,10 @@ def scope_in_words(act: Act, shown: Frame, scope: Scope) -> Markup:
         return Markup("{} {}").format(shown.say("order.whole_region"), shown.region_path(scope.region))
     if len(scope.venues) > NAMES_MAX:
         return escape(shown.say("order.venues_n", n=len(scope.venues)))
-    return escape(shown.say("list.comma")).join(shown.own(name or code) for code, name in _named(act, scope))
+    named = escape(shown.say("list.comma")).join(shown.own(name or code) for code, name in _named(act, scope))
+    if not scope.rooms:
+        return named
+    return Markup("{} · {} {}").format(named, shown.say("order.rooms"), shown.own(" ".join(scope.rooms)))
 
 
 def _list(act: Act, shown: Frame, names: dict[str, str], state: str, after: str) -> ListView:

@@ -112,6 +112,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "order.ends_at": ("到期", "Ends"),
     "order.no_end": ("无期限，直到解除", "No end date, until lifted"),
     "order.rooms": ("包房", "Rooms"),
+    "order.means.rooms": ("所列包房不再放歌", "the rooms named below play no song"),
     "order.opening": ("开封编号", "Opening"),
     "order.opening_n": ("第 {n} 号开封", "no. {n}, as the box reported it"),
     "order.grace": ("缓冲", "Grace"),
