@@ -80,9 +80,12 @@ def test_a_broken_seal_is_written_down_and_told(in_service: Venue) -> None:
 
 
 def test_no_song_starts_in_the_closed_hours(stage: Stage, in_service: Venue) -> None:
-    """The world of the bench is an evening; seven hours on it is night, by both clocks of the box."""
+    """The world of the bench is an evening; a box that was off for seven hours wakes at night, and off line."""
     in_service.board.cut_network()
-    in_service.board.jump(rtc_ms=7 * 3_600_000, mono_ms=7 * 3_600_000)
+    in_service.board.cut()
+    in_service.board.jump(rtc_ms=7 * 3_600_000)
+    in_service.board.power_on()
+    in_service.wait_state("closed")
     laptop = in_service.laptop()
     song = some_songs(stage, 1)[0]
     wait_for("the closed hours", lambda: laptop.play("bench-1", song).code == "HOURS_CLOSED")
