@@ -52,6 +52,7 @@ def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None)
         folder.write(last.name, found.offset, bytes(len(found.raw) - found.offset))
         folder.sync(last.name)
         folder.release(last.name)
+    folder.sync_names()  # a segment whose beginning failed at this very call is there, and not yet for good
     return known, found
 
 
