@@ -65,6 +65,7 @@ class Issued:
     kind: str
     raw: bytes
     expires_at_ms: int
+    ends: tuple[str, ...]
 
 
 class Fleet:
@@ -161,11 +162,13 @@ class Fleet:
         record.report, record.reported_at_ms = report, self._now_ms()
         if report.nonce and self.gives_leases and report.venue in ("", builders.VENUE):
             self.lend(box, record, report)
-        expected = self.expected()
+        expected, shown = self.expected(), set(report.holds)
         for order in self.orders:
             receipt = record.receipts.get(order.number)
             is_settled = receipt is not None and receipt.result in ("accepted", "known")
-            if is_settled and (order.number not in expected or order.number in report.holds):
+            is_missing = order.number in expected and order.number not in shown
+            is_missing |= not shown.isdisjoint(order.ends) and not (shown & set(order.ends) <= expected)
+            if is_settled and not is_missing:
                 continue
             if order.expires_at_ms < self._now_ms() or self._now_ms() < record.sent_at_ms.get(order.number, 0):
                 continue

@@ -49,7 +49,7 @@ class Officers:
         order = builders.order(kind, **fields)
         self.orders[order.order] = order
         raw = builders.order_envelope(kind, signers=SIGNERS[authority], **fields)
-        return Issued(order.order, kind, raw, order.expires_at_ms)
+        return Issued(order.order, kind, raw, order.expires_at_ms, order.ends)
 
     def _standing(self, kind: str) -> list[str]:
         """Most orders of a kind, and one number that is still to come: an ending may overtake."""
@@ -79,9 +79,12 @@ class Standing:
 
     def accepted(self, number: str) -> None:
         """The box has signed that it accepted this order."""
-        if number not in self._accepted:
-            self._accepted.add(number)
-            self._ended_there.take(number)
+        self._accepted.add(number)
+        self._ended_there.take(number)
+
+    def forgot(self) -> None:
+        """The record of the box was put back: what it knew to be ended may hold it until the fleet says so again."""
+        self._ended_there = Endings(self._orders)
 
     def numbers(self) -> list[str]:
         """Every order that was signed."""

@@ -38,7 +38,7 @@ class Owner:
         self._machine.disk.put_back({name: files for name, files in image.items() if name in what})
         is_other = self._machine.disk.folders["state"] != before
         # The power may have gone between the record and the counter: then one step says nothing.
-        self._promises.suspicion.put_back(is_other, is_other and self._machine.hardware.count > count + 1)
+        self._promises.put_back(is_other, is_other and self._machine.hardware.count > count + 1)
         return f"owner: puts back {'+'.join(what)} of counter {count}"
 
     def wipe(self) -> str:
@@ -46,7 +46,7 @@ class Owner:
         what = self._chance.choice((("state",), ("journal",), ("journal", "state", "run")))
         for name in what:
             self._machine.disk.folders[name] = {}
-        self._promises.suspicion.put_back("state" in what, "state" in what)
+        self._promises.put_back("state" in what, "state" in what)
         return f"owner: wipes {'+'.join(what)}"
 
     def edit_the_record(self) -> str:
@@ -57,7 +57,7 @@ class Owner:
         data = files["state.json"]
         at = self._chance.randrange(len(data))
         data[at] ^= 1 << self._chance.randrange(8)
-        self._promises.suspicion.put_back(True, True)
+        self._promises.put_back(True, True)
         return f"owner: turns a bit at {at} of the record"
 
     def edit_the_journal(self) -> str:
@@ -69,7 +69,7 @@ class Owner:
             return "owner: finds nothing written"
         at = self._chance.randrange(written)
         files[name][at] ^= 1 << self._chance.randrange(8)
-        self._promises.suspicion.put_back(False, False)
+        self._promises.put_back(False, False)
         return f"owner: turns a bit at {at} of {name}"
 
     def open_the_seal(self) -> str:

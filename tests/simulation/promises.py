@@ -49,15 +49,22 @@ class Suspicion:
     clock_was_wrong: bool = False  # the battery clock, so that ends of holds may wait for officers (SPEC 7.3)
     lost_by_owner: bool = False  # entries that no fleet has seen may have gone with an image
 
+    healed_in: int | None = None  # the life in which contact ended the restriction; the record may not say so yet
+
     def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
         """The owner changed what is on the card."""
         self.lost_by_owner = True
         self.may_restrict |= may_restrict
         self.must_restrict |= must_restrict
+        self.healed_in = None
 
-    def contact(self) -> None:
-        """The box has had a lease since, and restricts itself no more."""
-        self.may_restrict = self.must_restrict = False
+    def contact(self, life: int) -> None:
+        """The box has had a lease since, and restricts itself no more; certain once another life begins so."""
+        self.must_restrict = False
+        if self.healed_in is None:
+            self.healed_in = life
+        elif life > self.healed_in:
+            self.may_restrict = False
 
 
 @dataclass
@@ -73,6 +80,12 @@ class Promises:
     plays: int = 0
     ends: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
+
+    def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
+        """The owner changed what is on the card: the record (may), by one that the counter contradicts (must)."""
+        self.suspicion.put_back(may_restrict, must_restrict)
+        if may_restrict:
+            self.standing.forgot()
 
     def said(self, effect: Any) -> None:
         """Whatever the box says about orders binds it."""
@@ -119,7 +132,7 @@ class Promises:
                 stands = {order.order for order in self.standing.surely_in_force(kind, now_ms)}
                 self._require(stands <= found, f"{sorted(stands - found)} is forgotten")
             if self._has_contact():
-                self.suspicion.contact()
+                self.suspicion.contact(self.machine.lives)
 
     def look_deeply(self) -> None:
         """Now and then: nothing grows without bound."""
