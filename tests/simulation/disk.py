@@ -86,7 +86,7 @@ class SimulatedFolder(CrashFolder):
 
     @property
     def volatile(self) -> int:
-        return sum(not is_durable for _, is_durable in self._since)
+        return sum(not is_durable and op[0] != "remove" for op, is_durable in self._since)
 
     def after_a_cut(self, chance: random.Random) -> Files:
         """One disk that the cut may leave behind."""

@@ -24,6 +24,7 @@ from device.ports import Board, DriverError, Uplink
 from device.protocol.catalog import SongRecord
 from device.protocol.envelope import Envelope, seal
 from device.protocol.journal import Checkpoint
+from device.protocol.limits import DAY_MS
 from device.services.boot_facts import BootFacts
 from device.services.journal_care import care
 from device.services.journal_feed import JournalFeed
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from device.protocol.keys import Verify
 
 READ_AGAIN_S = 3.0
+SEGMENT_BYTES = 1 << 17  # small, so that segments fill up, and what the fleet has is dropped
+KEPT_MS = 5 * DAY_MS
 
 
 @dataclass
@@ -131,7 +134,10 @@ class Life:
         self._look = asyncio.Event()
         hardware: Any = machine.hardware
         disk = machine.disk
-        self.journal = JournalFile(disk.open("journal", self.power), mono_s=around.loop.time)
+        journal_folder = disk.open("journal", self.power)
+        self.journal = JournalFile(
+            journal_folder, segment_bytes=SEGMENT_BYTES, kept_ms=KEPT_MS, mono_s=around.loop.time
+        )
         store = StateStore(disk.open("state", self.power), SECRET)
         board = Board(
             clock=hardware,
