@@ -160,7 +160,9 @@ class Fleet:
 
     def _take_report(self, box: str, record: Record, report: Report) -> None:
         record.report, record.reported_at_ms = report, self._now_ms()
-        if report.nonce and self.gives_leases and report.venue in ("", builders.VENUE):
+        lacks = {order.number for order in self.orders if order.expires_at_ms > self._now_ms()} & self.expected()
+        is_lent = self.gives_leases and not (report.state == "failed" and lacks - set(report.holds))
+        if report.nonce and is_lent and report.venue in ("", builders.VENUE):
             self.lend(box, record, report)
         expected, shown = self.expected(), set(report.holds)
         for order in self.orders:

@@ -124,7 +124,9 @@ class Promises:
             for kind in (STOP, BAN):
                 stands = {order.order for order in self.standing.surely_in_force(kind, now_ms)}
                 self._require(stands <= found, f"{sorted(stands - found)} is forgotten")
-            if not self._has_contact():
+            if self._has_contact():
+                self.suspicion.must_restrict = False
+            else:
                 self.suspicion.may_restrict = False  # so the record says: it began without, and asked nobody
 
     def look_deeply(self) -> None:
