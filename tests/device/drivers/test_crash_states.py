@@ -8,7 +8,7 @@ from tests.device.drivers.journal_mutations import MUTATIONS
 
 @pytest.mark.parametrize("seed", [*range(3), 77])  # 77: a name whose sync failed, and nobody asked again
 def test_no_cut_breaks_a_promise(seed: int) -> None:
-    assert crash_states.run(2_500, seed) >= 2_500
+    assert crash_states.run(3_200, seed) >= 3_200
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
