@@ -14,6 +14,8 @@ Rules (SPEC 6.5, 10.5):
    RESEND_AFTER_MS of the last time; one that the box rejected after RETRY_REJECTED_AFTER_MS, or when it has a newer
    authority policy than before. A box that is failed may have forgotten holds: it is sent stops and bans that it has
    confirmed once even past their acceptance (SPEC 6.6), and has no lease until they stand (`lacks_a_hold`).
+5. A box that has forgotten a hold and rejects its order, because an officer has left the policy since, takes its word
+   back: the order is shown as rejected, keeps no lease back, and officers give a new one.
 """
 
 from dataclasses import dataclass
@@ -61,10 +63,23 @@ def record_receipt(
         values["delivered_at_ms"] = now_ms
         if row.kind not in (STOP, BAN):
             values["in_force_at_ms"] = now_ms
-    if row.delivered_at_ms is None or is_taken:
+    has_lost = not is_taken and row.kind in (STOP, BAN) and _takes_back(row, receipt)
+    if has_lost:
+        values |= {"result": receipt.result, "receipt": envelope, "delivered_at_ms": None, "in_force_at_ms": None}
+    if row.delivered_at_ms is None or is_taken or has_lost:
         connection.execute(update(order_venues).where(here).values(values))
     holds = record_holds(connection, sender, Standing.of_receipt(receipt), now_ms)
     return [Event("order", row.authority, receipt.id), Event("order", row.region, receipt.id), *holds]
+
+
+def _takes_back(row: Row[Any], receipt: Receipt) -> bool:
+    """Rule 5; never a copy of what the box said before it accepted."""
+    if row.lifted_at_ms is not None or row.order in receipt.holds or receipt.code == "ORDER_REPLAYED":
+        return False
+    if row.receipt is None:
+        return True
+    before = Receipt.decode(parse_envelope(row.receipt, "receipt").payload)
+    return (receipt.epoch, receipt.seq) > (before.epoch, before.seq)
 
 
 @dataclass(frozen=True, slots=True)

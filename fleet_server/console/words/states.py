@@ -135,6 +135,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "act.plays.export": ("导出点播", "Plays exported"),
     "act.catalog.manage": ("管理曲库", "Catalog changed"),
     "act.catalog.import": ("导入曲库", "Catalog imported"),
+    "act.catalog.doubles": ("发现同名曲目文件不同", "One title and artist with two files"),
     "act.catalog.release": ("发布曲库", "Catalog released"),
     "act.lease.extend": ("延长租约", "Leases extended"),
     "act.rollout.manage": ("管理升级", "Update managed"),

@@ -163,6 +163,23 @@ async def test_6_6_an_order_that_no_box_may_take_any_more_keeps_no_lease_back(
     assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["lease"]
 
 
+async def test_6_6_a_hold_that_a_failed_box_cannot_take_again_is_shown_and_keeps_no_lease_back(
+    country: Country, box: StandingBox
+) -> None:
+    number, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
+    document = parse_envelope(raw, "order").document
+    early = box.receipt("order", number, document, "rejected", "SIGNER_UNKNOWN")
+    mail(country, box, "receipt", early)
+    mail(country, box, "receipt", box.obey(raw))
+    mail(country, box, "receipt", early)  # the broker plays it again
+    box.holds = []
+    assert "lease" not in kinds(mail(country, box, "report", box.report(NONCE, state="failed")))
+    mail(country, box, "receipt", box.receipt("order", number, document, "rejected", "SIGNER_UNKNOWN"))
+    (row,) = country.rows(order_venues)
+    assert (row["result"], row["code"], row["delivered_at_ms"]) == ("rejected", "SIGNER_UNKNOWN", None)
+    assert kinds(mail(country, box, "report", box.report(NONCE, state="failed"))) == ["lease"]
+
+
 def _expire(country: Country) -> None:
     with country.fleet.database.writing() as connection:
         connection.execute(update(orders).values(expires_at_ms=1))
