@@ -37,6 +37,7 @@ class Fold:
         self.at_ms: int | None = None
         self.head = b""
         self.acked: dict[int, int] = {}  # by epoch: what the fleet held when the bookmark was made
+        self.ended: dict[int, int] = {}  # by epoch that has ended: how many entries it has, where that is known
         self._places: deque[Place] = deque()
         self.enter(segment)
         self.last = self.next
@@ -85,6 +86,7 @@ class Fold:
             "boot": self.newest_boot,
             "starts": [(play, entry.decode()) for play, entry in self.starts.items()],
             "acked": sorted(self.acked.items()),
+            "ended": sorted(self.ended.items()),
         }
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
         return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
@@ -102,7 +104,7 @@ class Fold:
             fold.next = fold.last = Place(*value["last"])
             fold.head = bytes.fromhex(value["head"])
             fold.newest_boot = value["boot"]
-            fold.acked = dict(value["acked"])
+            fold.acked, fold.ended = dict(value["acked"]), dict(value["ended"])
             fold.starts = {play: entry.encode() for play, entry in value["starts"]}
             fold._places.append(Place(*value["recent"]))
         except (KeyError, TypeError, ValueError):

@@ -223,7 +223,7 @@ class JournalFile:
     def _look_at_room(self) -> None:
         if self._segments:
             self._alarm = self._room.alarm(self._segments)
-            spent = self._room.spent(self._segments)
+            spent = len(self._room.spent(self._segments))
             self._may_drop = self._may_drop or spent != self._spent
             self._spent = spent
 
@@ -273,7 +273,7 @@ class JournalFile:
             return
         with self._lock:
             known, size = self._segments, self._size
-            self._fold.acked = dict(self._room.acked)
+            self._fold.acked, self._fold.ended = dict(self._room.acked), dict(self._room.ended)
         if size > 0:
             self._fold_on(known, size)
             name = SLOTS[self._slot]
@@ -305,23 +305,24 @@ class JournalFile:
         self._may_drop = False
         while True:
             with self._lock:
-                known = self._segments
-                oldest, fold = known[0], self._fold
+                known, fold = self._segments, self._fold
+                spent = self._room.spent(known)
                 is_crowded = self._room.is_crowded(known)
-                needed = fold.last if is_crowded else fold.recent
-                if oldest >= (fold.epoch, needed.first) or not self._room.spent(known):
-                    return
-            if not is_crowded and not self._is_old(known):
+            needed = fold.last if is_crowded else fold.recent
+            if not spent or spent[0] >= (fold.epoch, needed.first):
+                return
+            oldest = spent[0]
+            if not is_crowded and not self._is_old(known[known.index(oldest) :]):
                 return
             with self._lock:
-                self._segments = self._segments[1:]
+                self._segments = [segment for segment in self._segments if segment != oldest]
             self._folder.remove(oldest.name)
             self._folder.sync_names()
             with self._lock:
                 self._look_at_room()
 
     def _is_old(self, known: list[Segment]) -> bool:
-        """By trusted time: when the first dated entry behind the oldest segment was made."""
+        """By trusted time: when the first dated entry behind the first of these segments was made."""
         for segment in known[1:]:
             for frame, _ in segments.walk(self._folder, segment, 0, segment.first):
                 at_ms = json.loads(frame.entry).get("at_ms")
@@ -364,6 +365,7 @@ class JournalFile:
             self._heads.extend(found.heads[-HEADS_MAX:])
             for epoch, size in fold.acked.items():
                 self._room.acknowledge(epoch, size)
+            self._room.ended.update(fold.ended)
             self._fold, self._marked = fold, (found.size, self._mono_s())
             self._may_drop = True
             self._look_at_room()

@@ -118,7 +118,8 @@ def _from_the_end(folder: Folder, known: list[Segment], raw: bytes, count: int |
     size = last.first + len(frames)
     parts = [(last, frames)]
     for segment, after in zip(reversed(known[:-1]), reversed(known[1:]), strict=True):
-        if _has_boot(parts[0][1]):
+        is_gap = segment.epoch != after.epoch and after.first > 0  # what stood between was dropped
+        if is_gap or _has_boot(parts[0][1]):
             break
         wanted = after.first - segment.first if segment.epoch == after.epoch else None
         older, _ = segments.scan(folder.read(segment.name), segment, wanted)

@@ -1,14 +1,15 @@
 """How much room the journal has, and which segments may go (SPEC 9.12).
 
 1. A segment is *spent* when the fleet holds every entry of it. Only spent segments are dropped, the oldest
-   first: those older than `kept_ms`, and younger ones where otherwise there were no room.
+   first: those older than `kept_ms`, and younger ones where otherwise there were no room. What an epoch that has
+   ended leaves to nobody stays, and keeps no later segment.
 2. So only what the fleet does not hold yet can fill the journal. At NEARLY of the quota an alarm is given;
    when only `reserve` segments are left no play begins any more. They are for what must still be written:
    ends of plays, orders, receipts, boots.
 3. Segments that the bookmark stands in or behind stay, spent or not (`journal_bookmark.py`).
 """
 
-from bisect import bisect_right
+from itertools import pairwise
 
 from device.drivers.journal_segment import Segment
 
@@ -30,18 +31,14 @@ class Room:
     def acknowledge(self, epoch: int, size: int) -> None:
         self.acked[epoch] = max(size, self.acked.get(epoch, 0))
 
-    def spent(self, known: list[Segment]) -> int:
-        """How many of the oldest segments are spent; the one that is written to never is."""
-        epoch = known[-1].epoch
-        count = 0
-        while count < len(known) and known[count].epoch < epoch:
-            segment, after = known[count], known[count + 1]
+    def spent(self, known: list[Segment]) -> list[Segment]:
+        """Those that are spent, oldest first; the one that is written to never is. Of one epoch they are the oldest."""
+        found = []
+        for segment, after in pairwise(known):
             end = after.first if after.epoch == segment.epoch else self.ended.get(segment.epoch)
-            if end is None or end > self.acked.get(segment.epoch, 0):
-                return count
-            count += 1
-        firsts = [segment.first for segment in known[count:]]
-        return count + max(0, bisect_right(firsts, self.acked.get(epoch, 0)) - 1)
+            if end is not None and end <= self.acked.get(segment.epoch, 0):
+                found.append(segment)
+        return found
 
     def is_crowded(self, known: list[Segment]) -> bool:
         """Spent segments must go for others to come."""
@@ -53,7 +50,7 @@ class Room:
 
     def alarm(self, known: list[Segment]) -> str:
         """Rule 2: empty, NEARLY_FULL or FULL."""
-        kept = len(known) - self.spent(known)
+        kept = len(known) - len(self.spent(known))
         usable = self._max - self._reserve
         if kept > usable:
             return FULL

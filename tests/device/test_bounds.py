@@ -47,6 +47,7 @@ BOUNDS = {
     "drivers.gpio_lines.GpioLines._told": "[who listens is in the program]",
     "drivers.journal_bookmark.Fold._places": "drivers.journal_bookmark:RECENT_ENTRIES",
     "drivers.journal_bookmark.Fold.acked": "[an epoch for each time that a journal was lost]",
+    "drivers.journal_bookmark.Fold.ended": "[as acked]",
     "drivers.journal_bookmark.Fold.starts": "protocol.limits:PLAYS_OPEN_MAX",
     "drivers.journal_room.Room.acked": "[an epoch for each time that a journal was lost]",
     "drivers.journal_room.Room.ended": "[an epoch for each time that a journal was lost]",

@@ -145,3 +145,48 @@ def test_entries_of_an_epoch_that_has_ended_stay_while_the_fleet_does_not_hold_t
     rig.journal.acknowledged(1, 200)
     rig.journal.tend()
     assert not [name for name in rig.segments if name.startswith("00000001-")]
+
+
+def test_9_12_what_an_ended_epoch_leaves_to_nobody_does_not_fill_the_journal() -> None:
+    rig = Rig(CrashFolder(), kept_ms=0)
+    rig.write(50)
+    rig.acknowledge(25)
+    rig.book.begin_epoch()
+    for _ in range(300):
+        rig.write()
+        rig.acknowledge(rig.book.size)
+        assert rig.journal.alarm == ""
+    assert len(rig.segments) <= 18
+    assert [name for name in rig.segments if name.startswith("00000001-")][-1].endswith("44.fbj")
+
+
+def test_9_12_an_ended_epoch_that_the_fleet_holds_goes_after_a_restart_too() -> None:
+    rig = Rig(CrashFolder(), kept_ms=0)
+    rig.write(50)
+    rig.book.begin_epoch()
+    rig.write(64)
+    rig.journal = JournalFile(
+        rig.disk, segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3, kept_ms=0, mono_s=lambda: rig.now_s
+    )
+    rig.journal.recover()
+    rig.journal.acknowledged(1, 50)
+    for _ in range(300):
+        rig.write()
+        rig.acknowledge(rig.book.size)
+    assert not [name for name in rig.segments if name.startswith("00000001-")]
+
+
+def test_9_7_without_a_bookmark_recovery_does_not_read_across_what_was_dropped() -> None:
+    """Else a play of the epoch before, whose end has been dropped, would be one that still runs."""
+    rig = Rig(CrashFolder(), kept_ms=0)
+    rig.write(50)
+    rig.book.begin_epoch()
+    for _ in range(300):
+        rig.write()
+        rig.acknowledge(rig.book.size)
+    files = {name: data for name, data in rig.disk.files.items() if not name.startswith("bookmark-")}
+    again = JournalFile(CrashFolder(files), segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3)
+    recovered = again.recover()
+    assert recovered.size == 300
+    assert recovered.first > 0
+    assert all(b'"epoch":2' in entry for entry in recovered.since_boot)
