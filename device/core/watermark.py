@@ -11,6 +11,7 @@ from device.core.effects import MoveWatermark, SendFrom
 from device.core.journal import Position
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.errors import ProtocolError, RejectedError, SignatureError
+from device.protocol.limits import EPOCHS_AHEAD_MAX, JOURNAL_EPOCH_MAX
 from device.protocol.uplink import Ack
 
 TYPE_CHECKING = False
@@ -63,7 +64,8 @@ def _accept(memory: "Memory", raw: bytes) -> Ack:
     place = memory.journal.position
     if ack.box != memory.box:
         raise RejectedError("BATCH_IDENTITY", f"for {ack.box}")
-    is_ahead = ack.result == "nack" and ack.epoch > place.epoch
+    latest = min(place.epoch + EPOCHS_AHEAD_MAX, JOURNAL_EPOCH_MAX - 1)
+    is_ahead = ack.result == "nack" and place.epoch < ack.epoch <= latest
     if ack.epoch != place.epoch and not is_ahead:
         raise RejectedError("BATCH_EPOCH", f"epoch {ack.epoch}, not {place.epoch}")
     if ack.result == "ack":

@@ -14,7 +14,7 @@ import struct
 
 from device.protocol.codec import dumps_checked, loads
 from device.protocol.errors import MalformedError
-from device.protocol.limits import ENTRY_BYTES_MAX, PLAYED_S_MAX
+from device.protocol.limits import ENTRY_BYTES_MAX, JOURNAL_EPOCH_MAX, PLAYED_S_MAX
 from device.protocol.record import VERSION, Document, fields_of
 from device.protocol.shape import (
     BOX,
@@ -135,7 +135,7 @@ class Entry(Document):
     BYTES_MAX = ENTRY_BYTES_MAX
     SHAPE = (
         ("box", BOX),
-        ("epoch", integer(1)),
+        ("epoch", integer(1, JOURNAL_EPOCH_MAX)),
         ("seq", COUNT),
         ("kind", one_of(*BODIES)),
         ("at_ms", maybe(INSTANT)),
@@ -226,7 +226,7 @@ class Checkpoint(Document):
 
     SHAPE = (
         ("box", BOX),
-        ("epoch", integer(1)),
+        ("epoch", integer(1, JOURNAL_EPOCH_MAX)),
         ("size", COUNT),
         ("head", SHA256),
         ("at_ms", maybe(INSTANT)),

@@ -9,6 +9,7 @@ from device.protocol.limits import (
     ENTRY_BYTES_MAX,
     FAULTS_MAX,
     HOLDS_MAX,
+    JOURNAL_EPOCH_MAX,
     NOTICES_MAX,
     PLAYS_OPEN_MAX,
 )
@@ -50,7 +51,7 @@ def _entry_text(value: "Any", where: str) -> bytes:
 
 _BATCH_SHAPE = (
     ("box", BOX),
-    ("epoch", integer(1)),
+    ("epoch", integer(1, JOURNAL_EPOCH_MAX)),
     ("from", COUNT),
     ("entries", array(_entry_text, BATCH_ENTRIES_MAX, 1)),
     ("checkpoint", lambda value, _where: envelope_from_plain(value, "checkpoint")),
@@ -107,7 +108,7 @@ class Ack(Document):
 
     SHAPE = (
         ("box", BOX),
-        ("epoch", integer(1)),
+        ("epoch", integer(1, JOURNAL_EPOCH_MAX)),
         ("result", one_of("ack", "nack")),
         ("size", COUNT),
         ("head", SHA256),
@@ -124,7 +125,7 @@ class JournalState(Record):
     head: str
     watermark: int
 
-    SHAPE = (("epoch", integer(1)), ("size", COUNT), ("head", SHA256), ("watermark", COUNT))
+    SHAPE = (("epoch", integer(1, JOURNAL_EPOCH_MAX)), ("size", COUNT), ("head", SHA256), ("watermark", COUNT))
 
 
 class UpdateState(Record):

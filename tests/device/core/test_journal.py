@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from device.core import effects as do
 from device.core import events as on
 from device.core import journal as journal_module
@@ -301,6 +303,16 @@ def test_10_3_nacks_cannot_begin_epochs_without_end() -> None:
     for _ in range(10):
         nack(rig, epoch=rig.disk.epoch, size=999, head="a" * 64)
     assert rig.disk.epoch == 5
+
+
+@pytest.mark.parametrize("epoch", [1_002, 99_999_998, 99_999_999])
+def test_10_3_a_nack_far_ahead_uses_no_epochs_up(epoch: int) -> None:
+    """Whoever holds the ack key would else make the box write where no recovery looks, or end it."""
+    rig = Rig()
+    assert not nack(rig, epoch=epoch, size=1, head="a" * 64)
+    assert rig.disk.epoch == 1
+    nack(rig, epoch=1_001, size=1, head="a" * 64)
+    assert rig.disk.epoch == 1_002
 
 
 def test_10_3_while_the_journal_is_away_a_nack_begins_nothing() -> None:

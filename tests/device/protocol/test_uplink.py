@@ -29,6 +29,7 @@ def test_10_1_a_batch_keeps_the_exact_bytes() -> None:
         ({"v": True}, "DOCUMENT_VERSION"),
         ({"box": "X"}, "DOCUMENT_MALFORMED"),
         ({"from": -1}, "DOCUMENT_MALFORMED"),
+        ({"epoch": 1 << 32}, "DOCUMENT_MALFORMED"),
         ({"entries": []}, "DOCUMENT_MALFORMED"),
         ({"entries": [""]}, "DOCUMENT_MALFORMED"),
         ({"entries": [1]}, "DOCUMENT_MALFORMED"),
