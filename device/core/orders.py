@@ -7,7 +7,8 @@ the box's memory, time and place:
    content it is an equivocation.
 2. SPEC 6.2 (9), (10): not past its acceptance by proven time, and addressed to this venue. A restricted box takes
    an old stop or ban all the same: it may be one that its record has forgotten.
-3. What is known is forgotten once it could not be accepted any more, and is bounded.
+3. What is known is forgotten once it could not be accepted any more, and is bounded. A restricted box forgets only to
+   have room: else an old stop, given every second, would be an entry and a step of the counter each time.
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
 """
 
@@ -57,7 +58,8 @@ class KnownOrders:
 
     def require_room(self, now_ms: int | None) -> None:
         """Raises RejectedError `ORDER_TOO_MANY`."""
-        self.forget(now_ms)
+        if len(self._known) >= KNOWN_ORDERS_MAX:
+            self.forget(now_ms)
         if len(self._known) >= KNOWN_ORDERS_MAX:
             raise RejectedError("ORDER_TOO_MANY", f"{KNOWN_ORDERS_MAX} orders are known already")
 

@@ -36,7 +36,8 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
 def _forget(turn: "Turn") -> None:
     """Holds, endings, orders and notices whose time is over."""
     memory = turn.memory
-    memory.orders.forget(turn.proven_ms)
+    if not memory.damage.is_restricted:  # `orders.py` rule 3
+        memory.orders.forget(turn.proven_ms)
     holds_changed = reopen.forget_holds(memory, turn.proven_ms)
     if memory.notices.forget(turn.proven_ms) or holds_changed:
         # At once: after a loss of power less time may be proven, and a hold that ended would stand again.

@@ -167,6 +167,11 @@ def test_6_6_a_restricted_box_takes_an_old_stop_but_no_old_ending() -> None:
     rig.restart()
     assert rig.receipt_of(stop)["result"] == "accepted"
     assert rig.receipt_of(resume)["code"] == "ORDER_EXPIRED"
+    counter = rig.disk.counter
+    for _ in range(3):
+        rig.wait(1)
+        assert rig.receipt_of(stop)["code"] == "ORDER_REPLAYED", "who gives it again and again wears nothing out"
+    assert rig.disk.counter == counter
 
 
 def test_6_6_a_wiped_card_opens_nothing() -> None:
