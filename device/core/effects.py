@@ -24,6 +24,13 @@ class Append(Fact):
     chain: bytes
     FIELDS = ("epoch", "seq", "entry", "chain")
 
+    def __init__(self, epoch: int, seq: int, entry: bytes, chain: bytes) -> None:
+        # Made for every song, as is Reply.
+        self.epoch = epoch
+        self.seq = seq
+        self.entry = entry
+        self.chain = chain
+
 
 class SaveState(Fact):
     """Make the state record durable, whole or not at all."""
@@ -47,6 +54,11 @@ class Reply(Fact):
     status: int
     body: "dict[str, Any]"
     FIELDS = ("request", "status", "body")
+
+    def __init__(self, request: str, status: int, body: "dict[str, Any]") -> None:
+        self.request = request
+        self.status = status
+        self.body = body
 
 
 class ReplySigned(Fact):

@@ -113,6 +113,14 @@ class PlayRequested(Fact):
     file: str
     FIELDS = ("request", "room", "song", "kind", "file")
 
+    def __init__(self, request: str, room: str, song: str, kind: str, file: str) -> None:
+        # Made for every song, as is its end.
+        self.request = request
+        self.room = room
+        self.song = song
+        self.kind = kind
+        self.file = file
+
 
 class PlayEnded(Fact):
     """The VOD server says that a play is over; reason `end` or `skip`."""
@@ -122,6 +130,12 @@ class PlayEnded(Fact):
     played_s: int
     reason: str
     FIELDS = ("request", "play", "played_s", "reason")
+
+    def __init__(self, request: str, play: str, played_s: int, reason: str) -> None:
+        self.request = request
+        self.play = play
+        self.played_s = played_s
+        self.reason = reason
 
 
 class OrderReceived(Fact):

@@ -15,7 +15,7 @@ stands behind it until it is. If that fails:
 from device.core.clock import rtc_instant
 from device.core.effects import Append
 from device.core.facts import Fact
-from device.protocol.journal import Entry, first_chain, next_chain
+from device.protocol.journal import entry_bytes, first_chain, next_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ class Stamp(Fact):
     boot: int
     FIELDS = ("at_ms", "tq", "rtc_ms", "mono_ms", "boot")
 
+    def __init__(self, at_ms: "int | None", tq: str, rtc_ms: int, mono_ms: int, boot: int) -> None:
+        # Made for every entry, as are the two below.
+        self.at_ms = at_ms
+        self.tq = tq
+        self.rtc_ms = rtc_ms
+        self.mono_ms = mono_ms
+        self.boot = boot
+
 
 class Draft(Fact):
     """An entry that may have to be appended again; place is epoch and sequence number, None if it was made while the
@@ -51,6 +59,12 @@ class Draft(Fact):
     stamp: Stamp
     FIELDS = ("place", "kind", "body", "stamp")
 
+    def __init__(self, place: "tuple[int, int] | None", kind: str, body: "dict[str, Any]", stamp: Stamp) -> None:
+        self.place = place
+        self.kind = kind
+        self.body = body
+        self.stamp = stamp
+
 
 class Position(Fact):
     """Epoch, size and head of a journal (SPEC 9.5)."""
@@ -59,6 +73,11 @@ class Position(Fact):
     size: int
     head: bytes
     FIELDS = ("epoch", "size", "head")
+
+    def __init__(self, epoch: int, size: int, head: bytes) -> None:
+        self.epoch = epoch
+        self.size = size
+        self.head = head
 
 
 class JournalEnd:
@@ -120,18 +139,20 @@ class JournalEnd:
             self._drafts = self._drafts[-DRAFTS_MAX:]
         if not self.is_available:
             return None
-        raw = Entry(
-            box=self.box,
-            epoch=before.epoch,
-            seq=before.size,
-            kind=kind,
-            at_ms=stamp.at_ms,
-            tq=stamp.tq,
-            rtc_ms=stamp.rtc_ms,
-            mono_ms=stamp.mono_ms,
-            boot=stamp.boot,
-            body=body,
-        ).encode()
+        raw = entry_bytes(
+            {
+                "box": self.box,
+                "epoch": before.epoch,
+                "seq": before.size,
+                "kind": kind,
+                "at_ms": stamp.at_ms,
+                "tq": stamp.tq,
+                "rtc_ms": stamp.rtc_ms,
+                "mono_ms": stamp.mono_ms,
+                "boot": stamp.boot,
+                "body": body,
+            }
+        )
         head = next_chain(before.head, before.size, raw)
         self.position = Position(epoch=before.epoch, size=before.size + 1, head=head)
         return Append(epoch=before.epoch, seq=before.size, entry=raw, chain=head)

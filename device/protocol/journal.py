@@ -15,7 +15,7 @@ import struct
 from device.protocol.codec import dumps_checked, loads
 from device.protocol.errors import MalformedError
 from device.protocol.limits import ENTRY_BYTES_MAX, JOURNAL_EPOCH_MAX, PLAYED_S_MAX
-from device.protocol.record import VERSION, Document, fields_of
+from device.protocol.record import VERSION, Document, fields_of, require_fields
 from device.protocol.shape import (
     BOX,
     CODE,
@@ -155,15 +155,21 @@ class Entry(Document):
         return entry
 
     def encode(self) -> bytes:
-        """As every document is encoded, but checked in place: this one is written for every song."""
-        value: dict[str, Any] = {name: getattr(self, name) for name, _ in self.SHAPE}
-        fields_of(value, self.SHAPE, "Entry")
-        fields_of(self.body, BODIES[self.kind], "Entry.body")
-        value["v"] = VERSION
-        raw = dumps_checked(value)
-        if len(raw) > ENTRY_BYTES_MAX:
-            raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {ENTRY_BYTES_MAX}")
-        return raw
+        return entry_bytes({name: getattr(self, name) for name, _ in self.SHAPE})
+
+
+def entry_bytes(value: "dict[str, Any]") -> bytes:
+    """The canonical bytes of an entry with these fields, to which the version is added.
+
+    As every document is encoded, but checked in place: this one is written for every song.
+    """
+    require_fields(value, Entry.SHAPE, "Entry")
+    require_fields(value["body"], BODIES[value["kind"]], "Entry.body")
+    value["v"] = VERSION
+    raw = dumps_checked(value)
+    if len(raw) > ENTRY_BYTES_MAX:
+        raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {ENTRY_BYTES_MAX}")
+    return raw
 
 
 def play_id(epoch: int, seq: int) -> str:

@@ -119,6 +119,18 @@ def fields_of(value: "Any", shape: "Any", where: str) -> "dict[str, Any]":
     return found
 
 
+def require_fields(value: "Any", shape: "Any", where: str) -> None:
+    """The same checks of an object that is kept as it is; what is wrong gets its name only where something is."""
+    try:
+        for name, check in shape:
+            check(value[name], name)
+        if len(shape) == len(value):
+            return
+    except (KeyError, TypeError, MalformedError):
+        pass
+    fields_of(value, shape, where)
+
+
 def to_plain(value: "Any") -> "Any":
     """Records into objects, tuples into arrays, all the way down."""
     if isinstance(value, Record):

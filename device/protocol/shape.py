@@ -20,6 +20,7 @@ _LOWER_HEX = "0123456789abcdef"
 _DIGITS = "0123456789"
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LOWER = "abcdefghijklmnopqrstuvwxyz"
+_PRINTABLE = "".join([chr(code) for code in range(0x20, 0x7F)])
 # SPEC 2.5: what reorders or breaks lines makes a person read something else than was signed.
 _UNREADABLE = (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF)
 
@@ -60,6 +61,8 @@ def free_text(least: int = 0, most: int = TEXT_CHARS_MAX) -> "Check":
 
 
 def is_readable(text: str) -> bool:
+    if consists_of(text, _PRINTABLE):
+        return True
     for char in text:
         code = ord(char)
         if code < 0x20 or 0x7F <= code < 0xA0 or code in _UNREADABLE:
