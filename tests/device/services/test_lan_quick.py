@@ -78,12 +78,26 @@ BODIES = (
     b'{"room":"K1","song":"000482","kind":"guest","file":"' + b"ab" * 32 + b'"}',
     b'{"room":"K1","song":"000482"}',
     b'{"room":"K1","room":"K2","song":"000482","kind":"guest"}',
+    b'{"room": "K1", "kind": "test", "song": "000482"}',
+    b'{"room":"K1","room":"K2","song":"000482"}',
+    b'{"room":"K12345678901234567","song":"000482","kind":"guest"}',
+    b'{"room":"K1","song":"0004.82","kind":"guest"}',
+    b'{"room":"K1","song":"000482","kind":"party"}',
     b"[]",
     b"{",
     b"",
 )
 LAST = b"GET /v1/none HTTP/1.1\r\n" + PLAIN + b"Connection: close\r\n\r\n"
 END = b'{"played_s":3,"reason":"end"}'
+ENDS = (
+    END,
+    END,
+    b'{"played_s":-1}',
+    b'{"played_s": 3, "reason": "skip"}',
+    b'{"played_s":03,"reason":"end"}',
+    b'{"played_s":999999,"reason":"end"}',
+    b'{"played_s":3,"reason":"power"}',
+)
 
 
 def asked(chance: random.Random, is_sound: bool) -> bytes:
@@ -102,7 +116,7 @@ def asked(chance: random.Random, is_sound: bool) -> bytes:
         )
     path, body = b"/v1/plays", chance.choice(BODIES)
     if chance.random() < 0.3:
-        path, body = b"/v1/plays/1-%d/end" % chance.randrange(3, 12), chance.choice((END, END, b'{"played_s":-1}'))
+        path, body = b"/v1/plays/1-%d/end" % chance.randrange(3, 12), chance.choice(ENDS)
     kind = chance.choice((b"application/json", b"application/json", b"application/json; charset=utf-8", b"text/plain"))
     headers += b"Content-Type: " + kind + b"\r\nContent-Length: %d\r\n" % len(body)
     return b"POST " + path + version + b"\r\n" + headers + b"\r\n" + body
