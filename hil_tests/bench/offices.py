@@ -110,6 +110,11 @@ class Offices:
         officer = officers_over(region)[0]
         return list(self.fleet.data_of(officer.person, "order", "show", order)["receipts"])
 
+    def is_in_force(self, region: str, order: str) -> bool:
+        """By the books, which is to say by receipts and reports of the boxes (SPEC 6.5)."""
+        receipts = self.receipts(region, order)
+        return bool(receipts) and all(row["in_force_at_ms"] is not None for row in receipts)
+
     # -- plays
 
     def ledger(self, venue: str) -> Count:

@@ -4,7 +4,8 @@
 
 Each state is reached from the one before it; a state that was passed is not left again, except that
 ``in-service`` and ``locked`` lead to each other. A strategy that failed once does not try again: what it
-would find is not what a test asked for.
+would find is not what a test asked for. A venue that stands is asked whether it still does: what one test left
+behind is not the next one's to find out.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Literal
 from hil_tests.bench.offices import Approved
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.venue import Venue
+from hil_tests.bench.waiting import wait_for
 
 State = Literal["off", "flashed", "enrolled", "claimed", "in-service", "locked"]
 ORDER: tuple[State, ...] = ("off", "flashed", "enrolled", "claimed", "in-service", "locked")
@@ -44,6 +46,8 @@ class Strategy:
         if ORDER.index(wanted) < ORDER.index(self.state) and not reopens:
             raise StrategyError(f"{self._venue.place.box} is {self.state} and does not go back to {wanted}")
         try:
+            if self.state in ("in-service", "locked"):
+                self._venue.wait_state(self.state)
             if reopens:
                 self._open()
             while self.state != wanted:
@@ -72,7 +76,13 @@ class Strategy:
             case "in-service":
                 self._stopped = self._stop(stage, venue)
                 venue.wait_state("locked")
+                self._wait_in_force(self._stopped.order)
                 self.state = "locked"
+
+    def _wait_in_force(self, order: str) -> None:
+        """The box refuses before its disk has the order; only behind the receipt must it outlive the power (6.5)."""
+        region = self._venue.place.region
+        wait_for(f"{order} in force by the books", lambda: self._stage.offices.is_in_force(region, order))
 
     def _open(self) -> None:
         if self._stopped is not None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 
 import pytest
 from hypothesis import given, settings
@@ -222,32 +221,6 @@ def test_6_4_a_resume_within_the_grace_lets_songs_run_on() -> None:
     rig.wait(60)
     assert rig.pushed("cut") == []
     assert rig.state == "in-service"
-
-
-def test_6_5_a_receipt_stands_behind_entry_and_record() -> None:
-    rig = Rig()
-    effects = rig.give(on.OrderReceived(request="r", raw=order_envelope("stop")))
-    kinds = [type(effect) for effect in effects]
-    assert kinds[:5] == [do.Append, do.SaveState, do.TickCounter, do.ReplySigned, do.Send]
-    receipt = json.loads(rig.sent("receipt")[-1])
-    assert (receipt["epoch"], receipt["seq"]) == (1, rig.disk.size - 1)
-
-
-def test_6_5_a_courier_at_the_box_gets_the_same_receipt() -> None:
-    rig = Rig()
-    answer = rig.order(order_envelope("stop"))
-    assert isinstance(answer, do.ReplySigned)
-    assert (answer.status, answer.kind) == (200, "receipt")
-    assert answer.payload == rig.sent("receipt")[-1]
-
-
-def test_6_5_whoever_repeats_an_order_at_the_box_is_answered_there_alone() -> None:
-    rig = Rig()
-    rig.receipt_of(order_envelope("stop"))
-    sent = len(rig.sent("receipt"))
-    answer = rig.order(order_envelope("stop"))
-    assert answer.status == 200
-    assert len(rig.sent("receipt")) == sent
 
 
 def test_15_1_a_rejected_order_at_the_box_is_told_in_two_languages() -> None:
