@@ -61,6 +61,7 @@ class Plays:
 
     def __init__(self) -> None:
         self._by_room: dict[str, Play] = {}
+        self._by_name: dict[str, Play] = {}
         self._ended: dict[str, bool] = {}
         self._ended_order: list[str] = []
 
@@ -80,17 +81,15 @@ class Plays:
         return self._by_room.get(room)
 
     def find(self, name: str) -> "Play | None":
-        for play in self._by_room.values():
-            if play.play == name:
-                return play
-        return None
+        return self._by_name.get(name)
 
     def begin(self, play: Play) -> None:
-        self._by_room[play.room] = play
+        self._by_room[play.room] = self._by_name[play.play] = play
 
     def drop(self, play: Play) -> None:
         """Forget a play that never was allowed."""
         del self._by_room[play.room]
+        del self._by_name[play.play]
 
     def close(self, play: Play, counted: bool) -> None:
         self.drop(play)

@@ -34,6 +34,7 @@ BOUNDS = {
     "core.memory.Memory.told": "protocol.limits:PLAYS_OPEN_MAX",
     "core.notices.Notices._held": "protocol.limits:NOTICES_MAX",
     "core.orders.KnownOrders._known": "core.orders:KNOWN_ORDERS_MAX",
+    "core.plays.Plays._by_name": "protocol.limits:PLAYS_OPEN_MAX",
     "core.plays.Plays._by_room": "protocol.limits:PLAYS_OPEN_MAX",
     "core.plays.Plays._ended": "core.plays:ENDED_MAX 2",
     "core.plays.Plays._ended_order": "core.plays:ENDED_MAX 2",
