@@ -58,8 +58,8 @@ class Answers:
         return self.written(status, codec.dumps(refusal(code, request_id)), request_id, closes, more)
 
     def said(self, status: int, body: dict[str, Any], request_id: str, closes: bool) -> bytes:
-        """An object."""
-        return self.written(status, codec.dumps(body), request_id, closes)
+        """An object that the core made, of checked fields."""
+        return self.written(status, codec.dumps_checked(body), request_id, closes)
 
     def _head(self, status: int) -> bytes:
         """What stays the same for a second: everything up to the request id."""
