@@ -190,9 +190,14 @@ class Runtime:
         self.post_soon(Tick())
 
     async def _group(self) -> list[Any]:
+        """All that wait. As long as a look at the sockets brings more, another look costs less than another sync."""
         group = [await self._queue.get()]
-        while len(group) < GROUP_MAX and not self._queue.empty():
-            group.append(self._queue.get_nowait())
+        before = 0
+        while before < len(group) < GROUP_MAX:
+            before = len(group)
+            await asyncio.sleep(0)
+            while len(group) < GROUP_MAX and not self._queue.empty():
+                group.append(self._queue.get_nowait())
         return group
 
     def _decided(self, events: Sequence[Any]) -> list[Any]:
