@@ -9,7 +9,8 @@ stands behind it until it is. If that fails:
    PLAY_START among them never was allowed and is left out, and the end of such a play with it (`plays.py`).
 3. A journal shorter than it is known to have been has lost evidence: a new epoch begins behind what was known, so
    no sequence number is ever used twice. Known are what the state record says, what the fleet has acknowledged, and
-   what the fleet holds where it says so in a nack. The first entry of the epoch, `EPOCH`, names that place.
+   what the fleet holds where it says so in a nack. Likewise where the record knows another chain (`start.py`). The
+   first entry of the epoch, `EPOCH`, names that place.
 """
 
 from device.core.clock import rtc_instant

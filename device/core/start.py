@@ -35,7 +35,12 @@ def started(turn: "Turn", event: "Started") -> None:
     journal.boot = max(journal.boot, event.last_boot) + 1
     found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)
     journal.first = event.journal_first
-    _say_epoch(turn, journal.open(found, None if saved is None else saved.journal))
+    known = None if saved is None else saved.journal
+    behind = journal.open(found, known)
+    if behind is None and known is not None and _is_edited(memory, found, known):
+        behind = known
+        journal.begin_epoch(known)
+    _say_epoch(turn, behind)
     for ended in event.ended_plays:
         memory.plays.remember(ended.play, ended.counted)
     for play in event.open_plays:
@@ -108,6 +113,12 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
     if memory.update.state == CONFIRMED:
         turn.do(ConfirmSlot())
     update.resume(turn)
+
+
+def _is_edited(memory: Memory, found: Position, known: Position) -> bool:
+    """Whether the journal says at this place another thing than the record, which only this box can have written."""
+    head = memory.head_at(known.size) if found.epoch == known.epoch and known.size > 0 else None
+    return head is not None and head != known.head
 
 
 def _say_epoch(turn: "Turn", behind: Position | None) -> None:

@@ -286,6 +286,25 @@ def test_10_3_a_nack_that_proves_another_journal_begins_an_epoch_behind_it() -> 
         assert len(rig.entries("EPOCH")) == 1, "it is remembered"
 
 
+def test_9_11_a_journal_written_anew_on_the_card_begins_an_epoch_behind_what_the_record_knows() -> None:
+    rig = Rig()
+    rig.end(rig.play("K1").body["play"])
+    rig.wait(600)
+    size, head = rig.disk.size, rig.disk.head.hex()
+    rig.restart()
+    assert not epochs_of(rig)
+    known = json.loads(rig.disk.state or b"")["journal"]
+    chain = first_chain(rig.disk.box, 1)
+    for seq, raw in enumerate(rig.disk.entries[1]):
+        edited = rig.disk.entries[1][seq] = raw.replace(b'"guest"', b'"filler"')
+        chain = rig.disk.chains[1][seq] = next_chain(chain, seq, edited)
+    rig.restart()
+    assert epochs_of(rig) == [(2, known["size"], known["head"])]
+    assert (size, head) != (known["size"], known["head"])
+    rig.restart()
+    assert len(epochs_of(rig)) == 1
+
+
 def test_10_3_a_nack_for_what_is_gone_begins_an_epoch_behind_the_own_end() -> None:
     rig = Rig()
     rig.lose_power()
