@@ -66,6 +66,7 @@ class Promises:
     standing: Standing
     suspicion: Suspicion = field(default_factory=Suspicion)
     leases: dict[int, tuple[Lease, int]] = field(default_factory=dict)  # by number; with the powered time when given
+    waits: int = 0  # times that a box was not in service for the known limit of `_waits_for_a_lease`
     plays: int = 0
     ends: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -219,9 +220,19 @@ class Promises:
         assert answer is not None
         if answer.status == 201 or self.standing.may_be_in_force(STOP, self.machine.around.true_ms()):
             return
+        if self._waits_for_a_lease():
+            self.waits += 1
+            return
         banned = {f"{t.by}:{t.id}" for order in self._may_hold(BAN) for t in order.targets}
         names = {f"version:{asked.song}", f"work:w-{asked.song}"}
         self._require(answer.body["code"] == "SONG_BANNED" and bool(names & banned), f"not in service: {answer.body}")
+
+    def _waits_for_a_lease(self) -> bool:
+        """A known limit, counted: a battery clock that jumped ahead while the box was off is believed (SPEC 7.3 (2)), so
+        every lease comes from its past until the last one has run out.
+        """
+        report = self.fleet.records[self.machine.box].report
+        return self.suspicion.clock_was_wrong and report is not None and "LEASE_TIME" in report.refused
 
     def books_agree(self) -> None:
         """Rules 1, 2, 9: disk, fleet and VOD server tell the same story."""

@@ -38,8 +38,8 @@ from tests.simulation.venue import Venue
 from tests.simulation.virtual_time import VirtualLoop
 
 STORY_MAX = 400
-SLOWER = ((runtime, "TICK_EVERY_S", 5.0), (uplink, "LOOK_AGAIN_S", 10.0), (journal_care, "LOOK_EVERY_S", 5.0))
-LOOK_EVERY_S = 15.0
+SLOWER = ((runtime, "TICK_EVERY_S", 5.0), (uplink, "LOOK_AGAIN_S", 20.0), (journal_care, "LOOK_EVERY_S", 30.0))
+LOOK_EVERY_S = 30.0
 DAY_S = 86_400
 NOON_S = 4 * 3600  # since eight o'clock, with which each day of this world begins
 HEAL_EVERY_DAYS = 8
@@ -58,6 +58,7 @@ class Figures:
     lives: int = 0
     orders: int = 0
     images: int = 0
+    waits: int = 0
 
 
 class World:
@@ -117,6 +118,7 @@ class World:
         promises = self.promises
         self.figures.days = self.loop.time() / DAY_S
         self.figures.asked, self.figures.plays, self.figures.ends = self.venue.asked, promises.plays, promises.ends
+        self.figures.waits = promises.waits
         self.figures.lives, self.figures.orders = self.machine.lives, len(self.officers.orders)
         return self.figures
 

@@ -18,6 +18,4 @@ def test_every_flipped_bit_of_the_record_is_found() -> None:
     bit_flips.state(count=2_000, seed=1)
 
 
-@pytest.mark.parametrize("mutation", [one for one in NAMED if one.part != "images"], ids=lambda mutation: mutation.name)
-def test_a_broken_rule_turns_its_part_red(mutation: Mutation) -> None:
-    assert not survivors([mutation], print)
+@pytest.mark.parametrize("mutation", NAMED, ids=lambda mutation: mutation.name)
