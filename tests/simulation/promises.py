@@ -228,7 +228,7 @@ class Promises:
         self._require(answer.body["code"] == "SONG_BANNED" and bool(names & banned), f"not in service: {answer.body}")
 
     def _waits_for_a_lease(self) -> bool:
-        """A known limit, counted: a battery clock that jumped ahead while the box was off is believed (SPEC 7.3 (2)), so
+        """A known limit, counted: a battery clock that jumped ahead while the box was off is believed (SPEC 7.3), so
         every lease comes from its past until the last one has run out.
         """
         report = self.fleet.records[self.machine.box].report

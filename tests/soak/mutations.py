@@ -146,7 +146,7 @@ OURS = (
     Mutation("no page hash", no_page_hash, "catalog-flips", 600, 1),
 )
 _OWNERS = (
-    ("tests.device.drivers.journal_mutations", "crash-states", 600),
+    ("tests.device.drivers.journal_mutations", "crash-states", 5_000),
     ("tests.device.core.clock_mutations", "clock-scripts", 1_500),
     ("tests.device.core.holds_mutations", "images", 400),
 )

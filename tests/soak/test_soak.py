@@ -19,3 +19,5 @@ def test_every_flipped_bit_of_the_record_is_found() -> None:
 
 
 @pytest.mark.parametrize("mutation", NAMED, ids=lambda mutation: mutation.name)
+def test_a_broken_rule_turns_its_part_red(mutation: Mutation) -> None:
+    assert not survivors([mutation], print)
