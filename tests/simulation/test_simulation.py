@@ -21,10 +21,10 @@ SEEDS = [seed for seed in range(100, 166) if CUSTOMS[seed % len(CUSTOMS)] != "ow
 
 
 def test_two_thousand_days_and_every_promise_is_kept() -> None:
-    """Fifty lives and more, over all cores; each in a process that forgets what was before it."""
+    """Fifty lives and more, over all cores."""
     assert len(SEEDS) * DAYS >= 2_000
     assert len(SEEDS) >= 50
-    with ProcessPoolExecutor(os.cpu_count(), max_tasks_per_child=8) as pool:
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
         faults = [fault for fault in pool.map(_fault_of, SEEDS) if fault]
     assert not faults
 
