@@ -112,9 +112,9 @@ class Folder:
     def replace(self, name: str, data: bytes) -> None:
         """Put `data` in the place of a file, whole or not at all; durable on return."""
         temporary = f"{name}.new"
-        if temporary in self.names():
-            self.remove(temporary)
         try:
+            if temporary in self.names():
+                self.truncate(temporary, 0)  # what a cut left: emptied, and made durable by the same sync as the rest
             self.write(temporary, 0, data)
             self.sync(temporary)
         finally:

@@ -37,6 +37,8 @@ class Owner:
         before = self._machine.disk.folders["state"]
         self._machine.disk.put_back({name: files for name, files in image.items() if name in what})
         is_other = self._machine.disk.folders["state"] != before
+        if is_other:
+            self._promises.suspicion.must_restrict = False  # what was on the card before is gone
         # The power may have gone between the record and the counter: then one step says nothing.
         self._promises.put_back(is_other, is_other and self._machine.hardware.count > count + 1)
         return f"owner: puts back {'+'.join(what)} of counter {count}"
