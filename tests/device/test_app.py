@@ -236,26 +236,32 @@ async def test_a_damaged_root_of_trust_is_said_on_the_lan(world: World, monkeypa
 
 async def test_settings_that_cannot_be_kept_degrade_and_heal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "SETTINGS_AGAIN_S", 0.05)
-    settings, away = world.data / "settings", world.data / "elsewhere"
+    settings, folder, broken = world.data / "settings", world.data / "elsewhere", world.data / "broken"
+    folder.mkdir(parents=True)
+    broken.write_bytes(b"not a folder")
+    point(settings, folder)
     async with world.on():
         await world.factory()
         for number in range(3):
-            settings.rename(away)
-            settings.write_bytes(b"not a folder")
+            point(settings, broken)
             wanted = {"label_code": LABEL, "vod": f"vod-{number}"}
             status, body = await world.ask("POST", "/v1/pair", wanted)
             assert (status, body["code"]) == (503, "SETTINGS_UNAVAILABLE")
             await until_faults(world, "SETTINGS_UNAVAILABLE", present=True)
-            settings.unlink()
-            away.rename(settings)
+            point(settings, folder)
             await until_faults(world, "SETTINGS_UNAVAILABLE", present=False)
-    settings.rename(away)
-    settings.write_bytes(b"not a folder")
+    point(settings, broken)
     async with world.on():
         await until_page(world, "The settings cannot be read or saved")
-        settings.unlink()
-        away.rename(settings)
+        point(settings, folder)
         await world.until_started()
+
+
+def point(link: Path, target: Path) -> None:
+    """In one step: a box that tries again all the time must never find nothing there and make a folder of its own."""
+    fresh = link.with_name("link")
+    fresh.symlink_to(target)
+    fresh.replace(link)
 
 
 async def test_the_watchdog_is_fed_and_the_attempt_given_back(world: World) -> None:
