@@ -116,7 +116,7 @@ class LanRig:
         )
         await self.runtime.post(await self.runtime.in_disk_thread(self._started))
 
-    async def bring_into_service(self) -> None:
+    async def bring_into_service(self, **of_lease: Any) -> None:
         for event in (
             on.PolicyLoaded(raw=builders.policy().encode()),
             on.CatalogLoaded(epoch=1, entries=len(SONGS)),
@@ -125,7 +125,8 @@ class LanRig:
         ):
             await self.runtime.post(event)
         report = await self.wait_for_sent("report")
-        raw = builders.lease_envelope(nonce=Report.decode(report).nonce, issued_at_ms=self.clock.rtc_ms())
+        nonce = Report.decode(report).nonce
+        raw = builders.lease_envelope(nonce=nonce, issued_at_ms=self.clock.rtc_ms(), **of_lease)
         await self.runtime.post(on.LeaseReceived(raw=raw))
 
     async def wait_for_sent(self, kind: str) -> bytes:
