@@ -2,7 +2,8 @@
 
 Rules:
 
-1. Every entry is sound, of the box and epoch in `info.json`, and continues the sequence.
+1. Every entry is sound, of the box and epoch in `info.json`, and continues the sequence. `EPOCH` begins every epoch
+   but the first, behind the place that `previous.json` comes from, and stands nowhere else.
 2. The chain from `previous.json` over the entries has, at each checkpoint's size, the head that the box signed.
    The last entry is covered by a checkpoint.
 3. `chain.txt` is unsigned. Where a signed head does not fit, the first line that differs names the entry.
@@ -89,6 +90,7 @@ def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) ->
     for offset, line in enumerate(_lines(files, "entries.jsonl")):
         seq = info.first + offset
         entry = _entry(line, info, seq)
+        _require_beginning(entry, chain)
         chain = next_chain(chain, seq, line)
         heads[seq + 1] = chain.hex()
         if suspect is None and hints[offset : offset + 1] != [chain.hex().encode()]:
@@ -126,6 +128,17 @@ def _entry(line: bytes, info: Info, seq: int) -> Entry:
     if (entry.box, entry.epoch, entry.seq) != (info.box, info.epoch, seq):
         raise FindingError("ENTRY_OTHER", f"it is {entry.box} {entry.epoch}-{entry.seq}", info.epoch, seq)
     return entry
+
+
+def _require_beginning(entry: Entry, chain: bytes) -> None:
+    """An epoch begins with the place that it begins behind (SPEC 9.11); `chain` stands before the entry."""
+    begins = entry.seq == 0 and entry.epoch > 1
+    if (entry.kind == "EPOCH") != begins:
+        raise FindingError("ENTRY_OTHER", "EPOCH begins every epoch but the first", entry.epoch, entry.seq)
+    if begins:
+        head, size = bytes.fromhex(entry.body["head"]), entry.body["size"]
+        if first_chain(entry.box, entry.epoch, head, size) != chain:
+            raise FindingError("ENTRY_CHANGED", "previous.json is of another place than EPOCH", entry.epoch, 0)
 
 
 def _count(counts: Counts, entry: Entry) -> None:

@@ -19,15 +19,17 @@ from tests.provisioning.fleet_folder import NOW_MS
 BOX = "KTV-0001"
 VENUE = "J0131010100001Y"
 EVERY = 5  # entries between checkpoints
+BEHIND = (b"\x07" * 32, 41)  # head and size that a later epoch begins behind
 
 
 class Evidence:
     """`files` may be changed; `write` packs them with a manifest that fits."""
 
-    def __init__(self, fleet: PublishedFleet, entries_count: int = 20, first: int = 0) -> None:
+    def __init__(self, fleet: PublishedFleet, entries_count: int = 20, first: int = 0, epoch: int = 1) -> None:
         self.key = SigningKey.generate()
         self.ack_key = SigningKey.load(fleet.data / "keys" / "ack.pem")
         self.first = first
+        self.epoch = epoch
         role = fleet.publisher.folder.role_bytes
         self.files: dict[str, bytes] = {
             "metadata/1.root.json": fleet.root,
@@ -36,14 +38,14 @@ class Evidence:
             "policy.json": (fleet.keys / "policy.json").read_bytes(),
             "box.pem": box_certificate(fleet.data / "keys", self.key, BOX),
         }
-        self.lines = [an_entry(first + offset) for offset in range(entries_count)]
+        self.lines = [an_entry(first + offset, epoch) for offset in range(entries_count)]
         self.sign()
 
     def sign(self) -> None:
         """Checkpoints, acknowledgements, chain and description for the lines as they are."""
         for name in [name for name in self.files if name.startswith(("checkpoints/", "acks/"))]:
             del self.files[name]
-        chain = first_chain(BOX, 1) if self.first == 0 else bytes(range(32))
+        chain = bytes(range(32)) if self.first else first_chain(BOX, self.epoch, *(BEHIND if self.epoch > 1 else ()))
         self.files["previous.json"] = json.dumps({"head": chain.hex(), "size": self.first}).encode()
         chains = []
         for offset, line in enumerate(self.lines):
@@ -51,15 +53,15 @@ class Evidence:
             chain = next_chain(chain, size - 1, line)
             chains.append(chain.hex())
             if (offset + 1) % EVERY == 0 or offset + 1 == len(self.lines):
-                self.files[f"checkpoints/{size}.json"] = a_checkpoint(self.key, size, chain)
-                self.files[f"acks/{size}.json"] = an_ack(self.ack_key, size, chain)
+                self.files[f"checkpoints/{size}.json"] = a_checkpoint(self.key, size, chain, self.epoch)
+                self.files[f"acks/{size}.json"] = an_ack(self.ack_key, size, chain, self.epoch)
         self.files["chain.txt"] = "".join(f"{chain}\n" for chain in chains).encode()
         self.files["entries.jsonl"] = b"".join(line + b"\n" for line in self.lines)
         self.describe()
 
     def describe(self) -> None:
         last = self.first + len(self.lines) - 1
-        info = {"v": 1, "box": BOX, "venue": VENUE, "epoch": 1, "from": self.first, "to": last}
+        info = {"v": 1, "box": BOX, "venue": VENUE, "epoch": self.epoch, "from": self.first, "to": last}
         self.files["info.json"] = json.dumps(info | {"exported_at_ms": NOW_MS}).encode()
 
     def write(self, path: Path) -> Path:
@@ -68,21 +70,24 @@ class Evidence:
         return path
 
 
-def an_entry(seq: int) -> bytes:
-    """Plays that start and end by turns, after a start of the box."""
+def an_entry(seq: int, epoch: int = 1) -> bytes:
+    """Plays that start and end by turns, after a start of the box or the beginning of a later epoch."""
     play = {"room": "A01", "song": f"{seq:06d}", "kind": "guest"}
     end = {"played_s": 200, "elapsed_s": 200, "reason": "end", "counted": True, "cut_song_s": 60, "policy_epoch": 1}
-    if seq == 0:
+    if seq == 0 and epoch > 1:
+        kind = "EPOCH"
+        body: dict[str, object] = {"size": BEHIND[1], "head": BEHIND[0].hex()}
+    elif seq == 0:
         kind = "BOOT"
-        body: dict[str, object] = {"version": "1.0.0", "slot": "a", "clean": True, "torn_bytes": 0}
+        body = {"version": "1.0.0", "slot": "a", "clean": True, "torn_bytes": 0}
         body |= {"torn_sha256": "", "counter": 1}
     elif seq % 2:
         kind, body = "PLAY_START", play | {"catalog_epoch": 1}
     else:
-        kind, body = "PLAY_END", {"play": f"1-{seq - 1}"} | play | end
+        kind, body = "PLAY_END", {"play": f"{epoch}-{seq - 1}"} | play | end
     return Entry(
         box=BOX,
-        epoch=1,
+        epoch=epoch,
         seq=seq,
         kind=kind,
         at_ms=NOW_MS + seq * 1000,
@@ -94,13 +99,13 @@ def an_entry(seq: int) -> bytes:
     ).encode()
 
 
-def a_checkpoint(key: SigningKey, size: int, chain: bytes) -> bytes:
-    checkpoint = Checkpoint(box=BOX, epoch=1, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1)
+def a_checkpoint(key: SigningKey, size: int, chain: bytes, epoch: int = 1) -> bytes:
+    checkpoint = Checkpoint(box=BOX, epoch=epoch, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1)
     return seal("checkpoint", checkpoint.encode(), [key]).encode()
 
 
-def an_ack(key: SigningKey, size: int, chain: bytes) -> bytes:
-    ack = Ack(box=BOX, epoch=1, result="ack", size=size, head=chain.hex(), code="", at_ms=NOW_MS)
+def an_ack(key: SigningKey, size: int, chain: bytes, epoch: int = 1) -> bytes:
+    ack = Ack(box=BOX, epoch=epoch, result="ack", size=size, head=chain.hex(), code="", at_ms=NOW_MS)
     return seal("ack", ack.encode(), [key]).encode()
 
 

@@ -17,14 +17,14 @@ import pytest
 
 from device.crypto.p256 import SigningKey
 from device.protocol.envelope import seal
-from device.protocol.journal import Checkpoint
+from device.protocol.journal import Checkpoint, first_chain
 from device.protocol.uplink import Ack
 from device.protocol.venue_code import format_venue_code
 from provisioning.verify.archive import MANIFEST, manifest_of, pack
 from provisioning.verify.finding import FindingError
 from provisioning.verify.verification import verify_bytes
 from tests.fleet_server.repository.published import PublishedFleet
-from tests.provisioning.evidence_builder import BOX, Evidence
+from tests.provisioning.evidence_builder import BOX, Evidence, an_entry
 from tests.provisioning.fleet_folder import NOW_MS
 
 SCRIPT = Path(__file__).parent / "strangers" / "evidence.mjs"
@@ -159,6 +159,8 @@ SPOILS: dict[str, Spoil] = {
     "an entry of another epoch": in_entry(4, epoch=2),
     "an entry with more names": in_entry(4, more=1),
     "an entry of another version": in_entry(4, v=2),
+    "an epoch that begins within": in_entry(4, kind="EPOCH", body={"size": 41, "head": "07" * 32}),
+    "an epoch that begins the first": in_entry(0, kind="EPOCH", body={"size": 0, "head": "00" * 32}),
     "a claim of another venue": in_entry(
         4, kind="CLAIM", body={"venue": format_venue_code("310101", 2), "region": "310101"}
     ),
@@ -174,6 +176,33 @@ SPOILS: dict[str, Spoil] = {
     "an acknowledgement of another head": with_ack(head="0" * 64),
     "an acknowledgement for another box": with_ack(box="KTV-0002"),
     "an acknowledgement under another name": renamed("acks/5.json", "acks/6.json"),
+}
+
+
+def beginning_with(**changes: Any) -> Spoil:
+    """The box itself signs it so; `previous.json` stays what the platform says."""
+
+    def spoil(evidence: Evidence) -> None:
+        body = json.loads(evidence.lines[0])["body"] | changes
+        in_entry(0, body=body)(evidence)
+
+    return spoil
+
+
+# Of a later epoch (SPEC 9.11).
+SPOILS_OF_A_LATER_EPOCH: dict[str, Spoil] = {
+    "behind another size": beginning_with(size=40),
+    "behind another head": beginning_with(head="08" * 32),
+    "behind nothing": beginning_with(size=0, head="00" * 32),
+    "previous.json is another": with_file(
+        "previous.json", lambda raw: json.dumps(json.loads(raw) | {"head": "09" * 32}).encode()
+    ),
+    "previous.json is that of the first epoch": with_file(
+        "previous.json", lambda raw: json.dumps(json.loads(raw) | {"head": first_chain(BOX, 1).hex()}).encode()
+    ),
+    "it begins with a play": in_entry(0, kind="PLAY_START", body=json.loads(an_entry(1))["body"]),
+    "it begins a second time": in_entry(4, kind="EPOCH", body={"size": 41, "head": "07" * 32}),
+    "of the first epoch": in_info(epoch=1),
 }
 
 
@@ -240,6 +269,18 @@ def test_both_verifiers_agree_about_what_is_changed(fleet: PublishedFleet, tmp_p
     wanted = {name: ours(raw, fleet.root) for name, raw in archives.items()}
     assert said == wanted
     assert {name for name, word in wanted.items() if word.startswith("VALID")} == HARMLESS
+
+
+def test_16_2_both_verifiers_know_how_a_later_epoch_begins(fleet: PublishedFleet, tmp_path: Path) -> None:
+    archives = [packed(Evidence(fleet, epoch=2)), packed(Evidence(fleet, 12, first=35, epoch=7))]
+    for spoil in SPOILS_OF_A_LATER_EPOCH.values():
+        evidence = Evidence(fleet, epoch=2)
+        spoil(evidence)
+        archives.append(packed(evidence))
+    wanted = [ours(raw, fleet.root) for raw in archives]
+    assert strangers(archives, fleet.root, tmp_path) == wanted
+    assert wanted[:2] == ["VALID 20 entries", "VALID 12 entries"]
+    assert [word for word in wanted[2:] if word != "BAD 2-0"] == ["BAD 2-4", "BAD "]
 
 
 def test_both_verifiers_agree_about_the_archive(fleet: PublishedFleet, tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ function check_journal(file, info, heads, acks) {
         const seq = info.from + offset;
         const raw = Buffer.from(line, "latin1");
         const body = sound_entry(raw, info, seq);
+        check_beginning(raw, info, seq, chain);
         chain = next_chain(chain, seq, raw);
         const head = chain.toString("hex");
         if (suspect === null && hints[offset] !== head) suspect = seq;
@@ -132,6 +133,17 @@ function check_journal(file, info, heads, acks) {
     require(heads.has(info.to + 1), `${info.epoch}-${covered}: the box has not signed it`);
     require(suspect === null && hints.length === lines.length + 1 && hints.at(-1) === "", "chain.txt");
     return lines.length;
+}
+
+// SPEC 9.11: every epoch but the first begins with EPOCH, behind the place that this names; `chain` stands before it.
+function check_beginning(raw, info, seq, chain) {
+    const found = entry(raw);
+    const begins = seq === 0 && info.epoch > 1;
+    require((found.get("kind") === "EPOCH") === begins, `${info.epoch}-${seq}: EPOCH begins every epoch but the first`);
+    if (!begins) return;
+    const place = found.get("body");
+    const start = first_chain(info.box, info.epoch, Buffer.from(place.get("head"), "hex"), place.get("size"));
+    require(chain.equals(start), `${info.epoch}-0: previous.json is of another place than EPOCH`);
 }
 
 // The body of an entry that stands where it must.
