@@ -19,6 +19,7 @@ from device.services.runtime import BusyError
 from tests import builders
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.device.services.lan_rig import LanRig, lan_rig
+from tests.device.turned import point
 
 
 async def heal(rig: LanRig, disk: CrashFolder) -> None:
@@ -142,7 +143,7 @@ async def test_more_requests_than_the_queue_holds_are_turned_away(
         asyncio.create_task(rig.runtime.ask(f"r{number}", on.PlayEnded(request="", play="", played_s=0, reason="end")))
         for number in range(5)
     ]
-    done, waiting = await asyncio.wait(requests, timeout=1, return_when=asyncio.FIRST_EXCEPTION)
+    done, waiting = await asyncio.wait(requests, timeout=30, return_when=asyncio.FIRST_EXCEPTION)
     assert {type(task.exception()) for task in done} == {BusyError}
     for task in waiting:
         task.cancel()
@@ -151,17 +152,18 @@ async def test_more_requests_than_the_queue_holds_are_turned_away(
 
 async def test_a_state_record_that_cannot_be_saved_refuses_plays_is_said_and_heals(tmp_path: Path) -> None:
     """As when a card goes read-only under one file and comes back; three times without a restart."""
-    state, away = tmp_path / "state", tmp_path / "elsewhere"
+    state, folder, broken = tmp_path / "state", tmp_path / "elsewhere", tmp_path / "broken"
+    folder.mkdir()
+    broken.write_bytes(b"not a folder")
+    point(state, folder)
     async with lan_rig(tmp_path) as rig:
         for is_open in (True, False, True):
-            state.rename(away)
-            state.write_bytes(b"not a folder")
+            point(state, broken)
             await rig.runtime.post(on.SealChanged(is_open=is_open, was_opened=True, at_boot=False))
             await rig.until("faults", ["STATE_UNAVAILABLE"])
             await rig.until("state", "failed")
             assert (await rig.play())[1]["code"] == "JOURNAL_UNAVAILABLE"
-            state.unlink()
-            away.rename(state)
+            point(state, folder)
             rig.clock.passed_ms += 60_000
             async with asyncio.timeout(30):
                 while (await rig.get("/v1/state"))[1]["state"] != "in-service":
@@ -201,7 +203,7 @@ async def test_9_7_while_a_sync_stands_still_nobody_waits_and_the_loop_goes_on(t
         met = await stand_still(rig, disk)
         threads = threading.active_count()
         for _ in range(20):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 refused = await rig.play("K2")
                 rig.clock.passed_ms += RETRY_MS
                 await rig.runtime.post(on.Tick())
@@ -225,7 +227,7 @@ async def test_a_box_ends_while_the_disk_stands_still(tmp_path: Path, monkeypatc
         await stand_still(rig, disk)
         assert disk.stands.is_set()
         rig.runtime.give_up()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await rig._running
     disk.go_on.set()
 

@@ -192,8 +192,9 @@ async def test_a_renewed_certificate_is_served_and_boxes_come_again(
         for _ in range(3):
             before = await asyncio.to_thread(serial, broker.mqtt_port)
             pki.renew_server()
-            while await asyncio.to_thread(serial, broker.mqtt_port) == before:
-                pass
+            async with asyncio.timeout(60):
+                while await asyncio.to_thread(serial, broker.mqtt_port) == before:
+                    pass
         await eventually(lambda: len(box.connects) > 1 and box.client.is_connected(), "the box again")
         box.publish("report", b"still here")
         await eventually(lambda: ashore.payloads() == [b"still here"], "the report")
