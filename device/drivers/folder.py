@@ -72,11 +72,13 @@ class Folder:
         if name not in self._direct:
             self._direct[name] = direct_file.opened(self._path / name)
         direct = self._direct[name]
-        if direct is None or len(data) > direct_file.BUFFER_BYTES - direct_file.BLOCK_BYTES:
-            self.write(name, offset, data)
-            self.sync(name)
-        else:
-            direct.append(offset, data)
+        if direct is not None and len(data) <= direct_file.BUFFER_BYTES - direct_file.BLOCK_BYTES:
+            if direct.append(offset, data):
+                return
+            direct.close()
+            self._direct[name] = None
+        self.write(name, offset, data)
+        self.sync(name)
 
     def truncate(self, name: str, size: int) -> None:
         self._forget_block(name)

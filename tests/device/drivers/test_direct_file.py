@@ -1,6 +1,8 @@
 """Appending past the page cache leaves the same bytes as a write and a sync, whether the file system can or not."""
 
 import errno
+import fcntl
+import itertools
 import os
 import random
 from pathlib import Path
@@ -38,13 +40,28 @@ def refuse_direct(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(os, "open", refusing)
 
 
-@pytest.mark.parametrize("is_refused", [False, True], ids=["direct", "write and sync"])
+def refuse_direct_writes(monkeypatch: pytest.MonkeyPatch, number: int, from_call: int) -> None:
+    """As a file system whose blocks are larger than ours; only after the open does it say so."""
+    really, calls = os.pwrite, itertools.count()
+
+    def refusing(file: int, data: bytes, at: int) -> int:
+        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_DIRECT and next(calls) >= from_call:
+            raise OSError(number, os.strerror(number))
+        return really(file, data, at)
+
+    monkeypatch.setattr(os, "pwrite", refusing)
+
+
+@pytest.mark.parametrize("way", ["direct", "refused at the open", "refused at a write", "refused at a later write"])
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP])
 def test_what_is_appended_stands_there_and_zeros_behind_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, number: int
 ) -> None:
     folder = prewritten(tmp_path)
-    if is_refused:
-        refuse_direct(monkeypatch, errno.EINVAL)
+    if way == "refused at the open":
+        refuse_direct(monkeypatch, number)
+    elif way != "direct":
+        refuse_direct_writes(monkeypatch, number, 0 if way == "refused at a write" else 3)
     whole = b""
     for data in pieces(random.Random(4)):
         folder.append(NAME, len(whole), data)
@@ -92,3 +109,24 @@ def test_an_error_goes_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     refuse_direct(monkeypatch, errno.EIO)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
         Folder(tmp_path).append(NAME, 2, b"d")
+
+
+def test_a_file_that_ends_before_the_place_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    folder = prewritten(tmp_path)
+    folder.append(NAME, 0, b"a" * 5_000)
+    folder.truncate(NAME, 4_500)
+    with pytest.raises(OSError, match="ends at 4500") as met:
+        folder.append(NAME, 5_000, b"b")
+    assert met.value.errno == errno.EIO
+    assert folder.read(NAME) == b"a" * 4_500
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
+def test_another_error_of_a_write_is_a_verdict_and_no_other_way_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    folder = prewritten(tmp_path)
+    refuse_direct_writes(monkeypatch, number, 0)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        folder.append(NAME, 0, b"a")
+    assert folder.read(NAME) == bytes(LENGTH)
