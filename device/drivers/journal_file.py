@@ -20,7 +20,8 @@ import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
 from device.drivers import journal_recovery
@@ -39,6 +40,7 @@ HEADS_MAX = 4096  # recent chain values kept in memory; older ones are read from
 RESERVE_SEGMENTS = 16  # some 30,000 entries: the ends of plays, orders, leases and boots of a venue that is full
 BOOKMARK_PAUSE_S = 1.0  # at least, so that a burst of plays is not one of bookmarks
 TEND_AGAIN_S = 5.0  # after an error
+FULL_AGAIN_S = 30.0  # between two segments' worth of zeros written to a disk that was full
 
 
 class JournalFile:
@@ -80,6 +82,7 @@ class JournalFile:
         self._spent = 0  # segments, when the room was last looked at
         self._marked = (0, 0.0)  # size and instant of the last bookmark
         self._not_before_s = 0.0
+        self._no_zeros_before_s = 0.0
 
     @property
     def alarm(self) -> str:
@@ -92,7 +95,8 @@ class JournalFile:
         now_s = self._mono_s()
         if not self._recovered or now_s < self._not_before_s:
             return False
-        return not self._is_spare_ready or self._may_drop or self._is_bookmark_due(now_s)
+        is_spare_due = not self._is_spare_ready and now_s >= self._no_zeros_before_s
+        return is_spare_due or self._may_drop or self._is_bookmark_due(now_s)
 
     def acknowledged(self, epoch: int, size: int) -> None:
         """The fleet holds every entry of `epoch` below `size`; quick. The core alone judges acks."""
@@ -201,9 +205,12 @@ class JournalFile:
             raise OSError(errno.ENOSPC, "the journal is as large as it may become")
         self._folder.release(self._segments[-1].name)
         segment = Segment(self._epoch, first)
-        with self._lock:
-            is_spare_ready, self._is_spare_ready = self._is_spare_ready, False
-        segments.create(self._folder, segment, self._segment_bytes, is_spare_ready)
+        if not self._is_spare_ready and self._mono_s() < self._no_zeros_before_s:
+            raise OSError(errno.ENOSPC, "the disk was full a moment ago")
+        with self._minding_space():
+            segments.create(self._folder, segment, self._segment_bytes, self._is_spare_ready)
+        # Not before the name is another's: what `tend` finds under SPARE it fills with zeros.
+        self._is_spare_ready = False
         with self._lock:
             self._segments = [*self._segments, segment]
             self._offset = 0
@@ -263,9 +270,20 @@ class JournalFile:
         return entries != 0 and seconds >= CHECKPOINT_EVERY_S
 
     def _write_spare(self) -> None:
-        if not self._is_spare_ready:
-            segments.write_zeros(self._folder, SPARE, self._segment_bytes)
+        if not self._is_spare_ready and self._mono_s() >= self._no_zeros_before_s:
+            with self._minding_space():
+                segments.write_zeros(self._folder, SPARE, self._segment_bytes)
             self._is_spare_ready = True
+
+    @contextmanager
+    def _minding_space(self) -> Iterator[None]:
+        """Zeros that a full disk does not take are not offered again every second: that would only wear the card."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                self._no_zeros_before_s = self._mono_s() + FULL_AGAIN_S
+            raise
 
     def _write_bookmark(self) -> None:
         now_s = self._mono_s()

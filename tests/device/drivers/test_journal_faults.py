@@ -1,8 +1,11 @@
 """A disk that fails: every call once, with every error, until no call is left to fail; short writes; stalls."""
 
 import errno
+import itertools
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,9 @@ import pytest
 
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
-from device.drivers.journal_file import JournalFile
-from device.ports import DriverError
+from device.drivers.journal_file import FULL_AGAIN_S, JournalFile
+from device.drivers.journal_segment import SPARE
+from device.ports import DriverError, Frame
 from device.protocol import journal
 from tests.device.drivers.journal_builders import BOX, Book
 
@@ -45,7 +49,10 @@ class FailingFolder(Folder):
 
 def live(disk: FailingFolder) -> None:
     """A venue's evening: whoever gets an error recovers, and goes on behind what is durable."""
-    opened = JournalFile(disk, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, kept_ms=0)
+    clock = itertools.count(0, FULL_AGAIN_S)  # by the time it is looked at again, a full disk has waited long enough
+    opened = JournalFile(
+        disk, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, kept_ms=0, mono_s=lambda: float(next(clock))
+    )
     book = Book()
     durable = []
 
@@ -127,3 +134,89 @@ def test_torn_bytes_are_bounded(tmp_path: Path) -> None:
     torn_files.keep(Folder(tmp_path), 1, 0, b"a" * 600, bytes_max=1_000)
     torn_files.keep(Folder(tmp_path), 1, 7, b"b" * 600, bytes_max=1_000)
     assert torn_files.unreported(Folder(tmp_path), 1, -1) == b"b" * 600, "the oldest go first"
+
+
+class ZerosFolder(Folder):
+    """Stops whoever writes the spare segment where another thread may run: its file is open, nothing stands there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.renaming, self.opened, self.go_on = threading.Event(), threading.Event(), threading.Event()
+        self.is_tended = False
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        if self.is_tended and name == SPARE:
+            super().write(name, 0, b"")
+            self.opened.set()
+            assert self.go_on.wait(60)
+        super().write(name, offset, data)
+
+    def rename(self, old: str, new: str) -> None:
+        if self.is_tended and old == SPARE:
+            self.renaming.set()
+            self.opened.wait(0.2)  # where all is right nobody opens it now, however long this waits
+        super().rename(old, new)
+
+
+def test_9_12_who_writes_the_next_spare_never_meets_the_segment_that_the_last_one_has_become(tmp_path: Path) -> None:
+    disk = ZerosFolder(tmp_path)
+    opened = JournalFile(disk, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
+    opened.recover()
+    opened.tend()
+    book = Book()
+    disk.is_tended = True
+
+    def tend() -> None:
+        assert disk.renaming.wait(60)
+        opened.tend()
+
+    beside = threading.Thread(target=tend)
+    beside.start()
+    durable: list[Frame] = []
+    while not disk.renaming.is_set():
+        frames = book.some(1)
+        opened.append(frames)
+        durable += frames
+    disk.go_on.set()
+    beside.join()
+    again = JournalFile(Folder(tmp_path), segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
+    assert again.recover().size == len(durable)
+    assert list(again.read(0, 1_000, 1 << 30)) == durable
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+def test_9_12_zeros_that_a_full_disk_does_not_take_are_offered_again_only_later(tmp_path: Path, error: int) -> None:
+    now_s = [100.0]
+    offered: list[str] = []
+
+    class FullFolder(Folder):
+        def write(self, name: str, offset: int, data: bytes) -> None:
+            if name.endswith(".new") and is_full:
+                offered.append(name)
+                raise OSError(error, os.strerror(error))
+            super().write(name, offset, data)
+
+    is_full = False
+    opened = JournalFile(
+        FullFolder(tmp_path), segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, mono_s=lambda: now_s[0]
+    )
+    opened.recover()
+    is_full = True
+    book = Book()
+    for _ in range(25):
+        now_s[0] += 1
+        if opened.needs_tending:
+            with suppress(DriverError):
+                opened.tend()
+        try:
+            opened.append(book.next("REFUSED"))
+        except DriverError:
+            found = opened.recover()
+            book = Book.behind(1, found.size, found.head)
+    assert offered == [SPARE], "once, though the box asked for a segment again and again"
+    is_full = False
+    now_s[0] = 101 + FULL_AGAIN_S
+    assert opened.needs_tending
+    opened.tend()
+    opened.append(book.some(20))
+    assert opened.recover().size == found.size + 20
