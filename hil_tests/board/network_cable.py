@@ -6,6 +6,7 @@ connections stay, no byte moves in either direction (what a dead link looks like
 """
 
 import asyncio
+import os
 import socket
 from contextlib import suppress
 from typing import Literal
@@ -13,17 +14,24 @@ from typing import Literal
 State = Literal["healed", "cut", "stalled"]
 CHUNK_BYTES = 65536
 HOST = "127.0.0.1"
+FIRST_PORT, LAST_PORT = 21_000, 32_000
+PORTS_OF_A_BOARD = 16  # at most
 
 
 def free_port(taken: set[int]) -> int:
-    """A port below the range from which the kernel serves outgoing connections, so that it stays ours."""
-    for port in range(21000, 32000):
+    """A port below the range from which the kernel serves outgoing connections, so that it stays ours.
+
+    A box's own port is bound only while its power is on: boards that run beside each other look in different places.
+    """
+    count = LAST_PORT - FIRST_PORT
+    for number in range(count):
+        port = FIRST_PORT + (os.getpid() * PORTS_OF_A_BOARD + number) % count
         if port in taken:
             continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             return port
-    raise OSError("no port is free between 21000 and 32000")
+    raise OSError(f"no port is free between {FIRST_PORT} and {LAST_PORT}")
 
 
 class NetworkCable:

@@ -61,7 +61,18 @@ PARTS = (
     ),
     Part("images", "images put back", 10_000, 200, 5, f"{_CORE}.image_restores:run", (FORGOTTEN, OVERRUN, LOCKED)),
     Part("years", "simulated days of 20 boxes", 20 * 365, 365, 130, "tests.simulation.years:run", PROMISES[:-1]),
-    Part("kills", "real SIGKILLs", 2_000, 40, 50, "tests.soak.sigkill:run", (LOST, FORGOTTEN, UNBOOTABLE)),
+    Part(
+        "kills",
+        "SIGKILLs of the whole program",
+        2_000,
+        40,
+        900,
+        "tests.soak.whole_kills:run",
+        (LOST, UNLOCKED, LOCKED, FORGOTTEN, UNBOOTABLE),
+    ),
+    Part(
+        "inside-kills", "SIGKILLs of the inside", 2_000, 40, 50, "tests.soak.sigkill:run", (LOST, FORGOTTEN, UNBOOTABLE)
+    ),
     Part(
         "journal-flips", "bits flipped in the journal", 40_000, 1_000, 1.5, "tests.soak.bit_flips:journal", (UNFOUND,)
     ),

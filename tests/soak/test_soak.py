@@ -2,12 +2,16 @@
 
 import pytest
 
-from tests.soak import bit_flips, sigkill
+from tests.soak import bit_flips, sigkill, whole_kills
 from tests.soak.mutations import NAMED, Mutation, survivors
 
 
 def test_what_was_told_before_a_kill_is_there_after_it() -> None:
     sigkill.run(count=40, seed=1)
+
+
+def test_the_whole_program_is_killed_on_its_board_and_keeps_what_it_told() -> None:
+    whole_kills.run(count=10, seed=1)
 
 
 def test_every_flipped_bit_of_the_journal_is_found() -> None:
