@@ -17,7 +17,7 @@ from device.drivers.catalog_file import CatalogFile
 from device.inside import Inside
 from device.protocol.catalog import CatalogManifest
 from device.settings import Lan, Settings
-from tests import box_in_service, builders
+from tests import builders, serving_box
 
 PLAYS_COUNT = 500
 
@@ -40,7 +40,7 @@ async def written(folder: Path) -> str:
         catalog.switch(raw)
 
     board = BoardOfFiles(settings.board_dir).board()
-    return await box_in_service.written(settings, board, folder, builders.policy(), lay_catalog, _sung)
+    return await serving_box.written(settings, board, folder, builders.policy(), lay_catalog, _sung)
 
 
 async def _sung(inside: Inside) -> None:

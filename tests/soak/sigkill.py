@@ -46,7 +46,7 @@ class _Client:
     told: Told = field(default_factory=Told)
 
     def survive(self, kills: int) -> None:
-        box = KilledBox(self.folder, time.time_ns() // 1_000_000)
+        box = KilledBox(self.folder, time.monotonic_ns() // 1_000_000)
         for _ in range(kills):
             self._one_life(box)
         self.told.is_kept(self.folder / "journal")

@@ -120,7 +120,7 @@ def test_7_2_the_vod_is_told_when_the_warning_begins() -> None:
     assert (rig.pushed("state")[-1]["lease"], rig.pushed("state")[-1]["state"]) == ("warning", "in-service")
 
 
-def test_the_lamp_says_off_line_only_of_a_box_in_service() -> None:
+def test_the_lamp_says_off_line_only_of_a_serving_box() -> None:
     rig = Rig()
     rig.give(on.Disconnected())
     assert shown(rig) == ("offline", True)

@@ -33,6 +33,7 @@ from tests.box_rig import SONGS
 
 LABEL = "LABEL-CODE-1"
 BOX_KEY = builders.FakeSigner("box")
+DISK_PAUSES_S = 60.0  # what a busy machine may take for a sync; who tests the pause of a box sets its own bound
 
 
 class StillClock:
@@ -72,7 +73,9 @@ class LanRig:
         songs = {name: builders.song(name) for name in SONGS}
         self.box = Box(builders.BOX, builders.fake_verify, songs.get, self.journal.head_at, lambda _key: None)
         self.counter = Counter(path / "counter")
-        self.runtime = Runtime(self.box, self.clock, self.journal, self.store, self._signed, self.counter.read)
+        self.runtime = Runtime(
+            self.box, self.clock, self.journal, self.store, self._signed, self.counter.read, write_for_s=DISK_PAUSES_S
+        )
         self.sent: list[tuple[str, bytes]] = []
         self._more_sent = asyncio.Event()
         self.runtime.perform_by(self._acts())
