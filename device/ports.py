@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from device.protocol.catalog import CatalogManifest, SongRecord, TableFile
+from device.protocol.bans import ListedBan
+from device.protocol.catalog import CatalogManifest, ContentFile, SongRecord, TableFile
 
 
 class DriverError(Exception):
@@ -210,10 +211,14 @@ class Catalog(Protocol):
     def is_damaged(self) -> bool:
         """Whether a page was found that is not what was signed: a table must be fetched again."""
 
-    def name_of(self, table: TableFile) -> str:
-        """The file in the catalog's folder to which a table is fetched."""
+    @property
+    def bans(self) -> tuple[ListedBan, ...]:
+        """What the edition in force carries (SPEC 8.7)."""
 
-    def missing(self, manifest: CatalogManifest) -> list[TableFile]:
+    def name_of(self, file: TableFile | ContentFile) -> str:
+        """The file in the catalog's folder to which one that a manifest names is fetched."""
+
+    def missing(self, manifest: CatalogManifest) -> list[TableFile | ContentFile]:
         """What is to be fetched before a switch to this manifest. Blocks."""
 
     def switch(self, raw: bytes) -> CatalogManifest:

@@ -76,6 +76,16 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     "BUNDLE_FILE": (422, "升级包文件损坏或未签署。", "The bundle is damaged or not signed."),
     # signed content
     "CATALOG_EMPTY": (409, "在编曲库是空的，请先导入。", "There are no songs to release; import a list first."),
+    "CATALOG_BANS_CHANGED": (
+        409,
+        "准备此版本之后又签发了禁播令或解除令，请重新准备。",
+        "A ban or a lift was issued after this release was prepared; prepare a new one.",
+    ),
+    "CATALOG_BANS_TOO_MANY": (
+        409,
+        "现行禁播令或其曲目超过一个曲库版本的上限，请先解除或合并。",
+        "More bans or banned songs are in force than a release may carry; lift or merge some first.",
+    ),
     "METADATA_VERSION": (
         409,
         "签名元数据的版本不对，请重新准备。",

@@ -5,6 +5,7 @@ an old one may be genuine, and put back by hand. A catalog below the known epoch
 """
 
 from device.core import claim, ladder
+from device.core.banned import ListedBans
 from device.core.clock import SIGNED
 from device.core.effects import LookForTargets
 from device.core.plays import Rule
@@ -32,6 +33,7 @@ class Content:
         self.policy_epoch = 0
         self.catalog_epoch = 0
         self.catalog_entries = 0
+        self.listed = ListedBans()
         self.rules: list[Rule] = []
 
     def set_rule(self, rule: Rule) -> None:
@@ -70,6 +72,7 @@ def catalog_loaded(turn: "Turn", event: "CatalogLoaded") -> None:
         _reject(turn, "CATALOG", event.epoch, "CATALOG_ROLLBACK")
         return
     content.catalog_entries = event.entries
+    content.listed = ListedBans(event.bans)
     if event.epoch == content.catalog_epoch:
         return
     content.catalog_epoch = event.epoch
@@ -99,13 +102,14 @@ def song_code(turn: "Turn | Moment", record: "SongRecord | None", file: str) -> 
     file: SHA-256 (hexadecimal) of what the VOD server would play, or empty.
     """
     memory = turn.memory
+    holds, listed = memory.holds, memory.content.listed
     key = file_key(file) if file else NO_FILE
     # A banned file stays banned under every name that it is given.
-    if file and memory.holds.is_file_banned(key, turn.proven_ms):
+    if file and (holds.is_file_banned(key, turn.proven_ms) or listed.has_file(memory, key, turn.proven_ms)):
         return "SONG_BANNED"
     if record is None:
         return "SONG_RENAMED" if file and _song_of(turn, key) else "SONG_UNKNOWN"
-    if memory.holds.is_banned(record, turn.proven_ms):
+    if holds.is_banned(record, turn.proven_ms) or listed.has_song(memory, record, turn.proven_ms):
         return "SONG_BANNED"
     if record.is_limited:
         code = _limit_code(turn, record)

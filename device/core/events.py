@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from device.protocol.bans import ListedBan
+
 
 class Now(Fact):
     """The instant of an event: milliseconds since power came on, and what the real-time clock says."""
@@ -250,11 +252,18 @@ class PolicyLoaded(Fact):
 
 
 class CatalogLoaded(Fact):
-    """`find_song` answers from this catalog from now on; at every start, and when a new one came."""
+    """`find_song` answers from this catalog from now on; at every start, and when a new one came.
+
+    bans: what the release carries (SPEC 8.7).
+    """
 
     epoch: int
     entries: int
-    FIELDS = ("epoch", "entries")
+    bans: "tuple[ListedBan, ...]" = ()
+    FIELDS = ("epoch", "entries", "bans")
+
+    def __init__(self, **fields: "Any") -> None:
+        super().__init__(**({"bans": ()} | fields))
 
 
 class ContentRejected(Fact):

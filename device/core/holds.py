@@ -9,15 +9,15 @@ replayed resume ends holds that ended long ago, and changes nothing.
 3. An ending may overtake its hold: it is remembered, and the hold then never comes into force.
 4. A hold with an end time ends by itself, by proven time only (`clock.py`).
 5. Memory is bounded. Above a bound the order is rejected and nothing is changed. An ending is forgotten when
-   the order it ends would be too old to be accepted.
+   the order it ends would be too old to be accepted, and no catalog carries its ban.
 6. A stop that names rooms stops these; the venue is not locked by it.
 
 Pure: orders come here verified and addressed (`orders.py`). Instants are milliseconds of proven
 time; None is before there is any, and with it no hold ends.
 """
 
+from device.core.banned import song_keys, target_keys
 from device.core.facts import Fact
-from device.protocol.catalog import NO_FILE, NO_NAME, file_key, picture_key, work_key
 from device.protocol.errors import RejectedError
 from device.protocol.limits import BANNED_MAX, ENDINGS_MAX, HOLDS_MAX, ORDER_ACCEPTED_FOR_MS
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from device.protocol.orders import Order
 
 ENDS = {RESUME: STOP, LIFT: BAN}  # kind of order -> kind of hold that it ends
-
-_LOWER_HEX = "0123456789abcdef"
 
 
 class Hold(Fact):
@@ -165,12 +163,19 @@ class Holds:
             at_ms=max(ending.at_ms, known.at_ms),
         )
 
-    def forget(self, now_ms: int | None) -> bool:
-        """Drop holds that have ended by themselves and endings that can meet no hold any more (rules 4, 5)."""
+    def forget(self, now_ms: int | None, listed: "Iterable[str]" = ()) -> bool:
+        """Drop holds that have ended by themselves and endings that can meet no hold any more (rules 4, 5).
+
+        listed: bans of the catalog, which an ending can still meet.
+        """
         if now_ms is None:
             return False
         over = self.over(now_ms)
-        old = [key for key, ending in self._endings.items() if ending.at_ms + ORDER_ACCEPTED_FOR_MS < now_ms]
+        old = [
+            key
+            for key, ending in self._endings.items()
+            if ending.at_ms + ORDER_ACCEPTED_FOR_MS < now_ms and (key[0] != BAN or key[1] not in listed)
+        ]
         for hold in over:
             self._drop(hold)
         for key in old:
@@ -205,7 +210,7 @@ class Holds:
         """Whether a ban names the song's version, work, file or picture; takes the same time for any number of bans."""
         if not self._banned:
             return False
-        for key in _song_keys(song):
+        for key in song_keys(song):
             for hold in self._banned.get(key, ()):
                 if hold.is_in_force(now_ms):
                     return True
@@ -223,9 +228,13 @@ class Holds:
         """For the state record, by kind and order number."""
         return [self._endings[key] for key in sorted(self._endings)]
 
+    def is_ended(self, kind: str, order: str, authority: str) -> bool:
+        """Whether an ending of this hold is remembered that may end it (rules 2, 3)."""
+        ending = self._endings.get((kind, order))
+        return ending is not None and ending.level <= level(authority)
+
     def _is_ended(self, hold: Hold) -> bool:
-        ending = self._endings.get((hold.kind, hold.order))
-        return ending is not None and ending.level <= level(hold.authority)
+        return self.is_ended(hold.kind, hold.order, hold.authority)
 
     def _drop(self, hold: Hold) -> None:
         del self._holds[hold.order]
@@ -240,28 +249,9 @@ class Holds:
                 del self._banned[key]
 
 
-def _song_keys(song: "SongRecord") -> "list[bytes]":
-    keys = [b"v" + song.song.encode(), b"w" + song.work_key]
-    # SPEC 8.2: zero means that the file is not known, and would match every other unknown file.
-    if song.file_key != NO_FILE:
-        keys.append(b"f" + song.file_key)
-    if song.picture_key != NO_NAME:
-        keys.append(b"p" + song.picture_key)
-    return keys
-
-
 def _target_keys(hold: Hold) -> "list[bytes]":
-    """Keys of the targets, each once (SPEC 6.3 (6))."""
-    keys = []
+    named = []
     for target in hold.targets.split():
         by, _, name = target.partition(":")
-        if by == "version":
-            keys.append(b"v" + name.encode())
-        elif by == "work":
-            keys.append(b"w" + work_key(name))
-        elif len(name) == 64 and all([char in _LOWER_HEX for char in name]):
-            keys.append(b"f" + file_key(name))
-            # A picture is a file of its own: it may be played as one, or stand behind a song.
-            if by == "picture":
-                keys.append(b"p" + picture_key(name))
-    return sorted(set(keys))
+        named.append((by, name))
+    return target_keys(named)

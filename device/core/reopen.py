@@ -21,7 +21,7 @@ def forget_holds(memory: "Memory", now_ms: int | None) -> bool:
     for hold in memory.holds.over(now_ms):
         if hold.is_of_venue and hold.order not in memory.reopening:
             memory.reopening.append(hold.order)
-    return memory.holds.forget(now_ms)
+    return memory.holds.forget(now_ms, memory.content.listed.orders)
 
 
 def resumed(memory: "Memory", orders: "tuple[str, ...]") -> None:

@@ -2,6 +2,7 @@
 
     content/catalog.json        the manifest in force and the box's own code over it, replaced by rename
     content/table-HASH.bin      a table that it names, or one that is being fetched
+    content/bans-HASH.json      the bans that it carries, likewise
 
 Rules:
 
@@ -24,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.drivers.folder import Folder
 from device.ports import BoardSecret
-from device.protocol.catalog import GONE_BYTES, CatalogManifest, SongRecord, TableFile
+from device.protocol.bans import BanList, ListedBan
+from device.protocol.catalog import GONE_BYTES, CatalogManifest, ContentFile, SongRecord, TableFile
 from device.protocol.catalog_table import (
     EVERYWHERE,
     HASH_BYTES,
@@ -41,13 +43,21 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "catalog.json"
-_TABLE = "table-"
+_FETCHED = "table-", "bans-"  # what the names of files begin with that a manifest names
 _PURPOSE = b"catalog"
 
 
 def table_name(table: TableFile) -> str:
     """Where a table lies, and where one is fetched to."""
-    return f"{_TABLE}{table.sha256}.bin"
+    return f"table-{table.sha256}.bin"
+
+
+def _name_of(file: TableFile | ContentFile) -> str:
+    return table_name(file) if isinstance(file, TableFile) else f"bans-{file.sha256}.json"
+
+
+def _files_of(manifest: CatalogManifest) -> list[TableFile | ContentFile]:
+    return [*manifest.tables, *([manifest.bans] if manifest.bans else [])]
 
 
 class CatalogFile:
@@ -85,31 +95,38 @@ class CatalogFile:
         row = edition.find_by_file(key)
         return None if row is None else SongRecord(row, edition.scopes)
 
-    def name_of(self, table: TableFile) -> str:
-        return table_name(table)
+    @property
+    def bans(self) -> tuple[ListedBan, ...]:
+        return self._edition.bans
+
+    def name_of(self, file: TableFile | ContentFile) -> str:
+        return _name_of(file)
 
     def is_damaged(self) -> bool:
         return any(table.pages.damaged for table in self._edition.tables)
 
-    def missing(self, manifest: CatalogManifest) -> list[TableFile]:
-        """The tables of a manifest that are not here whole. What a power cut has spoiled is removed."""
+    def missing(self, manifest: CatalogManifest) -> list[TableFile | ContentFile]:
+        """The files of a manifest that are not here whole. What a power cut has spoiled is removed."""
         names = self._folder.names()
         kept = self._sound()
         found = []
-        for table in manifest.tables:
-            name = table_name(table)
-            if name in kept or (name in names and self._is_whole(table)):
+        for file in _files_of(manifest):
+            name = _name_of(file)
+            if name in kept or (name in names and self._is_whole(file)):
                 continue
-            found.append(table)
+            found.append(file)
         return found
 
-    def _is_whole(self, table: TableFile) -> bool:
-        """Whether a file is the table as far as can be told without reading it all; the beginning of one stays."""
-        name = table_name(table)
-        if self._folder.size(name) < table.length:
+    def _is_whole(self, file: TableFile | ContentFile) -> bool:
+        """Whether it is the file as far as can be told without reading all of a table; the beginning of one stays."""
+        name = _name_of(file)
+        if self._folder.size(name) < file.length:
             return False
         try:
-            _open(self._folder, table)
+            if isinstance(file, TableFile):
+                _open(self._folder, file)
+            else:
+                _read_bans(self._folder, file)
         except MalformedError:
             self._folder.remove(name)
             return False
@@ -119,21 +136,21 @@ class CatalogFile:
         return {table.name: table for table in self._edition.tables if not table.pages.damaged}
 
     def switch(self, raw: bytes, given: Mapping[str, bytes] | None = None) -> CatalogManifest:
-        """Take a manifest into force. given: tables by path, of which those are written that are not here."""
+        """Take a manifest into force. given: files by path, of which those are written that are not here."""
         manifest = CatalogManifest.decode(raw)
-        for table in self.missing(manifest) if given else ():
-            if given is not None and table.path in given:
-                self._put(table, given[table.path])
+        for file in self.missing(manifest) if given else ():
+            if given is not None and file.path in given:
+                self._put(file, given[file.path])
         edition = self._opened(manifest)
         self._folder.replace(_MANIFEST, authenticate(self._secret.read(), _PURPOSE, raw))
         self._use(edition)
         self._forget_others(manifest)
         return manifest
 
-    def _put(self, table: TableFile, data: bytes) -> None:
-        if len(data) != table.length or sha256(data).hexdigest() != table.sha256:
-            raise RejectedError("CONTENT_UNTRUSTED", f"{table.path} is not what the manifest names")
-        name = table_name(table)
+    def _put(self, file: TableFile | ContentFile, data: bytes) -> None:
+        if len(data) != file.length or sha256(data).hexdigest() != file.sha256:
+            raise RejectedError("CONTENT_UNTRUSTED", f"{file.path} is not what the manifest names")
+        name = _name_of(file)
         if name in self._folder.names():
             self._folder.remove(name)
         try:
@@ -147,9 +164,8 @@ class CatalogFile:
         if epochs != sorted(set(epochs)) or epochs[-1] != manifest.epoch:
             raise MalformedError("CATALOG_MALFORMED", f"tables of epochs {epochs} for {manifest.epoch}")
         kept = self._sound()
-        return _Edition(
-            manifest, [kept.get(table_name(table)) or _open(self._folder, table) for table in manifest.tables]
-        )
+        tables = [kept.get(table_name(table)) or _open(self._folder, table) for table in manifest.tables]
+        return _Edition(manifest, tables, _read_bans(self._folder, manifest.bans) if manifest.bans else ())
 
     def _use(self, edition: "_Edition") -> None:
         self._edition = edition
@@ -157,19 +173,22 @@ class CatalogFile:
 
     def _forget_others(self, manifest: CatalogManifest) -> None:
         """What no longer has a name stays mapped for a look-up that runs."""
-        named = {table_name(table) for table in manifest.tables}
+        named = {_name_of(file) for file in _files_of(manifest)}
         for name in self._folder.names():
-            if name.startswith(_TABLE) and name not in named:
+            if name.startswith(_FETCHED) and name not in named:
                 self._folder.remove(name)
 
 
 class _Edition:
-    """The open tables of one manifest, the base first."""
+    """The open tables of one manifest, the base first, and its bans."""
 
     find_row: Callable[[str], bytes | None]
 
-    def __init__(self, manifest: CatalogManifest | None, tables: "list[_OpenTable]") -> None:
+    def __init__(
+        self, manifest: CatalogManifest | None, tables: "list[_OpenTable]", bans: tuple[ListedBan, ...] = ()
+    ) -> None:
         self.manifest = manifest
+        self.bans = bans
         self.tables = tables
         self.scopes: Scopes = tables[-1].scopes if tables else EVERYWHERE
         self._newest_first = tables[::-1]
@@ -202,6 +221,16 @@ class _OpenTable:
         self.pages = pages
         self.table = table
         self.scopes = scopes
+
+
+def _read_bans(folder: Folder, wanted: ContentFile) -> tuple[ListedBan, ...]:
+    try:
+        raw = folder.read(_name_of(wanted))
+    except OSError as error:
+        raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: {error}") from error
+    if sha256(raw).hexdigest() != wanted.sha256:
+        raise MalformedError("CATALOG_MALFORMED", f"{wanted.path} is not what the manifest names")
+    return BanList.decode(raw).bans
 
 
 def _open(folder: Folder, wanted: TableFile) -> _OpenTable:

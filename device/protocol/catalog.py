@@ -10,10 +10,12 @@ import struct
 
 from device.protocol.limits import CATALOG_ENTRIES_MAX, DAY_MS, MANIFEST_BYTES_MAX, OVERLAYS_MAX, UTC_OFFSET_MS
 from device.protocol.record import Document, Record
-from device.protocol.shape import INSTANT, PATH, SHA256, array, integer, record
+from device.protocol.shape import INSTANT, PATH, SHA256, array, integer, maybe, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from device.protocol.catalog_table import Scopes
 
 ROW_BYTES = 64
@@ -59,12 +61,16 @@ class TableFile(Record):
 
 
 class CatalogManifest(Document):
-    """`catalog/manifest.json` (SPEC 8.1): `entries` songs are listed; the first table is the base."""
+    """`catalog/manifest.json` (SPEC 8.1): `entries` songs are listed; the first table is the base.
+
+    bans: the file of the bans that the release carries (8.7); None if there are none.
+    """
 
     epoch: int
     issued_at_ms: int
     entries: int
     tables: "tuple[TableFile, ...]"
+    bans: "ContentFile | None" = None
 
     BYTES_MAX = MANIFEST_BYTES_MAX
     SHAPE = (
@@ -72,7 +78,11 @@ class CatalogManifest(Document):
         ("issued_at_ms", INSTANT),
         ("entries", integer(0, CATALOG_ENTRIES_MAX)),
         ("tables", array(record(TableFile), 1 + OVERLAYS_MAX, least=1)),
+        ("bans", maybe(record(ContentFile))),
     )
+
+    def __init__(self, **fields: "Any") -> None:
+        super().__init__(**({"bans": None} | fields))
 
 
 class SongRecord:

@@ -192,8 +192,8 @@ class Content:
         if raw == self._unsound:
             return []
         try:
-            for table in catalog.missing(manifest):
-                self._fetch_file(updater, table, self._folder / catalog.name_of(table))
+            for file in catalog.missing(manifest):
+                self._fetch_file(updater, file, self._folder / catalog.name_of(file))
             event = self._switch(raw)
         except (RepositoryError, ProtocolError) as error:
             raise _RejectedContentError(manifest.epoch, error) from error

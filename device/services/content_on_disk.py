@@ -14,6 +14,7 @@ from typing import Any
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.ports import Catalog, PolicyStore
+from device.protocol.catalog import CatalogManifest
 from device.protocol.errors import ProtocolError
 from device.protocol.policy import AuthorityPolicy
 
@@ -44,7 +45,7 @@ class ContentOnDisk:
         """Put a manifest in force that TUF vouches for, and whose tables are here; raises MalformedError."""
         manifest = self.catalog.switch(raw)
         self.catalog_epoch = manifest.epoch
-        return CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries)
+        return self._loaded(manifest)
 
     def _load_policy(self) -> list[Any]:
         try:
@@ -65,7 +66,10 @@ class ContentOnDisk:
         if manifest is None:
             return []
         self.catalog_epoch = manifest.epoch
-        return [CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries)]
+        return [self._loaded(manifest)]
+
+    def _loaded(self, manifest: CatalogManifest) -> CatalogLoaded:
+        return CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries, bans=self.catalog.bans)
 
 
 def _rejected(what: str, error: ProtocolError) -> list[Any]:

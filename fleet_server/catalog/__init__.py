@@ -8,6 +8,7 @@ from fleet_server.catalog.store import (
     find_songs,
     list_imports,
     list_releases,
+    releases_with,
     songs_count,
     titles,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "find_songs",
     "list_imports",
     "list_releases",
+    "releases_with",
     "songs_count",
     "titles",
 ]

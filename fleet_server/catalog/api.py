@@ -10,10 +10,11 @@ from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from device.protocol.regions import COUNTRY_CODE as COUNTRY
-from fleet_server.catalog import importing, releasing, store
+from fleet_server.catalog import bans, importing, releasing, store
 from fleet_server.catalog.building import build_release, last_release
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
+from fleet_server.orders import issued_bans
 from fleet_server.people import Action, Call, needs
 from fleet_server.repository.worker import ring
 from fleet_server.song_lists.apart import check_apart
@@ -63,7 +64,10 @@ class ReleaseShown(BaseModel):
 
 
 class CurrentShown(BaseModel):
-    """The release in force, epoch 0 if there is none; `listed` counts the songs of the list in work."""
+    """The release in force, epoch 0 if there is none; `listed` counts the songs of the list in work.
+
+    `bans`: the orders whose bans the release carries.
+    """
 
     epoch: int
     entries: int
@@ -71,6 +75,7 @@ class CurrentShown(BaseModel):
     sha256: str
     released_at_ms: int | None
     listed: int
+    bans: list[str]
 
 
 class SongShown(BaseModel):
@@ -132,10 +137,11 @@ def show_current(call: Annotated[Call, needs(Action.CATALOG_READ)]) -> CurrentSh
     with call.reading() as act:
         found = store.current(act.connection)
         listed = store.songs_count(act.connection)
+        carried = store.bans_of(act.connection, found.epoch) if found else []
     if found is None:
-        return CurrentShown(epoch=0, entries=0, bytes=0, sha256="", released_at_ms=None, listed=listed)
+        return CurrentShown(epoch=0, entries=0, bytes=0, sha256="", released_at_ms=None, listed=listed, bans=[])
     names = ("epoch", "entries", "bytes", "sha256", "released_at_ms")
-    return CurrentShown(listed=listed, **{name: getattr(found, name) for name in names})
+    return CurrentShown(listed=listed, bans=carried, **{name: getattr(found, name) for name in names})
 
 
 @router.get("/releases")
@@ -203,7 +209,9 @@ def prepare_release(call: Annotated[Call, needs(Action.CATALOG_MANAGE)]) -> Cand
         act.require(COUNTRY)
         # A million songs take seconds, during which nothing may wait for the write lock.
         last = last_release(act.connection, call.fleet.publisher.folder)
-        release = build_release(act.connection, store.highest_epoch(act.connection) + 1, act.now_ms, last)
+        epoch = store.highest_epoch(act.connection) + 1
+        carried = bans.in_force(issued_bans(act), act.now_ms)
+        release = build_release(act.connection, epoch, act.now_ms, last, carried)
     with call.writing() as act:
         found = releasing.prepare(act, call.fleet.publisher, _candidates(call.fleet), release)
     return _shown(found, is_released=False)

@@ -1,7 +1,7 @@
 """From the list in work to the files of a release: a table and the manifest (SPEC 8).
 
 A release is an overlay of what changed since the last one, or a new base where that would make the overlays more than
-OVERLAY_SHARE of the base or more than SPEC 17 allows.
+OVERLAY_SHARE of the base or more than SPEC 17 allows; and the list of the bans in force (`bans.py`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from device.protocol.catalog import CatalogManifest, TableFile, gone_row, row_of
+from device.protocol.bans import BanList, ListedBan
+from device.protocol.catalog import CatalogManifest, ContentFile, TableFile, gone_row, row_of
 from device.protocol.catalog_table import HEADER_BYTES, Layout, build, read_scopes
 from device.protocol.limits import OVERLAYS_MAX, SCOPES_MAX
 from fleet_server.catalog import store
@@ -34,11 +35,13 @@ class Release:
     manifest: CatalogManifest
     revision: int
     table: bytes
+    bans: BanList
 
     @property
     def files(self) -> dict[str, bytes]:
         """Targets by path."""
-        return {MANIFEST_PATH: self.manifest.encode(), self.manifest.tables[-1].path: self.table}
+        files = {MANIFEST_PATH: self.manifest.encode(), self.manifest.tables[-1].path: self.table}
+        return files | {self.manifest.bans.path: self.bans.encode()} if self.manifest.bans else files
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,10 @@ def last_release(connection: Connection, folder: RepositoryFolder) -> Last | Non
     return Last(manifest, int(revision), _scopes_in(newest))
 
 
-def build_release(connection: Connection, epoch: int, now_ms: int, last: Last | None) -> Release:
-    """The list in work as release `epoch`; takes seconds for a new base of a million songs."""
+def build_release(
+    connection: Connection, epoch: int, now_ms: int, last: Last | None, bans: tuple[ListedBan, ...]
+) -> Release:
+    """The list in work as release `epoch`, with these bans; takes seconds for a new base of a million songs."""
     revision = store.highest_revision(connection)
     found = None if last is None else _overlay(connection, epoch, revision, last)
     if last is None or found is None:
@@ -75,13 +80,15 @@ def build_release(connection: Connection, epoch: int, now_ms: int, last: Last | 
     else:
         older = last.manifest.tables
     data = found.build()
+    ban_list = BanList(bans=bans)
     manifest = CatalogManifest(
         epoch=epoch,
         issued_at_ms=now_ms,
         entries=store.songs_count(connection),
         tables=(*older, _named(found, data)),
+        bans=_ban_file(epoch, ban_list.encode()) if bans else None,
     )
-    return Release(manifest, revision, data)
+    return Release(manifest, revision, data, ban_list)
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,14 @@ def _scopes_in(path: Path) -> dict[str, int]:
         file.seek(layout.scopes_at)
         scopes = read_scopes(file.read(layout.pages_at - layout.scopes_at))
     return {",".join(regions): number for number, regions in enumerate(scopes)}
+
+
+def ban_list_path(epoch: int) -> str:
+    return f"catalog/bans-{epoch}.json"
+
+
+def _ban_file(epoch: int, raw: bytes) -> ContentFile:
+    return ContentFile(path=ban_list_path(epoch), length=len(raw), sha256=sha256(raw).hexdigest())
 
 
 def _named(table: _Table, data: bytes) -> TableFile:

@@ -53,6 +53,14 @@ songs_gone = Table(
     sqlite_with_rowid=False,
 )
 
+# Which bans a release or candidate carries.
+release_bans = Table(
+    "catalog_release_bans",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("order", String(18), primary_key=True, index=True),
+)
+
 releases = Table(
     "catalog_releases",
     metadata,

@@ -7,7 +7,9 @@ Rules:
 1. Epochs only rise (SPEC 8.1): a candidate is one above everything that was ever prepared or published.
 2. What is signed is the TUF role `catalog`, which names the manifest and every table of it by hash. A signature counts
    if the delegation names its key; the second one publishes.
-3. Signing the same candidate again, or with the same key, changes nothing.
+3. A release carries the bans in force when it is published (SPEC 8.7). An order or lift of a ban that was issued after
+   the candidate was prepared makes the candidate worthless: prepare again.
+4. Signing the same candidate again, or with the same key, changes nothing.
 """
 
 import shutil
@@ -21,11 +23,13 @@ from securesystemslib.signer import Signature
 from sqlalchemy import insert, select, update
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
+from device.protocol.bans import BanList, ListedBan
 from device.protocol.errors import RejectedError, SignatureError
-from fleet_server.catalog import store
-from fleet_server.catalog.building import Release
-from fleet_server.catalog.model import releases
+from fleet_server.catalog import bans, store
+from fleet_server.catalog.building import Release, ban_list_path
+from fleet_server.catalog.model import release_bans, releases
 from fleet_server.http_errors import ProblemError
+from fleet_server.orders import issued_bans
 from fleet_server.people import Act
 from fleet_server.repository import Publisher
 from fleet_server.repository import store as files
@@ -63,6 +67,9 @@ def prepare(act: Act, publisher: Publisher, folder: Path, release: Release) -> C
     for path, data in release.files.items():
         files.write(place / "targets" / path, data)
     files.write(place / "metadata.json", Metadata(role).to_bytes())
+    if release.bans.bans:
+        rows = [{"epoch": epoch, "order": ban.order} for ban in release.bans.bans]
+        act.connection.execute(insert(release_bans), rows)
     facts = {
         "entries": release.manifest.entries,
         "revision": release.revision,
@@ -87,10 +94,12 @@ def sign(
 ) -> Candidate:
     """Add signatures (key id, r ‖ s of SPEC 3.1) and publish when there are enough.
 
-    Raises SignatureError `SIGNER_UNKNOWN`, `SIGNATURE_INVALID`; RejectedError `METADATA_VERSION` if another
-    release was published since: prepare again.
+    Raises SignatureError `SIGNER_UNKNOWN`, `SIGNATURE_INVALID`; ProblemError `CATALOG_BANS_CHANGED` (rule 3),
+    RejectedError `METADATA_VERSION` if another release was published since: prepare again.
     """
     metadata = _load(folder, epoch)
+    if not _is_released(act, epoch) and not bans.is_current(_bans_of(folder, epoch), issued_bans(act), act.now_ms):
+        raise ProblemError("CATALOG_BANS_CHANGED", f"prepare a release after epoch {epoch}")
     top = publisher.folder.role(Targets.type).signed
     delegation = top.get_delegated_role(ROLE)
     for keyid, raw in signatures:
@@ -129,6 +138,11 @@ def _publish(act: Act, publisher: Publisher, place: Path, metadata: Metadata[Tar
 def _is_released(act: Act, epoch: int) -> bool:
     found = select(releases.c.released_at_ms).where(releases.c.epoch == epoch)
     return act.connection.execute(found).scalar_one_or_none() is not None
+
+
+def _bans_of(folder: Path, epoch: int) -> tuple[ListedBan, ...]:
+    path = folder / str(epoch) / "targets" / ban_list_path(epoch)
+    return BanList.decode(path.read_bytes()).bans if path.exists() else ()
 
 
 def _load(folder: Path, epoch: int) -> Metadata[Targets]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, func, or_, select
 
-from fleet_server.catalog.model import imports, releases, songs, songs_gone
+from fleet_server.catalog.model import imports, release_bans, releases, songs, songs_gone
 
 SONGS_AT_ONCE_MAX = 500
 
@@ -88,6 +88,19 @@ def current(connection: Connection) -> Release | None:
     query = select(releases).where(in_force).order_by(releases.c.epoch.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else Release(**row._asdict())
+
+
+def bans_of(connection: Connection, epoch: int) -> list[str]:
+    """The orders whose bans a release carries."""
+    query = select(release_bans.c.order).where(release_bans.c.epoch == epoch).order_by(release_bans.c.order)
+    return list(connection.execute(query).scalars())
+
+
+def releases_with(connection: Connection, order: str) -> list[int]:
+    """Epochs of the releases that carry the ban of this order, the oldest first."""
+    carrying = select(release_bans.c.epoch).where(release_bans.c.order == order)
+    released = (releases.c.epoch.in_(carrying), releases.c.released_at_ms.is_not(None))
+    return list(connection.execute(select(releases.c.epoch).where(*released).order_by(releases.c.epoch)).scalars())
 
 
 def list_releases(connection: Connection, limit: int = 100) -> list[Release]:

@@ -25,7 +25,12 @@ _RELEASE = [
     ("prepared_by", "准备人", "prepared_by"),
     ("released_by", "发布人", "released_by"),
 ]
-_CURRENT = [("epoch", "版本", "epoch"), ("entries", "歌曲数", "entries"), ("listed", "在编歌曲", "listed")]
+_CURRENT = [
+    ("epoch", "版本", "epoch"),
+    ("entries", "歌曲数", "entries"),
+    ("listed", "在编歌曲", "listed"),
+    ("bans", "含禁播令", "bans"),
+]
 _SONG = [
     ("song", "编号", "song"),
     ("title", "歌名", "title"),

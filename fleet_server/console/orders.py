@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from device.protocol.orders import BAN, STOP, Order, Scope
 from device.protocol.policy import AuthorityPolicy
-from fleet_server import orders, venues
+from fleet_server import catalog, orders, venues
 from fleet_server.console import frame
 from fleet_server.console.frame import Frame
 from fleet_server.console.reading import read
@@ -18,7 +18,7 @@ from fleet_server.console.refusal import PageRoute
 from fleet_server.console.ways import Way, ways_of_order
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
-from fleet_server.orders import OrderFound
+from fleet_server.orders import ISSUED, OrderFound
 from fleet_server.people import Act, Action, Call, needs
 
 ROWS_PER_PAGE = 50
@@ -72,6 +72,7 @@ class OrderView:
     identity: str
     state: str
     has_end: bool
+    release: str  # of a ban: which release of the catalog contains it
     scope_venues: list[tuple[str, str]]  # code and name
     targets_shown: int  # the first of them; the text that is signed has all
     signers: list[SignerView]
@@ -173,6 +174,7 @@ def _order(act: Act, shown: Frame, policy: AuthorityPolicy | None, number: str) 
         identity=found.document,
         state=state,
         has_end=found.order.kind in (STOP, BAN),
+        release=_release(act, shown, number) if found.order.kind == BAN and found.state == ISSUED else "",
         scope_venues=_named(act, found.order.scope),
         targets_shown=TARGETS_SHOWN,
         signers=_signers(act, found, policy) if policy else [],
@@ -185,6 +187,16 @@ def _order(act: Act, shown: Frame, policy: AuthorityPolicy | None, number: str) 
         lifted=found.lifted,
         rejected=found.rejected,
     )
+
+
+def _release(act: Act, shown: Frame, ban: str) -> str:
+    current = catalog.current(act.connection)
+    epochs = catalog.releases_with(act.connection, ban)
+    if current is None or not epochs:
+        return shown.say("order.release_none")
+    if epochs[-1] == current.epoch:
+        return shown.say("order.release_in", n=current.epoch)
+    return shown.say("order.release_left", n=epochs[-1], current=current.epoch)
 
 
 def _signers(act: Act, found: OrderFound, policy: AuthorityPolicy) -> list[SignerView]:

@@ -1,5 +1,6 @@
 """orders: drafts, two signatures, issue, and what the boxes say of them."""
 
+from fleet_server.orders.approval import ISSUED
 from fleet_server.orders.deliveries import (
     Standing,
     forget_rejections,
@@ -16,12 +17,14 @@ from fleet_server.orders.queries import (
     count_orders,
     envelope_of,
     holds_of,
+    issued_bans,
     list_orders,
     one_order,
     signers_of,
 )
 
 __all__ = [
+    "ISSUED",
     "AtVenue",
     "OrderFound",
     "Signer",
@@ -31,6 +34,7 @@ __all__ = [
     "envelope_of",
     "forget_rejections",
     "holds_of",
+    "issued_bans",
     "lacks_a_hold",
     "list_orders",
     "missing",

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from device.protocol.envelope import parse_envelope
-from device.protocol.orders import BAN, STOP, Order, decode_order
+from device.protocol.orders import BAN, LIFT, STOP, Order, decode_order
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.receipts import Receipt
 from fleet_server.http_errors import ProblemError
@@ -92,6 +92,14 @@ def count_orders(act: Act, *, state: str | None = None, kind: str | None = None,
 def one_order(act: Act, number: str) -> OrderFound:
     """Raises ProblemError NOT_FOUND."""
     return _found(act, _row(act, number))
+
+
+def issued_bans(act: Act) -> list[Order]:
+    """Every ban and lift that was issued, in whatever region: a catalog is one for the country."""
+    wanted = (orders.c.state == ISSUED, orders.c.kind.in_((BAN, LIFT)))
+    still = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > act.now_ms)
+    payloads = act.connection.execute(select(orders.c.payload).where(*wanted, still)).scalars()
+    return [decode_order(payload) for payload in payloads]
 
 
 def envelope_of(act: Act, number: str) -> bytes:

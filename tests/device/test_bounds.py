@@ -24,6 +24,7 @@ GROWING = {"list", "dict", "set", "deque", "Counter", "Queue", "OrderedDict", "d
 # attribute -> constants (module:NAME, multiplied), or in brackets why nobody outside can fill it.
 BOUNDS = {
     "core.content.Content.rules": "core.content:RULES_MAX",
+    "core.banned.ListedBans._by_key": "[of a signed file, SPEC 8.7]",
     "core.holds.Holds._banned": "protocol.limits:BANNED_MAX",
     "core.holds.Holds._endings": "protocol.limits:ENDINGS_MAX",
     "core.holds.Holds._holds": "protocol.limits:HOLDS_MAX",

@@ -12,6 +12,7 @@ import hashlib
 from device.core import effects, events
 from device.core.box import Box
 from device.protocol import (
+    bans,
     catalog,
     catalog_table,
     enrolment,
@@ -47,6 +48,7 @@ DOCUMENTS = {
     "ack": uplink.Ack,
     "authority policy": policy.AuthorityPolicy,
     "batch": uplink.Batch,
+    "ban list": bans.BanList,
     "bundle manifest": updates.BundleManifest,
     "catalog manifest": catalog.CatalogManifest,
     "checkpoint": journal.Checkpoint,

@@ -110,6 +110,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "order.ends": ("解除的指令", "Ends"),
     "order.accept_until": ("送达期限", "To be delivered by"),
     "order.ends_at": ("到期", "Ends"),
+    "order.release": ("曲库", "Catalog"),
+    "order.release_in": (
+        "已编入现行曲库版本 {n}：没有收到本令的前置机装上该版本后同样禁播。",
+        "Contained in release {n}, the one in force: a box that never got this order bans the songs with it.",
+    ),
+    "order.release_none": (
+        "尚未编入曲库。如届时仍有效，下一个版本会包含它。",
+        "In no release yet. The next one will contain it if it still stands then.",
+    ),
+    "order.release_left": (
+        "最后编入曲库版本 {n}；现行版本 {current} 不再包含它。",
+        "Last contained in release {n}; release {current}, the one in force, no longer has it.",
+    ),
     "order.no_end": ("无期限，直到解除", "No end date, until lifted"),
     "order.rooms": ("包房", "Rooms"),
     "order.means.rooms": ("所列包房不再放歌", "the rooms named below play no song"),

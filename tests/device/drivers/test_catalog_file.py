@@ -10,7 +10,8 @@ from device.drivers.folder import Folder
 from device.protocol.catalog import CatalogManifest, file_key, gone_row, row_of
 from device.protocol.errors import ProtocolError
 from tests.builders import BoardSecret
-from tests.fleet_server.repository.published import catalog_files, overlay_files
+from tests.device.protocol.builders import listed_ban
+from tests.fleet_server.repository.published import catalog_files, overlay_files, with_bans
 
 MANIFEST = "catalog/manifest.json"
 
@@ -105,15 +106,15 @@ def test_only_what_is_not_here_is_missing(tmp_path: Path) -> None:
     base = catalog_files(1, ["A"])
     overlay = overlay_files(base, 2, [row_of("B", "W")], 2)
     manifest = CatalogManifest.decode(overlay[MANIFEST])
-    assert [table.epoch for table in catalog.missing(manifest)] == [1, 2]
+    assert [file.path for file in catalog.missing(manifest)] == ["catalog/1.bin", "catalog/2.bin"]
     switch(catalog, base)
-    assert [table.epoch for table in catalog.missing(manifest)] == [2]
+    assert [file.path for file in catalog.missing(manifest)] == ["catalog/2.bin"]
     place = tmp_path / catalog.name_of(manifest.tables[1])
     place.write_bytes(overlay["catalog/2.bin"][:100])
-    assert [table.epoch for table in catalog.missing(manifest)] == [2]
+    assert [file.path for file in catalog.missing(manifest)] == ["catalog/2.bin"]
     assert place.exists(), "its beginning need not be fetched again"
     place.write_bytes(overlay["catalog/2.bin"][:-1] + b"?")
-    assert [table.epoch for table in catalog.missing(manifest)] == [2]
+    assert [file.path for file in catalog.missing(manifest)] == ["catalog/2.bin"]
     assert not place.exists(), "what a cut has spoiled has no use"
     place.write_bytes(overlay["catalog/2.bin"])
     assert catalog.missing(manifest) == []
@@ -195,3 +196,39 @@ def test_a_running_look_up_outlives_the_switch(tmp_path: Path) -> None:
     switch(catalog, catalog_files(2, ["000002"]))
     assert len(list(tmp_path.glob("table-*"))) == 1
     assert find_row("000001") is not None
+
+
+def test_8_7_bans_come_and_go_with_their_release(tmp_path: Path) -> None:
+    catalog = opened(tmp_path)
+    switch(catalog, with_bans(catalog_files(1, ["S1"]), listed_ban()))
+    assert catalog.bans == opened(tmp_path).bans == (listed_ban(),)
+    other = listed_ban(order="440000-2026-000008")
+    switch(catalog, with_bans(catalog_files(2, ["S1"]), other))
+    assert opened(tmp_path).bans == (other,)
+    assert len(list(tmp_path.glob("bans-*"))) == 1
+    switch(catalog, catalog_files(3, ["S1"]))
+    assert opened(tmp_path).bans == ()
+    assert list(tmp_path.glob("bans-*")) == []
+
+
+@pytest.mark.parametrize("harm", ["missing", "short", "changed"])
+def test_8_7_bans_that_are_not_what_was_signed_take_no_release_into_force(tmp_path: Path, harm: str) -> None:
+    catalog = opened(tmp_path)
+    files = with_bans(catalog_files(1, ["S1"]), listed_ban())
+    manifest = switch(catalog, files)
+    (place,) = tmp_path.glob("bans-*")
+    if harm == "missing":
+        place.unlink()
+    elif harm == "short":
+        place.write_bytes(place.read_bytes()[:-1])
+    else:
+        spoil(place, 30)
+    with pytest.raises(ProtocolError, match="CATALOG_MALFORMED"):
+        opened(tmp_path)
+    again = CatalogFile(Folder(tmp_path), BoardSecret())
+    assert [file.path for file in again.missing(manifest) if file.path.startswith("catalog/bans")] == [
+        "catalog/bans-1.json"
+    ]
+    assert place.exists() == (harm == "short"), "the beginning of one stays, to be gone on with"
+    switch(again, files)
+    assert opened(tmp_path).bans == (listed_ban(),)

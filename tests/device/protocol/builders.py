@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from device.crypto.p256 import key_of_public
+from device.protocol.bans import BanList, ListedBan
 from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
 from device.protocol.enrolment import Claim, Voucher
 from device.protocol.envelope import seal
@@ -281,10 +282,27 @@ def content_file(path: str) -> ContentFile:
     return ContentFile(path=path, length=4096, sha256="0" * 64)
 
 
-def catalog_manifest() -> CatalogManifest:
+def catalog_manifest(bans: ContentFile | None = None) -> CatalogManifest:
     base, overlay = table_file("catalog/9.bin"), table_file("catalog/12.bin")
     tables = (base.replace(epoch=9), overlay.replace(entries=5_000))
-    return CatalogManifest(epoch=12, issued_at_ms=NOW_MS, entries=1_000_000, tables=tables)
+    return CatalogManifest(epoch=12, issued_at_ms=NOW_MS, entries=1_000_000, tables=tables, bans=bans)
+
+
+def listed_ban(**changes: Any) -> ListedBan:
+    """A ban of a whole province, of one song by its version."""
+    return ListedBan(
+        order="440000-2026-000007",
+        authority="440000",
+        ends_at_ms=None,
+        scope=Scope(venues=(), region="440000"),
+        lifted=(),
+        targets=(Target(by="version", id="000482"),),
+    ).replace(**changes)
+
+
+def ban_list() -> BanList:
+    lifted = (Scope(venues=(VENUE,), region=""),)
+    return BanList(bans=(listed_ban(), listed_ban(order="440000-2026-000009", lifted=lifted, ends_at_ms=NOW_MS)))
 
 
 def table_file(path: str) -> TableFile:

@@ -3,6 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
+from device.protocol.bans import BanList, ListedBan
 from device.protocol.catalog import CatalogManifest, ContentFile, TableFile, row_of
 from device.protocol.catalog_table import Layout, build
 from device.protocol.updates import BundleManifest
@@ -67,6 +68,14 @@ def overlay_files(older: dict[str, bytes], epoch: int, rows: list[bytes], entrie
     data = build(epoch, rows)
     path = f"catalog/{epoch}.bin"
     return catalog_of(epoch, entries, [*tables, a_table(path, data)]) | {path: data}
+
+
+def with_bans(files: dict[str, bytes], *bans: ListedBan) -> dict[str, bytes]:
+    """The same release with these bans in it."""
+    raw = BanList(bans=bans).encode()
+    manifest = CatalogManifest.decode(files["catalog/manifest.json"])
+    file = ContentFile(path=f"catalog/bans-{manifest.epoch}.json", length=len(raw), sha256=sha256(raw).hexdigest())
+    return files | {file.path: raw, "catalog/manifest.json": manifest.replace(bans=file).encode()}
 
 
 def catalog_of(epoch: int, entries: int, tables: list[TableFile]) -> dict[str, bytes]:

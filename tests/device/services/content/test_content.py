@@ -11,9 +11,10 @@ import pytest
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.protocol.catalog import gone_row, row_of
 from tests.builders import BoardSecret
+from tests.device.protocol.builders import listed_ban
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
-from tests.fleet_server.repository.published import PublishedFleet, a_table, catalog_files, overlay_files
+from tests.fleet_server.repository.published import PublishedFleet, a_table, catalog_files, overlay_files, with_bans
 
 
 async def test_policy_and_catalog_come_and_stay(box: Box, fleet: PublishedFleet) -> None:
@@ -51,6 +52,19 @@ async def test_a_delta_fetches_the_overlay_alone(box: Box, fleet: PublishedFleet
     assert [song for song in ("000001", "000002", "900001") if box.catalog.find(song)] == ["000002", "900001"]
     assert box.restart()[1:] == [CatalogLoaded(epoch=6, entries=len(SONGS))]
     assert [song for song in ("000001", "000002", "900001") if box.catalog.find(song)] == ["000002", "900001"]
+
+
+async def test_8_7_the_bans_of_a_release_come_with_it_and_stay(box: Box, fleet: PublishedFleet) -> None:
+    fleet.publish("catalog", with_bans(catalog_files(5, SONGS), listed_ban()))
+    assert (await box.look())[1:] == [CatalogLoaded(epoch=5, entries=len(SONGS), bans=(listed_ban(),))]
+    assert box.restart()[1:] == [CatalogLoaded(epoch=5, entries=len(SONGS), bans=(listed_ban(),))]
+
+
+async def test_8_7_bans_that_are_no_signed_target_take_no_release_into_force(box: Box, fleet: PublishedFleet) -> None:
+    files = with_bans(catalog_files(5, SONGS), listed_ban())
+    fleet.publish("catalog", {path: data for path, data in files.items() if "bans" not in path})
+    assert (await box.look())[1:] == [ContentRejected(what="catalog", epoch=5, code="CONTENT_UNTRUSTED")]
+    assert box.catalog.find("000001") is None
 
 
 async def test_a_box_that_is_far_behind_fetches_all(box: Box, fleet: PublishedFleet) -> None:
