@@ -9,8 +9,11 @@ replayed resume ends holds that ended long ago, and changes nothing.
 3. An ending may overtake its hold: it is remembered, and the hold then never comes into force.
 4. A hold with an end time ends by itself, by proven time only (`clock.py`).
 5. Memory is bounded. Above a bound the order is rejected and nothing is changed. An ending is forgotten when
-   the order it ends would be too old to be accepted, and no catalog carries its ban.
+   the order it ends would be too old to be accepted, and no catalog carries its ban. What the state record says stood
+   already: no bound takes it back, were it smaller than that of the version that wrote the record.
 6. A stop that names rooms stops these; the venue is not locked by it.
+7. What a restricted box had, or takes, is in doubt: it may have been ended, and the box has forgotten that (SPEC 6.6).
+   It is in force like any other, and the ending that ended it once ends it again, however old.
 
 Pure: orders come here verified and addressed (`orders.py`). Instants are milliseconds of proven
 time; None is before there is any, and with it no hold ends.
@@ -112,6 +115,7 @@ class Holds:
         self._banned: dict[bytes, list[Hold]] = {}
         self._banned_count = 0
         self._of_rooms: list[Hold] = []
+        self._in_doubt: set[str] = set()
 
     def add(self, hold: Hold) -> bool:
         """Bring a hold into force; False if it is known or was ended before it came (rules 1, 3).
@@ -122,16 +126,20 @@ class Holds:
             return False
         if len(self._holds) >= HOLDS_MAX:
             raise RejectedError("ORDER_TOO_MANY", f"{HOLDS_MAX} holds stand already")
-        keys = _target_keys(hold)
-        if self._banned_count + len(keys) > BANNED_MAX:
+        if self._banned_count + len(_target_keys(hold)) > BANNED_MAX:
             raise RejectedError("ORDER_TOO_MANY", f"{self._banned_count} of {BANNED_MAX} targets are banned already")
+        self.restore(hold)
+        return True
+
+    def restore(self, hold: Hold) -> None:
+        """Put a hold into force that is not known, without asking anything: it stands in the state record (rule 5)."""
         self._holds[hold.order] = hold
         if hold.rooms:
             self._of_rooms.append(hold)
+        keys = _target_keys(hold)
         self._banned_count += len(keys)
         for key in keys:
             self._banned.setdefault(key, []).append(hold)
-        return True
 
     def end(self, kind: str, orders: "Iterable[str]", authority: str, at_ms: int) -> "list[str]":
         """End the named holds of a kind as `authority`; returns those that it ended.
@@ -151,6 +159,19 @@ class Holds:
                 self._drop(hold)
                 ended.append(hold.order)
         return ended
+
+    def doubt(self, orders: "Iterable[str]") -> None:
+        """These holds may have been ended (rule 7)."""
+        self._in_doubt.update([order for order in orders if order in self._holds])
+
+    def in_doubt(self) -> "list[str]":
+        """By order number."""
+        return sorted(self._in_doubt)
+
+    def doubted(self, kind: str, orders: "Iterable[str]", authority: str) -> "list[str]":
+        """Those of the orders that are holds of this kind in doubt, and that the authority may end (rules 2, 7)."""
+        found = [self._holds[order] for order in orders if order in self._in_doubt]
+        return [hold.order for hold in found if hold.kind == kind and level(authority) <= level(hold.authority)]
 
     def remember(self, ending: Ending) -> None:
         """Keep the highest level and the latest instant of all endings of one order."""
@@ -238,6 +259,7 @@ class Holds:
 
     def _drop(self, hold: Hold) -> None:
         del self._holds[hold.order]
+        self._in_doubt.discard(hold.order)
         self._of_rooms = [other for other in self._of_rooms if other.order != hold.order]
         keys = _target_keys(hold)
         self._banned_count -= len(keys)

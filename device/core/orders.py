@@ -6,7 +6,8 @@ the box's memory, time and place:
 1. SPEC 6.2 (8): a known number with the same content is answered again and changes nothing; with other
    content it is an equivocation.
 2. SPEC 6.2 (9), (10): not past its acceptance by proven time, and addressed to this venue. A restricted box takes
-   an old stop or ban all the same: it may be one that its record has forgotten.
+   an old stop or ban all the same: it may be one that its record has forgotten. It may as well be one that was ended,
+   so whatever such a box has or takes is in doubt, and an old resume or lift ends what is in doubt, and nothing else.
 3. What is known is forgotten once it could not be accepted any more, and is bounded. A restricted box forgets only to
    have room: else an old stop, given every second, would be an entry and a step of the counter each time.
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
@@ -17,6 +18,7 @@ from device.core.facts import Fact
 from device.core.holds import ENDS, hold_of
 from device.core.plays import BAN as CUT_BY_BAN
 from device.core.plays import LOCK, end_plays, push_cuts
+from device.protocol.catalog import file_key
 from device.protocol.errors import ProtocolError, RejectedError, SignatureError
 from device.protocol.orders import BAN, SERVICE, STOP, accept_order, decode_order
 
@@ -116,11 +118,28 @@ def _require_new(turn: "Turn", found: "AcceptedOrder", venue: str, region: str) 
     order, now_ms = found.order, turn.proven_ms
     if turn.memory.orders.code_of(order.order, found.document):
         raise RejectedError("ORDER_EQUIVOCATION", f"{order.order} was accepted with other content")
-    may_be_forgotten = turn.memory.damage.is_restricted and order.kind in (STOP, BAN)
-    if now_ms is not None and now_ms > order.expires_at_ms and not may_be_forgotten:
+    if _is_late(turn, order) and not _may_be_late(turn, order):
         raise RejectedError("ORDER_EXPIRED", f"{order.order} at {order.expires_at_ms}, now {now_ms}")
     if not order.scope.names(venue, region):
         raise RejectedError("ORDER_NOT_ADDRESSED", f"{order.order} is not for {venue} in {region}")
+
+
+def _is_late(turn: "Turn", order: "Order") -> bool:
+    return turn.proven_ms is not None and turn.proven_ms > order.expires_at_ms
+
+
+def _may_be_late(turn: "Turn", order: "Order") -> bool:
+    """Rule 2."""
+    if order.kind in ENDS:
+        return bool(_ended(turn, order))
+    return turn.memory.damage.is_restricted and order.kind != SERVICE
+
+
+def _ended(turn: "Turn", order: "Order") -> "list[str]":
+    """The orders that a resume or lift ends now."""
+    if not _is_late(turn, order):
+        return list(order.ends)
+    return turn.memory.holds.doubted(ENDS[order.kind], order.ends, order.authority)
 
 
 def _take(turn: "Turn", order: "Order") -> None:
@@ -131,12 +150,13 @@ def _take(turn: "Turn", order: "Order") -> None:
         memory.seal.clear(order.opening)
     elif order.kind in ENDS:
         at_ms = max(order.issued_at_ms, now_ms or 0)
-        memory.holds.end(ENDS[order.kind], order.ends, order.authority, at_ms)
-        reopen.resumed(memory, order.ends)
+        ended = _ended(turn, order)
+        memory.holds.end(ENDS[order.kind], ended, order.authority, at_ms)
+        reopen.resumed(memory, ended)
     else:
         hold = hold_of(order)
-        if hold.is_in_force(turn.proven_ms):
-            memory.holds.add(hold)
+        if hold.is_in_force(turn.proven_ms) and memory.holds.add(hold) and memory.damage.is_restricted:
+            memory.holds.doubt([hold.order])
 
 
 def _carry_out(turn: "Turn", request: str, order: "Order", subject: receipts.Subject) -> None:
@@ -167,7 +187,11 @@ def _is_due(turn: "Turn", play: "Play") -> bool:
 
 
 def _is_banned(turn: "Turn", play: "Play") -> bool:
-    return play.record is not None and turn.memory.holds.is_banned(play.record, turn.proven_ms)
+    """By what the catalog says of the song, or by the file that the VOD server named when it asked."""
+    holds = turn.memory.holds
+    if play.file and holds.is_file_banned(file_key(play.file), turn.proven_ms):
+        return True
+    return play.record is not None and holds.is_banned(play.record, turn.proven_ms)
 
 
 def _push_ban(turn: "Turn", order: "Order") -> None:

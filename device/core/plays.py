@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from device.core.events import OpenPlay
+    from device.core.events import OpenPlay, PlayRequested
     from device.core.turn import Turn
     from device.protocol.catalog import SongRecord
 
@@ -40,7 +40,7 @@ NO_RULE = Rule(epoch=0, seq=0, policy_epoch=0, cut_song_s=0)
 
 class Play(Fact):
     """A play that runs. `request`: who was or is to be told that it may; `record`: what the catalog said of its
-    song, None after a restart.
+    song, None after a restart; `file`: SHA-256 (hexadecimal) of what the VOD server plays, empty if it did not say.
     """
 
     play: str
@@ -53,7 +53,8 @@ class Play(Fact):
     rule: Rule
     request: str
     record: "SongRecord | None"
-    FIELDS = ("play", "epoch", "seq", "room", "song", "kind", "started_mono_ms", "rule", "request", "record")
+    file: str
+    FIELDS = ("play", "epoch", "seq", "room", "song", "kind", "started_mono_ms", "rule", "request", "record", "file")
 
 
 class Plays:
@@ -151,6 +152,7 @@ def end_by_power(turn: "Turn", open_play: "OpenPlay", last_at_ms: int | None, ru
         rule=rule,
         request="",
         record=None,
+        file="",
     )
     turn.memory.plays.remember(play.play, _write_end(turn, play, POWER, elapsed_s, elapsed_s))
 
@@ -196,9 +198,10 @@ def _write_end(turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: 
     return counted
 
 
-def begun(turn: "Turn", request: str, room: str, song: str, kind: str, record: "SongRecord | None") -> "dict[str, Any]":
+def begun(turn: "Turn", event: "PlayRequested", record: "SongRecord | None") -> "dict[str, Any]":
     """Write the start of a play that is allowed; returns what the VOD server is told (SPEC 15.1)."""
     memory = turn.memory
+    room, song, kind = event.room, event.song, event.kind
     running = memory.plays.in_room(room)
     if running is not None:
         end_play(turn, running, SKIP)
@@ -216,8 +219,9 @@ def begun(turn: "Turn", request: str, room: str, song: str, kind: str, record: "
         kind=kind,
         started_mono_ms=turn.now.mono_ms,
         rule=rule_at(memory.content.rules, place.epoch, place.size),
-        request=request,
+        request=event.request,
         record=record,
+        file=event.file,
     )
     memory.plays.begin(play)
     return {"play": play.play, "room": room, "song": song, "kind": kind, "at_ms": memory.clock.trusted_ms(turn.now)}

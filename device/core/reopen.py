@@ -24,7 +24,7 @@ def forget_holds(memory: "Memory", now_ms: int | None) -> bool:
     return memory.holds.forget(now_ms, memory.content.listed.orders)
 
 
-def resumed(memory: "Memory", orders: "tuple[str, ...]") -> None:
+def resumed(memory: "Memory", orders: "list[str]") -> None:
     """Officers have ended these stops: what is over besides needs no word of the venue."""
     memory.reopening = [order for order in memory.reopening if order not in orders]
 

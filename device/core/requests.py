@@ -33,7 +33,7 @@ def play_requested(turn: "Turn", event: "PlayRequested") -> None:
     if code:
         _refuse(turn, event, code)
         return
-    turn.reply(event.request, 201, plays.begun(turn, event.request, event.room, event.song, event.kind, record))
+    turn.reply(event.request, 201, plays.begun(turn, event, record))
 
 
 def play_ended(turn: "Turn", event: "PlayEnded") -> None:

@@ -59,6 +59,7 @@ def started(turn: "Turn", event: "Started") -> None:
     )
     if not is_trusted:
         memory.damage.found()
+        memory.holds.doubt([hold.order for hold in memory.holds.all_holds()])
         seal.distrust(turn)
     update.booted(turn)
     memory.is_started = True
@@ -131,8 +132,9 @@ def _remember(turn: "Turn", event: "Started") -> "tuple[Saved | None, bool]":
     """Put the state record back; None for a new box, and where there is none to be read; and whether to trust that."""
     memory = turn.memory
     if event.state is None:
-        # The counter was never raised before a record was saved: a wiped card is seen as well.
-        return None, event.journal_epoch == 1 and event.journal_size == 0 and event.counter == 0
+        # The counter is raised behind the first record, and before it nothing is answered: a box whose power went in
+        # its first start is new. Where it was raised, or the journal has seen a lease, a record was lost.
+        return None, event.journal_epoch == 1 and event.counter == 0 and event.last_at_ms is None
     try:
         saved = restore_state(memory, event.state)
     except StateDamagedError:

@@ -5,7 +5,8 @@
 2. It says where the journal stood when it was saved, so that a journal that was put back is seen; and the
    reading of the hardware counter, so that a record that was put back is seen (`damage.py`).
 3. A record of another version is not guessed at: it counts as damaged.
-4. What is not here begins anew at every start: sessions, running plays, allowances, grace.
+4. What was accepted once is put back whole, also where a newer version accepts less (`holds.py` rule 5).
+5. What is not here begins anew at every start: sessions, running plays, allowances, grace.
 """
 
 import json
@@ -56,6 +57,7 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "restricted": memory.damage.is_restricted,
         "claim": _plain(memory.claim),
         "holds": [_plain(hold) for hold in memory.holds.all_holds()],
+        "in_doubt": memory.holds.in_doubt(),
         "endings": [_plain(ending) for ending in memory.holds.all_endings()],
         "orders": [_plain(known) for known in memory.orders.all()],
         "lease": _plain(memory.lease.held),
@@ -88,7 +90,7 @@ def restore_state(memory: "Memory", raw: bytes) -> Saved:
         if value["v"] != VERSION or value["box"] != memory.box:
             raise StateDamagedError(f"version {value['v']} of {value['box']}")
         return _restore(memory, value)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise StateDamagedError(f"not the shape of version {VERSION}: {error}")
 
 
@@ -98,7 +100,8 @@ def _restore(memory: "Memory", value: "dict[str, Any]") -> Saved:
         memory.damage.found()
     memory.claim = _optional(Claim, value["claim"])
     for hold in value["holds"]:
-        memory.holds.add(Hold(**hold))
+        memory.holds.restore(Hold(**hold))
+    memory.holds.doubt(value["in_doubt"])
     for ending in value["endings"]:
         memory.holds.remember(Ending(**ending))
     for known in value["orders"]:

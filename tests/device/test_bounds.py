@@ -28,6 +28,7 @@ BOUNDS = {
     "core.holds.Holds._banned": "protocol.limits:BANNED_MAX",
     "core.holds.Holds._endings": "protocol.limits:ENDINGS_MAX",
     "core.holds.Holds._holds": "protocol.limits:HOLDS_MAX",
+    "core.holds.Holds._in_doubt": "protocol.limits:HOLDS_MAX",
     "core.holds.Holds._of_rooms": "protocol.limits:HOLDS_MAX",
     "core.journal.JournalEnd._drafts": "core.journal:DRAFTS_MAX 2",
     "core.memory.Memory.cut_at_ms": "protocol.limits:HOLDS_MAX",

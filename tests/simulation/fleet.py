@@ -52,7 +52,7 @@ class Record:
     last_lease: Lease | None = None
     report: Report | None = None
     reported_at_ms: int = 0
-    receipts: dict[str, Receipt] = field(default_factory=dict)  # the last of each order
+    taken: set[str] = field(default_factory=set)  # orders that the box has confirmed once
     sent_at_ms: dict[str, int] = field(default_factory=dict)
     acked: int = 0  # entries that an ack has left for
 
@@ -106,7 +106,8 @@ class Fleet:
             self._take_report(box, record, Report.decode(envelope.payload))
         else:
             receipt = Receipt.decode(envelope.payload)
-            record.receipts[receipt.id] = receipt
+            if receipt.result in ("accepted", "known"):
+                record.taken.add(receipt.id)
 
     def issue(self, order: Issued) -> None:
         """Officers have signed: to every box at once, and again until it is seen there."""
@@ -160,22 +161,24 @@ class Fleet:
 
     def _take_report(self, box: str, record: Record, report: Report) -> None:
         record.report, record.reported_at_ms = report, self._now_ms()
-        lacks = {order.number for order in self.orders if order.expires_at_ms > self._now_ms()} & self.expected()
-        is_lent = self.gives_leases and not (report.state == "failed" and lacks - set(report.holds))
+        expected, shown = self.expected(), set(report.holds)
+        lacks = {order.number for order in self.orders if self._may_be_taken(record, order)} & expected - shown
+        is_lent = self.gives_leases and not (report.state == "failed" and lacks)
         if report.nonce and is_lent and report.venue in ("", builders.VENUE):
             self.lend(box, record, report)
-        expected, shown = self.expected(), set(report.holds)
         for order in self.orders:
-            receipt = record.receipts.get(order.number)
-            is_settled = receipt is not None and receipt.result in ("accepted", "known")
             is_missing = order.number in expected and order.number not in shown
             is_missing |= not shown.isdisjoint(order.ends) and not (shown & set(order.ends) <= expected)
-            if is_settled and not is_missing:
+            if order.number in record.taken and not is_missing:
                 continue
-            if order.expires_at_ms < self._now_ms() or self._now_ms() < record.sent_at_ms.get(order.number, 0):
+            if not self._may_be_taken(record, order) or self._now_ms() < record.sent_at_ms.get(order.number, 0):
                 continue
             record.sent_at_ms[order.number] = self._now_ms() + AGAIN_MS
             self._send(box, "order", order.raw)
+
+    def _may_be_taken(self, record: Record, order: Issued) -> bool:
+        """SPEC 6.6: in time, or confirmed once and forgotten since."""
+        return order.expires_at_ms > self._now_ms() or order.number in record.taken
 
     def lend(self, box: str, record: Record, report: Report, **changes: Any) -> None:
         """A lease for the nonce of this report."""

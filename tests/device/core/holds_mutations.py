@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from device.core import damage, holds, start, turn
+from device.core import damage, holds, orders, seal, start, turn
 from device.core.effects import SaveState, TickCounter
 from device.core.ladder import Usage
+from device.protocol.errors import RejectedError
 
 
 @contextmanager
@@ -81,6 +82,61 @@ def a_restart_forgets_what_a_lease_has_given() -> AbstractContextManager[None]:
     return _patched((Usage, "resume", resumed))
 
 
+def a_box_is_new_only_while_its_journal_is_empty() -> AbstractContextManager[None]:
+    """A cut behind the first entry then restricts it."""
+    remember = start._remember
+
+    def remembered(found: turn.Turn, event: Any) -> Any:
+        saved, is_trusted = remember(found, event)
+        return saved, is_trusted and (event.state is not None or event.journal_size == 0)
+
+    return _patched((start, "_remember", remembered))
+
+
+def a_record_is_held_to_smaller_limits() -> AbstractContextManager[None]:
+    restore = holds.Holds.restore
+
+    def restored(self: holds.Holds, hold: holds.Hold) -> None:
+        if len(self.all_holds()) >= 1:
+            raise RejectedError("ORDER_TOO_MANY", "of another version")
+        restore(self, hold)
+
+    return _patched((holds.Holds, "restore", restored))
+
+
+def an_old_resume_ends_nothing() -> AbstractContextManager[None]:
+    """An old stop, given to a restricted box, then locks it until officers give a new resume."""
+    return _patched((holds.Holds, "doubted", lambda *_arguments: []))
+
+
+def an_old_resume_ends_every_stop() -> AbstractContextManager[None]:
+    return _patched((orders, "_is_late", lambda *_arguments: False))
+
+
+def a_restart_forgets_a_doubt() -> AbstractContextManager[None]:
+    return _patched((holds.Holds, "in_doubt", lambda _self: []))
+
+
+def what_an_old_record_says_is_beyond_doubt() -> AbstractContextManager[None]:
+    distrust = seal.distrust
+
+    def undoubting(found: turn.Turn) -> None:
+        """What comes last in a start that trusts nothing takes the doubts back."""
+        found.memory.holds._in_doubt.clear()
+        distrust(found)
+
+    return _patched((seal, "distrust", undoubting))
+
+
+def a_ban_asks_the_catalog_alone() -> AbstractContextManager[None]:
+    """And not what the VOD server said that it plays."""
+
+    def banned(found: turn.Turn, play: Any) -> bool:
+        return play.record is not None and found.memory.holds.is_banned(play.record, found.proven_ms)
+
+    return _patched((orders, "_is_banned", banned))
+
+
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     broken.__name__: broken
     for broken in (
@@ -92,5 +148,12 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         any_resume_ends_every_stop,
         contact_heals_at_once,
         a_restart_forgets_what_a_lease_has_given,
+        a_box_is_new_only_while_its_journal_is_empty,
+        a_record_is_held_to_smaller_limits,
+        an_old_resume_ends_nothing,
+        an_old_resume_ends_every_stop,
+        a_restart_forgets_a_doubt,
+        what_an_old_record_says_is_beyond_doubt,
+        a_ban_asks_the_catalog_alone,
     )
 }

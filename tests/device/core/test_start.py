@@ -1,7 +1,6 @@
 """Start, stop, and what a damaged or put-back record means (SPEC 6.6, 9.3, 9.9)."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -9,7 +8,7 @@ from device.core import effects as do
 from device.core import events as on
 from device.core.damage import CONTACT_FOR_MS, Damage, is_put_back
 from tests import builders
-from tests.box_rig import Rig
+from tests.box_rig import PowerLostError, Rig
 from tests.builders import NOON_MS, order_envelope
 
 
@@ -158,22 +157,6 @@ def test_6_6_a_damaged_record_opens_nothing_until_contact(state: bytes | None) -
     assert rig.state == "locked"
 
 
-def test_6_6_a_restricted_box_takes_an_old_stop_but_no_old_ending() -> None:
-    rig = Rig()
-    old: dict[str, Any] = {"issued_at_ms": builders.NOON_MS - 9_000, "expires_at_ms": builders.NOON_MS - 1_000}
-    stop, resume = order_envelope("stop", **old), order_envelope("resume", number=2, **old)
-    assert rig.receipt_of(stop)["code"] == "ORDER_EXPIRED"
-    rig.disk.counter += 2  # the record was put back
-    rig.restart()
-    assert rig.receipt_of(stop)["result"] == "accepted"
-    assert rig.receipt_of(resume)["code"] == "ORDER_EXPIRED"
-    counter = rig.disk.counter
-    for _ in range(3):
-        rig.wait(1)
-        assert rig.receipt_of(stop)["code"] == "ORDER_REPLAYED", "who gives it again and again wears nothing out"
-    assert rig.disk.counter == counter
-
-
 def test_6_6_a_wiped_card_opens_nothing() -> None:
     rig = Rig()
     rig.receipt_of(order_envelope("stop"))
@@ -268,6 +251,35 @@ def test_6_6_an_image_of_this_boot_that_forgot_a_hold_opens_nothing() -> None:
     rig.start()
     rig.load_content()
     assert rig.play().body["code"] == "BOX_RESTRICTED"
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_6_6_a_power_cut_in_its_first_start_leaves_a_new_box(cut: int) -> None:
+    """Behind the first entry, the record, the counter; and once more in the next start."""
+    rig = Rig(in_service=False)
+    rig.disk = type(rig.disk)(rig.disk.box)
+    for _ in range(2):
+        rig.lose_power()
+        rig.power_left = cut
+        with pytest.raises(PowerLostError):
+            rig.start()
+    rig.lose_power()
+    rig.start()
+    assert rig.state == "unclaimed"
+    assert rig.bodies("SEAL") == [], "nobody has opened it"
+    rig.bring_into_service()
+    assert rig.play().status == 201
+
+
+def test_6_6_a_journal_that_has_seen_a_lease_is_of_no_new_box() -> None:
+    """Whoever can set the counter to zero as well has still to explain the entries."""
+    rig = Rig()
+    rig.disk.state, rig.disk.counter = None, 0
+    rig.restart()
+    assert rig.state == "failed"
+    rig.disk.state, rig.disk.counter = None, 0
+    rig.restart()
+    assert rig.state == "failed", "the entry of the start before carries the time on"
 
 
 def test_a_cut_between_record_and_counter_is_no_put_back_disk() -> None:

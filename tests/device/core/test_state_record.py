@@ -5,6 +5,7 @@ import json
 import pytest
 
 from device.core import events as on
+from device.core import holds, orders
 from device.core.memory import Memory
 from device.core.state_record import StateDamagedError, encode_state, restore_state
 from tests import builders
@@ -64,6 +65,21 @@ def test_the_same_state_gives_the_same_bytes() -> None:
     assert encode_state(one, now) == encode_state(two, now)
 
 
+def test_6_6_a_record_of_a_version_with_larger_limits_is_put_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    for number in (1, 2):
+        rig.receipt_of(order_envelope("stop", number=number))
+        rig.receipt_of(order_envelope("ban", number=10 + number))
+    for limit in ("HOLDS_MAX", "BANNED_MAX", "ENDINGS_MAX"):
+        monkeypatch.setattr(holds, limit, 1)
+    monkeypatch.setattr(orders, "KNOWN_ORDERS_MAX", 8)
+    rig.restart()
+    assert rig.state == "locked"
+    assert len(rig.box.state_body(rig.now)["holds"]) == 4
+    assert rig.receipt_of(order_envelope("stop", number=3))["code"] == "ORDER_TOO_MANY"
+    assert rig.receipt_of(order_envelope("resume", number=4))["result"] == "accepted", "what is there can be ended"
+
+
 @pytest.mark.parametrize("raw", [b"", b"5", b"[]", b"\xff", RECORD[:-1], RECORD + b"x"])
 def test_what_is_no_record_at_all_is_damaged(raw: bytes) -> None:
     with pytest.raises(StateDamagedError):
@@ -77,6 +93,7 @@ def test_what_is_no_record_at_all_is_damaged(raw: bytes) -> None:
         {"box": "KTV-00000002"},
         {"holds": 5},
         {"holds": [{"order": "x"}]},
+        {"holds": [{**json.loads(RECORD)["holds"][0], "targets": 5}]},
         {"journal": None},
         {"journal": {"epoch": 1, "size": 1, "head": "zz"}},
         {"update": {}},

@@ -120,16 +120,33 @@ async def test_an_order_of_officers_whom_the_box_did_not_know_comes_again_with_i
     assert again.payload == raw
 
 
-async def test_an_ended_hold_that_came_back_is_ended_again(country: Country, box: StandingBox) -> None:
+async def test_an_ended_hold_that_came_back_is_ended_again(
+    country: Country, box: StandingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
     zhang, li = country.officer("zhang"), country.officer("li")
     number, raw = await issued(country, zhang, li, venues=[box.venue])
     mail(country, box, "receipt", box.obey(raw))
     _, lifting = await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
     mail(country, box, "receipt", box.obey(lifting))
-    box.holds = [number]  # an old image of the disk was put back
-    (again,) = report(country, box)
-    assert again.payload == lifting
-    mail(country, box, "receipt", box.obey(lifting))
+    for is_old in (False, True):
+        if is_old:
+            _expire(country)
+        box.holds = [number]  # an old image of the disk was put back
+        (again,) = report(country, box)
+        assert again.payload == lifting
+        mail(country, box, "receipt", box.obey(lifting))
+        assert report(country, box) == []
+
+
+async def test_6_6_an_ending_that_no_box_has_confirmed_is_not_sent_past_its_time(
+    country: Country, box: StandingBox
+) -> None:
+    zhang, li = country.officer("zhang"), country.officer("li")
+    number, raw = await issued(country, zhang, li, venues=[box.venue])
+    mail(country, box, "receipt", box.obey(raw))
+    await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
+    _expire(country)
     assert report(country, box) == []
 
 
