@@ -28,6 +28,7 @@ from device.protocol.keys import Key
 from device.services import health
 from device.services.boot_facts import BootFacts
 from device.services.content_on_disk import ContentOnDisk
+from device.services.desk import Question
 from device.services.identity_facts import FLEET
 from device.services.journal_care import care
 from device.services.journal_feed import JournalFeed
@@ -117,7 +118,7 @@ class Inside:
             if self.box.state_body(self.runtime.now())["venue"] != facts["venue"]:
                 await self.runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
         await self.runtime.settled()
-        self._shell.desk.open_with(self.runtime, self.state, self._brief, self._may_play)
+        self._shell.desk.open_with(self.runtime, self.state, self._brief, self._question)
         self._shell.listener.shared.go_on()
         self.stands.set()
         if self._shell.identity.is_claimed:
@@ -213,8 +214,8 @@ class Inside:
     def _brief(self) -> dict[str, Any]:
         return self.box.state_brief(self.runtime.now())
 
-    def _may_play(self, room: str, song: str, file: str) -> str:
-        return self.box.may_play(room, song, file, self.runtime.now())
+    def _question(self) -> Question:
+        return self.box.question_at(self.runtime.now())
 
 
 def _verify(key: Key, message: bytes, signature: bytes) -> bool:

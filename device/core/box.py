@@ -112,14 +112,22 @@ class Box:
 
         The arguments are of the right form. What the box's own checks say is kept for the instant, until an event.
         """
-        if not self._memory.is_started or self._memory.is_ending:
-            return "JOURNAL_UNAVAILABLE"
         moment = self._moment
-        if moment is None or moment.now.mono_ms != now.mono_ms or moment.now.rtc_ms != now.rtc_ms:
+        if moment is None or (
+            moment.now is not now and (moment.now.mono_ms != now.mono_ms or moment.now.rtc_ms != now.rtc_ms)
+        ):
             moment = self._moment = verdict.Moment(self._memory, now)
         if moment.box_code:
             return moment.box_code
         return verdict.play_code(moment, room, content.find_song(moment, song), file)
+
+    def question_at(self, now: "Now") -> "Callable[[str, str, str], str]":
+        """`may_play` of one instant: room, song and file are asked of it, as often as one likes."""
+
+        def asked(room: str, song: str, file: str) -> str:
+            return self.may_play(room, song, file, now)
+
+        return asked
 
     def state_body(self, now: "Now") -> "dict[str, Any]":
         """The answer to `GET /v1/state`."""

@@ -35,7 +35,9 @@ class Moment:
         self.trusted_ms = memory.clock.trusted_ms(now)
         self.proven_ms = memory.clock.proven_ms(now)
         self.standing = memory.lease.standing(self.trusted_ms, now.mono_ms)
-        self.box_code = box_code(self)
+        # Before the start nothing is known, and at the end nothing is begun.
+        is_able = memory.is_started and not memory.is_ending
+        self.box_code = box_code(self) if is_able else "JOURNAL_UNAVAILABLE"
 
 
 def _is_sound(turn: "Turn | Moment") -> bool:

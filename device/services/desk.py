@@ -10,6 +10,8 @@ from device.services.listeners import Listeners
 from device.services.pairing import Pairing
 from device.services.runtime import Runtime
 
+Question = Callable[[str, str, str], str]  # room, song, file -> code
+
 
 class NotReadyError(Exception):
     """There is no core to ask yet; status and code say why, and whether to ask again."""
@@ -42,7 +44,7 @@ class Desk:
     _runtime: Runtime | None = None
     _state: Callable[[], dict[str, Any]] | None = None
     _brief: Callable[[], dict[str, Any]] | None = None
-    _may_play: Callable[[str, str, str], str] | None = None
+    _question: Callable[[], Question] | None = None
 
     def replace_fault(self, of_part: Set[str], code: str) -> None:
         """What a part says now: one of its codes, or none."""
@@ -62,18 +64,22 @@ class Desk:
         runtime: Runtime,
         state: Callable[[], dict[str, Any]],
         brief: Callable[[], dict[str, Any]],
-        may_play: Callable[[str, str, str], str],
+        question: Callable[[], Question],
     ) -> None:
         self._runtime = runtime
         self._state = state
         self._brief = brief
-        self._may_play = may_play
+        self._question = question
+
+    def question(self) -> Question:
+        """To be asked of this instant, again and again (`Box.question_at`). Raises NotReadyError."""
+        if self._question is None or self.is_shut:
+            raise NotReadyError(self.is_enrolled())
+        return self._question()
 
     def may_play(self, room: str, song: str, file: str) -> str:
         """The code that a play would be refused with now, empty if it may start. Raises NotReadyError."""
-        if self._may_play is None or self.is_shut:
-            raise NotReadyError(self.is_enrolled())
-        return self._may_play(room, song, file)
+        return self.question()(room, song, file)
 
     def state(self) -> dict[str, Any]:
         """The body of GET /v1/state. Raises NotReadyError while an enrolled box starts."""

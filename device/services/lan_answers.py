@@ -1,6 +1,5 @@
 """Answers of the LAN interface as bytes (SPEC 15.2), and the ids by which they are found again in the log."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any
 
 from device.protocol import codec
 from device.protocol.codes import refusal
+from device.services.lan_clock import mono_s
 
 # Of every answer, whoever writes it.
 HEADERS = {
@@ -32,21 +32,30 @@ class Answers:
 
     def __init__(self, rtc_ms: Callable[[], int]) -> None:
         self._rtc_ms = rtc_ms
-        self._loop_s = asyncio.get_running_loop().time
         self._chance = secrets.token_hex(4)
         self._count = 0
         self._second = -1
         self._heads: dict[int, bytes] = {}
+        self.good = b""  # of an answer 200 in this round, with all of its request id but the count
 
     def request_id(self) -> str:
         self._count += 1
         return f"{self._chance}{self._count:08x}"
 
+    def begin_round(self, now_s: float) -> None:
+        """What is answered in this round bears this second."""
+        if int(now_s) != self._second:
+            self._second, self._heads = int(now_s), {}
+            self.good = self._head(HTTPStatus.OK) + self._chance.encode()
+
+    def count(self) -> bytes:
+        """What follows `good`."""
+        self._count += 1
+        return b"%08x" % self._count
+
     def written(self, status: int, body: bytes, request_id: str, closes: bool, more: str = "") -> bytes:
         """A whole answer in JSON; `more` are header lines besides the usual ones."""
-        second = int(self._loop_s())
-        if second != self._second:
-            self._second, self._heads = second, {}
+        self.begin_round(mono_s())
         head = self._heads.get(status) or self._head(status)
         if closes:
             more += "Connection: close\r\n"

@@ -11,16 +11,19 @@
 5. What has to wait for aiohttp at a start waits STARTING_S; then it is told when to ask again.
 """
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from device.services.lan_answers import Answers
+from device.services.lan_clock import mono_s
 from device.services.lan_heads import END, HEAD_BYTES_MAX, Head, is_plain_so_far, read_head
 from device.services.lan_quick import PLAYS_PATH, SONG_PATH, Quick
 from device.services.lan_seats import Seats
 from device.services.runtime import ANSWER_FOR_S_MAX
+
+if TYPE_CHECKING:
+    from device.services.lan_wire import Wire
 
 HEAD_S = 10.0
 BODY_S = 10.0
@@ -31,14 +34,15 @@ BODY_BYTES_MAX = 4_096  # of a body that is read here
 HEADS_MAX = 8  # different heads of one connection that are remembered
 HEAD, BODY, ANSWER, AIOHTTP = "head", "body", "answer", "aiohttp"  # what a connection waits for
 _GET = b"GET /v1/songs/"
-_VERSION = b" HTTP/1.1\r\n"
-_BEHIND_VERSION = len(_VERSION) - 2
+_GET_BYTES = len(_GET)
+_VERSION = b" HTTP/1.1"
+READ_BYTES_MAX = 16_384  # in one go
 
 
 class Slow(Protocol):
     """aiohttp's protocol of one connection (`lan_guard.GuardedConnection`)."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def connection_made(self, transport: Any) -> None: ...
     def connection_lost(self, exc: BaseException | None) -> None: ...
     def data_received(self, data: bytes) -> None: ...
     def eof_received(self) -> bool | None: ...
@@ -59,7 +63,7 @@ class Tokens(Protocol):
 
 
 class Shared:
-    """What all connections of one interface have in common."""
+    """What all connections of one interface have in common; the guests of `lan_door.Door`."""
 
     def __init__(self, quick: Quick, answers: Answers, tokens: Tokens, names: frozenset[str]) -> None:
         self.quick = quick
@@ -69,6 +73,20 @@ class Shared:
         self.seats = Seats()
         self.open: set[Connection] = set()
         self.make_slow: Callable[[Connection], Slow] | None = None  # None while there is no aiohttp yet
+        self.head_due_s = 0.0  # when the next head of a connection is due that has its answer in this round
+
+    def begin_round(self, now_s: float) -> None:
+        self.head_due_s = now_s + HEAD_S
+        self.quick.begin_round(now_s)
+
+    def welcome(self, wire: "Wire") -> "Connection":
+        connection = Connection(self, wire)
+        connection.take_seat()
+        return connection
+
+    def sweep(self, now_s: float) -> None:
+        for connection in list(self.open):
+            connection.look_at_clock(now_s)
 
     def go_on(self) -> None:
         """Something that connections may wait for is here now: the core, or aiohttp."""
@@ -76,18 +94,27 @@ class Shared:
             connection.go_on()
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """Rules 1 to 5."""
 
-    def __init__(self, shared: Shared) -> None:
-        self.address = ""
+    __slots__ = (
+        "_asked", "_due_s", "_has_said_all", "_heads", "_held", "_is_answering", "_is_clogged", "_is_going_on",
+        "_is_paired", "_is_read", "_is_slow_for_good", "_local", "_question", "_recv", "_send", "_shared", "_slow",
+        "_tail", "_tail_bytes", "_tail_pairings", "_tokens", "_waits_for", "_wire", "address",
+    )  # fmt: skip
+
+    def __init__(self, shared: Shared, wire: "Wire") -> None:
+        self.address = str(wire.peer[0])
         self._shared = shared
         self._tokens = shared.tokens
         self._question = shared.quick.question
-        self._loop = asyncio.get_running_loop()
-        self._transport: Any = None
-        self._local = ""
+        self._wire = wire
+        self._recv, self._send = wire.recv, wire.send
+        self._local = str(wire.local[0])
         self._heads: dict[bytes, Head] = {}
+        self._tail: bytes | None = None  # of the last question: all behind its target, with a token that was good
+        self._tail_bytes = 0
+        self._tail_pairings = -1
         self._is_paired = False
         self._slow: Slow | None = None
         self._is_slow_for_good = False
@@ -98,43 +125,65 @@ class Connection(asyncio.Protocol):
         self._is_clogged = False
         self._is_read = True
         self._has_said_all = False
-        self._waits_for = ""
+        self._waits_for = HEAD
         self._due_s: float | None = None  # None: aiohttp has a request under way, and its own limits hold
-        self._timer: asyncio.TimerHandle | None = None
 
-    # What asyncio says.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        self.address = str(peer[0]) if peer else "?"
-        self._local = str(local[0]) if local else ""
+    def take_seat(self) -> None:
         self._shared.open.add(self)
-        if not self._shared.seats.take(self):
+        if self._shared.seats.take(self):
+            self.expect_head()
+        else:
             self.cut()
+
+    # What the wire says.
+
+    def readable(self) -> None:
+        """There is something to read, or the other side has said all."""
+        try:
+            data = self._recv(READ_BYTES_MAX)
+        except (BlockingIOError, InterruptedError):
             return
-        self.expect_head()
-        self._look_at_clock()
+        except OSError as error:
+            self._wire.lose(error)
+            return
+        tail = self._tail
+        # The one request in a packet that a VOD server sends all day, with headers it has sent before. What stands
+        # between is asked whole: a target that is not plain is no such question.
+        if (
+            tail is not None
+            and data.endswith(tail)
+            and data.startswith(_GET)
+            and self._tail_pairings == self._tokens.changes
+            and self._is_at_rest
+        ):
+            answer = self._question(data[_GET_BYTES : -self._tail_bytes], False)
+            if answer is not None:
+                self._waits_for, self._due_s = HEAD, self._shared.head_due_s
+                self._say(answer)
+                return
+        if data:
+            self.data_received(data)
+        else:
+            self._wire.end_of_input()
+
+    def _say(self, answer: bytes) -> None:
+        """Nothing waits before it."""
+        try:
+            sent = self._send(answer)
+        except OSError:
+            self._wire.write(answer)
+        else:
+            if sent != len(answer):
+                self._wire.keep(answer[sent:])
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._shared.open.discard(self)
         self._shared.seats.leave(self)
-        if self._timer is not None:
-            self._timer.cancel()
         if self._slow is not None:
             self._slow.connection_lost(exc)
-        self._transport, self._slow, self._held = None, None, b""
+        self._slow, self._held = None, b""
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(_GET) and self._is_at_rest:
-            # The one request in a packet that a VOD server sends all day, with headers it has sent before.
-            end = data.find(_VERSION, len(_GET))
-            head = self._heads.get(data[end + _BEHIND_VERSION :])
-            if head is not None and head.pairings == self._tokens.changes and not head.has_body:
-                answer = self._question(data[len(_GET) : end], head.closes)
-                if answer is not None:
-                    self._write(answer, head.closes)
-                    return
         if self._is_slow_for_good and self._slow is not None:
             self._slow.data_received(data)
             return
@@ -173,18 +222,18 @@ class Connection(asyncio.Protocol):
             self._is_going_on = False
         if self._is_connected and self._is_read != (len(self._held) <= HELD_BYTES_MAX):
             self._is_read = not self._is_read
-            (self._transport.resume_reading if self._is_read else self._transport.pause_reading)()
+            (self._wire.resume_reading if self._is_read else self._wire.pause_reading)()
 
     @property
     def _is_at_rest(self) -> bool:
         """Everything that came in is answered, and answers are read."""
-        if self._held or self._is_answering or self._is_clogged:
+        if self._held or self._is_answering or self._wire.waiting:
             return False
         return self._slow is None or (not self._is_slow_for_good and self._slow.is_waiting)
 
     @property
     def _is_connected(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+        return not self._wire.is_closing()
 
     def _take_one(self) -> bool:
         """One request; False if there is something to be waited for."""
@@ -203,6 +252,7 @@ class Connection(asyncio.Protocol):
         if len(held) < behind and head.length <= BODY_BYTES_MAX:
             return self._wait_for(BODY, BODY_S)
         if len(held) >= behind and self._take(held[:line_end], head, held[body_at:behind], held[behind:]):
+            self._remember(head, held[line_end:body_at])
             return True
         return self._give_to_slow(is_exact=len(held) == behind)
 
@@ -219,6 +269,13 @@ class Connection(asyncio.Protocol):
                 self._heads.clear()
             self._heads[raw] = head
         return head
+
+    def _remember(self, head: Head, raw: bytes) -> None:
+        """The next question with these very headers is read by its target alone."""
+        if not head.closes and not head.has_body:
+            self._tail = _VERSION + raw
+            self._tail_bytes = len(self._tail)
+            self._tail_pairings = head.pairings
 
     def _take(self, line: bytes, head: Head, body: bytes, rest: bytes) -> bool:
         """Answer a request, or hand it to the core; False if it is for aiohttp."""
@@ -253,11 +310,10 @@ class Connection(asyncio.Protocol):
             self.go_on()
 
     def _write(self, answer: bytes, closes: bool) -> None:
-        if self._transport is not None:
-            self._transport.write(answer)
-            if closes or self._has_said_all:
-                self._held = b""
-                self._transport.close()
+        self._wire.write(answer)
+        if closes or self._has_said_all:
+            self._held = b""
+            self._wire.close()
         self.expect_head()
 
     def _give_to_slow(self, is_exact: bool) -> bool:
@@ -266,7 +322,7 @@ class Connection(asyncio.Protocol):
             if self._shared.make_slow is None:
                 return self._wait_for(AIOHTTP, STARTING_S)
             self._slow = self._shared.make_slow(self)
-            self._slow.connection_made(self._transport)
+            self._slow.connection_made(self._wire)
             self.expect_head()
         self._is_slow_for_good = not is_exact
         held, self._held = self._held, b""
@@ -283,7 +339,7 @@ class Connection(asyncio.Protocol):
 
     def expect_head(self) -> None:
         """The next head is due, from now."""
-        self._waits_for, self._due_s = HEAD, self._loop.time() + HEAD_S
+        self._waits_for, self._due_s = HEAD, mono_s() + HEAD_S
 
     def head_is_here(self) -> None:
         """aiohttp has a request under way."""
@@ -294,27 +350,22 @@ class Connection(asyncio.Protocol):
         return self._waits_for in (HEAD, BODY)
 
     def cut(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        self._wire.abort()
 
     def end(self) -> None:
         """The box ends: what is under way may end."""
-        if self._transport is not None and self._slow is None and not self._is_answering:
-            self._transport.close()
+        if self._slow is None and not self._is_answering:
+            self._wire.close()
 
     def _wait_for(self, what: str, for_s: float) -> bool:
         """Always False. What is waited for already has its time running."""
         if self._waits_for != what:
-            self._waits_for, self._due_s = what, self._loop.time() + for_s
+            self._waits_for, self._due_s = what, mono_s() + for_s
         return False
 
-    def _look_at_clock(self) -> None:
-        now_s = self._loop.time()
+    def look_at_clock(self, now_s: float) -> None:
         if self._due_s is not None and now_s >= self._due_s:
             self._is_due()
-            return
-        due_s = now_s + HEAD_S if self._due_s is None else min(self._due_s, now_s + HEAD_S)
-        self._timer = self._loop.call_at(due_s, self._look_at_clock)
 
     def _is_due(self) -> None:
         """Rules 4 and 5."""

@@ -1,16 +1,14 @@
 """The listening socket of the LAN interface: bound first, closed last, and served before aiohttp is there."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 from device.ports import DriverError
 from device.services.desk import Desk
 from device.services.lan_answers import Answers
-from device.services.lan_connection import Connection, Shared
+from device.services.lan_connection import Shared
+from device.services.lan_door import Door
 from device.services.lan_quick import Quick
-
-BACKLOG = 128
 
 
 class LanListener:
@@ -20,20 +18,18 @@ class LanListener:
         self.names = frozenset(name.lower() for name in (host, "localhost", *names))
         answers = Answers(rtc_ms)
         self.shared = Shared(Quick(desk, answers), answers, desk.pairing, self.names)
+        self.door = Door(self.shared)
         self._host = host
         self._port = port
-        self._server: asyncio.Server | None = None
         self._bound = (host, port)
 
     async def start(self) -> tuple[str, int]:
         """Bind and serve; returns host and port. Raises DriverError LAN_UNAVAILABLE."""
         try:
-            listening = socket.create_server((self._host, self._port), backlog=BACKLOG)
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: Connection(self.shared), sock=listening, backlog=BACKLOG)
+            self._bound = self.door.open(self._host, self._port)
         except OSError as error:
             raise DriverError("LAN_UNAVAILABLE", f"{self._host}:{self._port}: {error}") from error
-        self._bound = listening.getsockname()[:2]
+        self.door.join_loop(asyncio.get_running_loop())
         return self._bound
 
     async def check(self) -> None:
@@ -49,11 +45,11 @@ class LanListener:
             raise DriverError("LAN_UNAVAILABLE", status.decode("latin-1").strip())
 
     def stop_accepting(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        self.door.stop_accepting()
 
     def close(self) -> None:
         """End the connections that have nothing under way with the core."""
         self.stop_accepting()
         for connection in list(self.shared.open):
             connection.end()
+        self.door.close()

@@ -115,7 +115,7 @@ class LanRig:
             self.runtime,
             lambda: self.box.state_body(self.runtime.now()),
             lambda: self.box.state_brief(self.runtime.now()),
-            lambda room, song, file: self.box.may_play(room, song, file, self.runtime.now()),
+            lambda: self.box.question_at(self.runtime.now()),
         )
         await self.runtime.post(await self.runtime.in_disk_thread(self._started))
 
