@@ -114,9 +114,7 @@ class Inside:
         await self.runtime.settled()
         self._shell.claimed = self._claimed
         if self._shell.identity.is_claimed:
-            facts = self._shell.identity.facts(FLEET)
-            if self.box.state_body(self.runtime.now())["venue"] != facts["venue"]:
-                await self.runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
+            await self._hear_of_claim()
         await self.runtime.settled()
         self._shell.desk.open_with(self.runtime, self.state, self._brief, self._question)
         self._shell.listener.shared.go_on()
@@ -124,6 +122,17 @@ class Inside:
         if self._shell.identity.is_claimed:
             self.is_claimed.set()
         self.look.set()
+
+    async def _hear_of_claim(self) -> None:
+        """A cut may have come between the paper and the record."""
+        try:
+            facts = self._shell.identity.facts(FLEET)
+        except DriverError as error:
+            _log.error("the venue is what the state record says: %s", error)
+            self._shell.desk.faults.add(error.code)
+            return
+        if self.box.state_body(self.runtime.now())["venue"] != facts["venue"]:
+            await self.runtime.post(Claimed(venue=facts["venue"], region=facts["region"]))
 
     async def _read_until_readable(self) -> Started:
         """Rule 3."""

@@ -47,8 +47,7 @@ class Outside:
     def __init__(self, settings: Settings, shell: Shell) -> None:
         self._settings = settings
         self._shell = shell
-        self._trust_files = Folder(settings.data_dir / "trust")
-        self._identity = shell.identity = Identity(Folder(settings.data_dir / "identity"), shell.board.secret)
+        self._identity = shell.identity = Identity(shell.papers, shell.board.secret)
         desk = shell.desk
         enrolment = Enrolment(
             self._identity, self._keep_root, desk.pairing.set_label_code, shell.enrolled.set, self._claimed
@@ -73,7 +72,9 @@ class Outside:
         while self._joined is None:
             try:
                 self._identity.load()
-                root = self._trust_files.read(_ROOT)
+                if self._identity.is_claimed:
+                    self._identity.facts(FLEET)
+                root = self._shell.papers.read(_ROOT)
                 self._joined = Joined(self._settings, self._shell, self._identity, inside, root)
             except (DriverError, ProtocolError, OSError) as error:
                 _log.error("this box cannot be itself: %s", error)
@@ -92,7 +93,7 @@ class Outside:
     def _keep_root(self, root: bytes) -> None:
         require_root(root)
         try:
-            self._trust_files.replace(_ROOT, root)
+            self._shell.papers.replace(_ROOT, root)
         except OSError as error:
             raise DriverError("IDENTITY_UNAVAILABLE", str(error)) from error
 

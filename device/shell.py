@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from device.core.events import Claimed
+from device.drivers.card_files import CardFiles
 from device.drivers.folder import Folder
 from device.drivers.settings_store import SettingsStore
 from device.ports import Board
@@ -30,7 +31,8 @@ class Shell:
         data = settings.data_dir
         self.board = board
         self.run_files = Folder(data / "run")
-        self.identity = IdentityFacts(Folder(data / "identity"))  # with its keys when the outside is there
+        self.papers = CardFiles(Folder(data / "identity"), board.secret, b"identity")
+        self.identity = IdentityFacts(self.papers)  # with its keys when the outside is there
         self.enrolled = asyncio.Event()
         self.claimed: Callable[[Claimed], Any] | None = None
         self.desk = Desk(

@@ -15,6 +15,7 @@ from cryptography import x509
 
 from device.core import effects
 from device.core import events as on
+from device.crypto import certificates
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.drivers.policy_store import PolicyStore
@@ -24,6 +25,7 @@ from device.ports import Board
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.uplink import Report
 from device.services.identity import Identity
+from device.services.identity_facts import IDEVID
 from device.settings import Settings
 from device.shell import Shell
 from tests import builders
@@ -86,6 +88,6 @@ async def _enrolled(shell: Shell, folder: Path, data: Path) -> None:
     await shell.desk.factory_identity(body)
     pem = fleet.pki.ca.certificate.read_bytes()
     facts = {"venue": builders.VENUE, "region": builders.REGION, "broker": {"host": "127.0.0.1", "port": 1}}
-    idevid = (data / "identity" / "idevid.pem").read_bytes()
     assert isinstance(shell.identity, Identity)
+    idevid = certificates.pem_of(shell.identity.certificate(IDEVID))
     shell.identity.keep_claim(idevid, pem, facts)

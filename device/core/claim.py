@@ -22,12 +22,18 @@ class Claim(Fact):
 
 
 def claimed(turn: "Turn", event: "Claimed") -> None:
-    """The fleet accepted the claim. A lease for another venue is void; holds stay, for only an order ends them."""
+    """The fleet accepted the claim. A lease for another venue is void; holds stay, for only an order ends them.
+
+    What the box knows already costs nothing: whoever reads the venue on its page can say it again without end.
+    """
     memory = turn.memory
+    policy = memory.content.policy
+    region = event.region if policy is None else policy.region_now(event.region)
+    if memory.claim == Claim(venue=event.venue, region=region):
+        return
     if memory.claim is None or memory.claim.venue != event.venue:
         memory.lease.held = None
-    policy = memory.content.policy
-    _set(turn, event.venue, event.region if policy is None else policy.region_now(event.region))
+    _set(turn, event.venue, region)
     turn.do(LookForTargets())
 
 

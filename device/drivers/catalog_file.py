@@ -20,7 +20,7 @@ when it is read again (`card_mac.py`).
 import logging
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.drivers.folder import Folder
@@ -237,12 +237,12 @@ def _open(folder: Folder, wanted: TableFile) -> _OpenTable:
     name = table_name(wanted)
     try:
         data = folder.map(name)
-        layout = Layout(bytes(data[:HEADER_BYTES]), len(data))
+        layout = Layout(folder.read(name, 0, HEADER_BYTES), len(data))
         # Read in one go: the same bytes through the map are a fault for every page.
         hashes = folder.read(name, layout.pages_at)
     except (OSError, ValueError) as error:
         raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: {error}") from error
-    pages = _Pages(data, layout, hashes)
+    pages = _Pages(folder, name, layout, hashes)
     if sha256(pages.hashes).hexdigest() != wanted.pages:
         raise MalformedError("CATALOG_MALFORMED", f"{wanted.path}: the page list is not the one of the manifest")
     checked = [pages.check(page) for page in (0, *range(layout.scopes_at // PAGE_BYTES, layout.pages))]
@@ -255,21 +255,34 @@ def _open(folder: Folder, wanted: TableFile) -> _OpenTable:
 
 
 class _Pages:
-    """Which pages of a mapped table were compared with their hash (rule 1)."""
+    """Which pages of a mapped table were compared with their hash (rule 1).
 
-    def __init__(self, data: Any, layout: Layout, hashes: bytes) -> None:
-        self._data = data
+    They are read for it, not looked at through the map: what a bad sector is to a read, it is to the map a signal that
+    ends the process, at every start again.
+    """
+
+    def __init__(self, folder: Folder, name: str, layout: Layout, hashes: bytes) -> None:
+        self._folder = folder
+        self._name = name
         self._end = layout.pages_at
         self.hashes = hashes
         self.checked = bytearray(layout.pages)
         self.damaged = False
 
     def check(self, page: int) -> bool:
-        content = self._data[page * PAGE_BYTES : min((page + 1) * PAGE_BYTES, self._end)]
+        at = page * PAGE_BYTES
+        try:
+            content = self._folder.read(self._name, at, min(PAGE_BYTES, self._end - at))
+        except OSError as error:
+            return self._is_damaged(page, str(error))
         if sha256(content).digest() != self.hashes[page * HASH_BYTES : (page + 1) * HASH_BYTES]:
-            if not self.damaged:
-                _log.error("page %d of the catalog is not what was signed", page)
-            self.damaged = True
-            return False
+            return self._is_damaged(page, "not what was signed")
         self.checked[page] = 1
         return True
+
+    def _is_damaged(self, page: int, why: str) -> bool:
+        """Always False."""
+        if not self.damaged:
+            _log.error("page %d of the catalog: %s", page, why)
+        self.damaged = True
+        return False

@@ -76,8 +76,16 @@ class SettingsStore:
 
 
 def _parse(raw: bytes) -> dict[str, dict[str, Any]] | None:
+    """The tables, or None where they are not as they were written: a card gives back what it likes."""
     try:
         found = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(table, dict) for table in found.values()):
+        return None
+    is_sound = all(number.isdecimal() and _is_row(row) for number, row in found.get(TABLE, {}).items())
+    return found if is_sound else None
+
+
+def _is_row(row: object) -> bool:
+    return isinstance(row, dict) and row.keys() == {"name", "value"} and all(type(text) is str for text in row.values())

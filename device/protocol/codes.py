@@ -202,6 +202,10 @@ FLEET = {
         "卡上的内容不是本机写入的，已不使用，将重新获取。",
         "Content on the card was not written by this box. It is not used and fetched again.",
     ),
+    "CONTENT_UNREADABLE": (
+        "卡上的内容读不出来，不予使用，将重新下载。",
+        "Content on the card cannot be read. It is not used and fetched again.",
+    ),
     "CONTENT_UNREACHABLE": (
         "暂时下载不到平台内容，稍后自动重试。",
         "Content cannot be fetched now. The box tries again by itself.",

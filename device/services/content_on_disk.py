@@ -53,7 +53,7 @@ class ContentOnDisk:
             if raw is None:
                 return []
             self.policy_epoch = AuthorityPolicy.decode(raw).epoch
-        except ProtocolError as error:
+        except (ProtocolError, OSError) as error:
             return _rejected("policy", error)
         self.policy = raw
         return [PolicyLoaded(raw=raw)]
@@ -61,7 +61,7 @@ class ContentOnDisk:
     def _load_catalog(self) -> list[Any]:
         try:
             manifest = self.catalog.load()
-        except ProtocolError as error:
+        except (ProtocolError, OSError) as error:
             return _rejected("catalog", error)
         if manifest is None:
             return []
@@ -72,6 +72,7 @@ class ContentOnDisk:
         return CatalogLoaded(epoch=manifest.epoch, entries=manifest.entries, bans=self.catalog.bans)
 
 
-def _rejected(what: str, error: ProtocolError) -> list[Any]:
+def _rejected(what: str, error: ProtocolError | OSError) -> list[Any]:
     _log.error("the %s on disk is not used: %s", what, error)
-    return [ContentRejected(what=what, epoch=0, code=error.code)]
+    code = error.code if isinstance(error, ProtocolError) else "CONTENT_UNREADABLE"
+    return [ContentRejected(what=what, epoch=0, code=code)]

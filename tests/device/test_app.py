@@ -238,7 +238,7 @@ async def test_a_damaged_root_of_trust_is_said_on_the_lan(world: World, monkeypa
     monkeypatch.setattr(app, "AGAIN_S", 0.05)
     async with world.on():
         await world.factory()
-    (world.data / "trust" / "root.json").write_bytes(b"{}")
+    (world.data / "identity" / "root.json").write_bytes(b"{}")
     async with world.on():
         await until_page(world, "Key or certificates are damaged")
 

@@ -1,5 +1,6 @@
 """The mapped catalog: switched whole, whatever cuts it off (SPEC 8)."""
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -137,6 +138,41 @@ def test_a_page_that_rots_lists_no_song_and_is_fetched_again(tmp_path: Path) -> 
     switch(catalog, files)
     assert not catalog.is_damaged()
     assert all(catalog.find(song) for song in songs)
+
+
+class BadSector(Folder):
+    """A read of the sector at `bad_at` fails; through a map it would end the process."""
+
+    bad_at = -1
+
+    def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
+        if name.startswith("table-") and 0 <= self.bad_at - offset < (length if length > 0 else 1 << 40):
+            raise OSError(errno.EIO, "a bad sector")
+        return super().read(name, offset, length)
+
+
+@pytest.mark.parametrize("bad_at", [40_000, 0, 20])
+def test_a_sector_that_cannot_be_read_is_damage_and_no_end_of_the_process(tmp_path: Path, bad_at: int) -> None:
+    songs = [f"{number:06d}" for number in range(1_000)]
+    switch(opened(tmp_path), catalog_files(1, songs))
+    folder = BadSector(tmp_path)
+    folder.bad_at = bad_at
+    catalog = CatalogFile(folder, BoardSecret())
+    if bad_at < 4_096:
+        with pytest.raises(ProtocolError, match="CATALOG_MALFORMED"):
+            catalog.load()
+        return
+    catalog.load()
+    assert 0 < len([song for song in songs if catalog.find(song)]) < 1_000
+    assert catalog.is_damaged()
+
+
+def test_a_table_cut_short_behind_the_map_is_damage_too(tmp_path: Path) -> None:
+    catalog = with_songs(tmp_path, 1, [f"{number:06d}" for number in range(1_000)])
+    with table_of(tmp_path).open("r+b") as file:
+        file.truncate(40_000)
+    assert not all(catalog.find(f"{number:06d}") for number in range(1_000))
+    assert catalog.is_damaged()
 
 
 def test_a_page_of_an_overlay_that_rots_does_not_bring_back_what_it_took_away(tmp_path: Path) -> None:
