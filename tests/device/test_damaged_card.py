@@ -2,7 +2,6 @@
 
 import errno
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,14 @@ __all__ = ["world"]
 
 
 @pytest.fixture
-async def claimed(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def claimed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     for module in (app, outside):
         monkeypatch.setattr(module, "AGAIN_S", 0.05)
     async with world.on():
         await world.factory()
         assert (await world.claim())[0] == 200
     PolicyStore(Folder(world.data / "content"), world.hardware.board().secret).save(builders.policy().encode())
-    yield world
+    return world
 
 
 def flipped(file: Path) -> None:
@@ -64,14 +63,14 @@ def test_14_1_a_paper_is_read_under_its_own_name_and_by_its_own_board_only(tmp_p
     (tmp_path / "plain.json").write_bytes(b"{}")
     settings = CardFiles(Folder(tmp_path), BoardSecret(), b"settings")
     for files, name in ((papers, "fleet.json"), (papers, "plain.json"), (settings, "factory.json")):
-        with pytest.raises(OSError) as said:
+        with pytest.raises(OSError, match="not written by this board") as said:
             files.read(name)
         assert said.value.errno == errno.EBADMSG
     for at in range(8 * len(raw)):
         changed = bytearray(raw)
         changed[at // 8] ^= 1 << at % 8
         (tmp_path / "factory.json").write_bytes(changed)
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="not written by this board"):
             papers.read("factory.json")
 
 
