@@ -67,6 +67,8 @@ class Inside:
         self._seal: Seal | None = None
         self._later: list[Any] = []
         self.runtime.faults = shell.desk.faults
+        self._release = health.told_only(shell.board.seal.release, shell.desk.faults)
+        self._confirm = health.told_only(shell.board.slots.confirm, shell.desk.faults)
         self.runtime.perform_by(self._acts())
 
     async def live(self, stopping: asyncio.Event) -> int:
@@ -168,7 +170,7 @@ class Inside:
         return {
             effects.Append: self._grown,
             effects.TickCounter: lambda _: self._shell.board.counter.tick(),
-            effects.ReleaseSealLatch: lambda _: self._shell.board.seal.release(),
+            effects.ReleaseSealLatch: self._release,
             effects.Send: lambda _: None,
             effects.Push: lambda effect: self._shell.desk.listeners.tell(effect.event),
             effects.Show: self._show,
@@ -178,7 +180,7 @@ class Inside:
             effects.Install: wait,
             effects.Arm: wait,
             effects.CheckHealth: wait,
-            effects.ConfirmSlot: lambda _: self._shell.board.slots.confirm(),
+            effects.ConfirmSlot: self._confirm,
             effects.Reboot: lambda _: self._boot.mark_orderly_end(),
             effects.CloseDown: lambda _: self._boot.mark_orderly_end(),
         }

@@ -70,6 +70,24 @@ class Health:
             await asyncio.to_thread(self._slots.confirm)
 
 
+def told_only(act: Callable[[], object], faults: set[str]) -> Callable[[object], None]:
+    """An effect of the board that stops no play: its code is among the faults from a failure until the same works."""
+    failed: set[str] = set()
+
+    def perform(_effect: object) -> None:
+        try:
+            act()
+        except DriverError as error:
+            _log.error("%s", error)
+            failed.add(error.code)
+            faults.update(failed)
+        else:
+            faults.difference_update(failed)
+            failed.clear()
+
+    return perform
+
+
 async def failures(checks: Mapping[str, Check]) -> list[str]:
     """Names of the checks that fail."""
     failed = []

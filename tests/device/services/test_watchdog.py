@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device.core import effects
 from device.ports import DriverError
 from device.services import health
 from device.services.health import Ticking
@@ -131,3 +132,19 @@ async def test_a_core_that_never_returns_starves_the_watchdog(tmp_path: Path, mo
         rig._running.cancel()  # as after a defect that ends or holds the loop of the core
         await eventually(lambda: tick_age_s(rig) > health.TICK_AGE_S_MAX, "no tick for long")
         assert await fed_by(rig.runtime, set()) == 0
+
+
+def test_a_board_that_fails_is_said_until_the_same_works_again_and_stops_nothing() -> None:
+    faults = {"DISK_STALLED"}
+    broken = [DriverError("SLOT_FAILED", "boot state: EIO"), None]
+
+    def confirm() -> None:
+        error = broken.pop(0)
+        if error is not None:
+            raise error
+
+    act = health.told_only(confirm, faults)
+    act(effects.ConfirmSlot())
+    assert faults == {"DISK_STALLED", "SLOT_FAILED"}
+    act(effects.ConfirmSlot())
+    assert faults == {"DISK_STALLED"}
