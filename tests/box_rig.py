@@ -191,6 +191,7 @@ class Rig:
             self.disk.append(effect)
         elif isinstance(effect, do.SaveState):
             self.disk.state = effect.raw
+            self.box.kept(effect)
         elif isinstance(effect, do.TickCounter):
             self.disk.counter += 1
         elif isinstance(effect, do.ReleaseSealLatch):

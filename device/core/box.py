@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from device.core.effects import Effect
+    from device.core.effects import Effect, SaveState
     from device.core.events import Event, Now
     from device.protocol.catalog import SongRecord
     from device.protocol.keys import Verify
@@ -106,6 +106,10 @@ class Box:
         if turn.last is not None:
             turn.do(turn.last)
         return turn.effects
+
+    def kept(self, saved: "SaveState") -> None:
+        """This record is durable now."""
+        self._memory.kept_holds = saved.holds
 
     def may_play(self, room: str, song: str, file: str, now: "Now") -> str:
         """What a play would be told now (SPEC 15.3): the code of its refusal, empty if it may start. Changes nothing.

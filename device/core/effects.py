@@ -33,10 +33,11 @@ class Append(Fact):
 
 
 class SaveState(Fact):
-    """Make the state record durable, whole or not at all."""
+    """Make the state record durable, whole or not at all; then tell the core, by `Box.kept`. holds: those in it."""
 
     raw: bytes
-    FIELDS = ("raw",)
+    holds: "list[str]"
+    FIELDS = ("raw", "holds")
 
 
 class TickCounter(Fact):
@@ -44,7 +45,7 @@ class TickCounter(Fact):
 
 
 class ReleaseSealLatch(Fact):
-    """The record knows of the seal's opening: let the board's latch go (SPEC 6.8)."""
+    """The record knows of the seal's opening: let the board's latch go (SPEC 6.8). One that fails stops nothing."""
 
 
 class Reply(Fact):
@@ -137,7 +138,7 @@ class CheckHealth(Fact):
 
 
 class ConfirmSlot(Fact):
-    """Mark the running slot good."""
+    """Mark the running slot good. One that fails stops nothing: a later start does it (`services/health.py` 2)."""
 
 
 class Reboot(Fact):

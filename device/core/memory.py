@@ -59,6 +59,7 @@ class Memory:
         # Suspensions that ended by themselves and that the venue has not confirmed (`reopen.py`).
         self.reopening: list[str] = []
 
+        self.kept_holds: list[str] = []  # in force by the record that was made durable last
         self.version = ""
         self.slot = "a"
         self.counter = 0

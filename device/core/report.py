@@ -52,7 +52,8 @@ def follow(turn: "Turn") -> None:
             }
         )
     if memory.is_connected:
-        _report(turn, state, holds)
+        # What the box signs of holds is durable (SPEC 6.5): behind a save that failed, it says what the last one says.
+        _report(turn, state, holds if memory.journal.is_available else memory.kept_holds)
 
 
 def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
@@ -70,7 +71,7 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         slot=memory.slot,
         state=state,
         holds=tuple(holds),
-        grace=tuple(grace.sparing(turn)),
+        grace=tuple([order for order in grace.sparing(turn) if order in holds]),
         catalog_epoch=memory.content.catalog_epoch,
         policy_epoch=memory.content.policy_epoch,
         lease=memory.lease.number,

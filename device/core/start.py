@@ -29,6 +29,7 @@ def started(turn: "Turn", event: "Started") -> None:
     memory.version, memory.slot, memory.counter = event.version, event.slot, event.counter
     memory.lease.begin(event.seed)
     memory.clock.resume(None if saved is None else saved.time, event.last_at_ms, turn.now)
+    memory.kept_holds = [hold.order for hold in memory.holds.in_force(turn.proven_ms)]
     if saved is not None:
         memory.lease.usage.resume(saved.used, turn.now.mono_ms)
     journal = memory.journal

@@ -69,7 +69,8 @@ class Turn:
         forget_holds(self.memory, self.proven_ms)
         if self.memory.journal.is_available:
             self.memory.saved_at_ms = self.now.mono_ms
-            self.do(SaveState(raw=encode_state(self.memory, self.now)))
+            holds = [hold.order for hold in self.memory.holds.in_force(self.proven_ms)]
+            self.do(SaveState(raw=encode_state(self.memory, self.now), holds=holds))
 
     def push(self, event: "dict[str, Any]") -> None:
         self.do(Push(event=event))

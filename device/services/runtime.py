@@ -70,6 +70,7 @@ class Core(Protocol):
     """What the runtime needs of `device.core.box.Box`."""
 
     def handle(self, event: Any, now: Now) -> Sequence[Any]: ...
+    def kept(self, saved: SaveState) -> None: ...
 
 
 class Events(Protocol):
@@ -221,6 +222,7 @@ class Runtime:
                         is_synced = True
                 elif isinstance(effect, SaveState):
                     await self._written(self._on_disk(self._store.save, effect.raw), lambda: True)
+                    self._core.kept(effect)
                 elif isinstance(effect, RecoverJournal):
                     self._recovering = asyncio.create_task(self._recover())
                 else:

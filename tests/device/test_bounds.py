@@ -32,6 +32,7 @@ BOUNDS = {
     "core.holds.Holds._of_rooms": "protocol.limits:HOLDS_MAX",
     "core.journal.JournalEnd._drafts": "core.journal:DRAFTS_MAX 2",
     "core.memory.Memory.cut_at_ms": "protocol.limits:HOLDS_MAX",
+    "core.memory.Memory.kept_holds": "protocol.limits:HOLDS_MAX",
     "core.memory.Memory.reopening": "protocol.limits:HOLDS_MAX",
     "core.memory.Memory.told": "protocol.limits:PLAYS_OPEN_MAX",
     "core.notices.Notices._held": "protocol.limits:NOTICES_MAX",

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from device.core import damage, holds, orders, seal, start, turn
+from device.core import damage, holds, orders, report, seal, start, turn
 from device.core.effects import SaveState, TickCounter
 from device.core.ladder import Usage
 from device.protocol.errors import RejectedError
@@ -137,6 +137,15 @@ def a_ban_asks_the_catalog_alone() -> AbstractContextManager[None]:
     return _patched((orders, "_is_banned", banned))
 
 
+def the_fleet_hears_of_holds_before_the_card() -> AbstractContextManager[None]:
+    send = report._report
+
+    def sent(found: turn.Turn, state: str, _holds: list[str]) -> None:
+        send(found, state, [hold.order for hold in found.memory.holds.in_force(found.proven_ms)])
+
+    return _patched((report, "_report", sent))
+
+
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     broken.__name__: broken
     for broken in (
@@ -155,5 +164,6 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         a_restart_forgets_a_doubt,
         what_an_old_record_says_is_beyond_doubt,
         a_ban_asks_the_catalog_alone,
+        the_fleet_hears_of_holds_before_the_card,
     )
 }

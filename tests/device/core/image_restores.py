@@ -15,9 +15,11 @@ alone. The counter of the board he cannot move. After every start:
 5. A stop that was ended locks no box that has had contact, however old stop and resume have grown. A resume that grew
    too old before it came ends nothing in a box that has forgotten nothing.
 6. A ban of a file ends the song that plays from it.
+7. What the box signs of holds is durable, also while the card takes nothing.
 """
 
 import copy
+import json
 import random
 from typing import Any
 from unittest.mock import patch
@@ -53,7 +55,7 @@ class Life:
     def live(self) -> None:
         self._begin()
         acts = [self._order, self._order, self._play, self._wait, self._image, self._image, self._put_back, self._cut]
-        acts += [self._void, self._ban]
+        acts += [self._void, self._ban, self._card_fails]
         for _ in range(STEPS):
             act = self.chance.choice(acts)
             self.rig.power_left = self.chance.randrange(8) if self.chance.random() < 0.3 else None
@@ -61,6 +63,7 @@ class Life:
                 act()
             except PowerLostError:
                 self.cuts += 1
+                self.rig.journal_works = True
                 self._start()
             self.rig.power_left = None
 
@@ -110,6 +113,19 @@ class Life:
         self.orders.append(order_envelope("ban", number=number, targets=(Target(by="file", id=file),)))
         rig.give(on.OrderReceived(request="", raw=self.orders[-1]))
         assert "K2" not in [play["room"] for play in rig.box.state_body(rig.now)["rooms"]], "a banned file plays on"
+
+    def _card_fails(self) -> None:
+        """As a stop comes (rule 7)."""
+        rig, number = self.rig, len(self.orders) + 1
+        rig.give(on.Connected())
+        rig.journal_works = False
+        self.orders.append(order_envelope("stop", number=number, ends_at_ms=NOON_MS + 70 * DAY_MS))
+        rig.give(on.OrderReceived(request="", raw=self.orders[-1]))
+        kept = {hold["order"] for hold in json.loads(rig.disk.state or b"")["holds"]}
+        assert set(rig.report["holds"]) <= kept, f"signs {rig.report['holds']}, and kept {sorted(kept)}"
+        rig.journal_works = True
+        rig.wait(2)
+        rig.recover_journal()
 
     def _held(self) -> set[str]:
         return {hold.order for hold in self.rig.box._memory.holds.all_holds()}

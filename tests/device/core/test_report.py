@@ -162,3 +162,36 @@ def test_9_10_the_counts_name_at_most_as_many_codes_as_a_report_holds() -> None:
 def shown(rig: Rig) -> tuple[str, bool]:
     last = [effect for effect in rig.done if isinstance(effect, do.Show)][-1]
     return last.lamp, last.relay_closed
+
+
+def test_6_5_the_box_signs_no_hold_that_is_not_durable() -> None:
+    """A stop comes as the card fails: plays are refused, and the fleet does not read that the stop is in force."""
+    rig = Rig()
+    rig.receipt_of(order_envelope("ban"))
+    kept = [f"{REGION}-2026-000001"]
+    rig.journal_works = False
+    rig.give(on.OrderReceived(request="", raw=order_envelope("stop", number=2, grace_s=60)))
+    rig.wait(REPORT_EVERY_S)
+    assert (rig.report["state"], rig.report["holds"], rig.report["grace"]) == ("failed", kept, [])
+    rig.journal_works = True
+    rig.wait(2)
+    rig.recover_journal()
+    both = [*kept, f"{REGION}-2026-000002"]
+    assert (rig.report["state"], rig.report["holds"]) == ("locked", both)
+    rig.journal_works = False
+    rig.give(on.OrderReceived(request="", raw=order_envelope("resume", number=3, ends=(both[1],))))
+    rig.wait(REPORT_EVERY_S)
+    assert rig.report["holds"] == both, "nor an end of one"
+    rig.journal_works = True
+    rig.restart()
+    assert rig.state == "locked"
+
+
+def test_6_5_a_first_save_that_fails_reports_what_the_record_says() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    rig.lose_power()
+    rig.journal_works = False
+    rig.start()
+    rig.give(on.Connected())
+    assert (rig.report["state"], rig.report["holds"]) == ("failed", [f"{REGION}-2026-000001"])
