@@ -77,7 +77,7 @@ def hold(ceremony: Path, fleet: Path, people: People, now_ms: int) -> Outcome:
 
 def update_policy(ceremony: Path, fleet: Path, people: People, keys: list[Path], now_ms: int) -> Outcome:
     """The next epoch of the policy, signed by two policy custodians; without a change nothing is made."""
-    root = require_root(ceremony / "root.json")
+    root = require_root(newest_root(ceremony)[1])
     current = current_policy(ceremony)
     signers = [key_files.tuf_signer(key_files.load(path)) for path in keys]
     if len({signer.public_key.keyid for signer in signers}) < trust_root.THRESHOLD:
@@ -95,6 +95,12 @@ def update_policy(ceremony: Path, fleet: Path, people: People, keys: list[Path],
     handover.hand_over(fleet, f"policy-{epoch}", metadata, {POLICY_PATH: policy})
     durable.write(ceremony / "policy.json", policy)
     return Outcome(sha256(root).hexdigest(), epoch, (*(f"officers/{path.name}" for path in born), "policy.json"))
+
+
+def newest_root(ceremony: Path) -> tuple[int, Path]:
+    """Version and place of the root that is given to boxes from now on; `root.json` is the first (`rotation.py`)."""
+    later = [(int(path.stem.removeprefix("root-")), path) for path in ceremony.glob("root-*.json")]
+    return max([(1, ceremony / "root.json"), *later])
 
 
 def current_policy(ceremony: Path) -> AuthorityPolicy:

@@ -1,8 +1,8 @@
-"""`frontbox-provision ceremony` and `policy update`."""
+"""`frontbox-provision ceremony`, `policy update` and `root rotate`."""
 
 import argparse
 
-from provisioning import ceremony
+from provisioning import ceremony, rotation
 from provisioning.people import read_people
 from provisioning.wording import Voice
 
@@ -27,6 +27,18 @@ def update(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, 
     if not outcome.made:
         voice.say("名单没有变化，未签新版本。", "Nothing differs; no new policy was signed.")
     return {"policy_epoch": outcome.policy_epoch, "made": list(outcome.made)}
+
+
+def rotate(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, object]:
+    outcome = rotation.rotate(options.ceremony, options.fleet, options.version, options.key, options.replace, now_ms)
+    voice.say(
+        f"信任根第 {outcome.version} 版摘要如下，请两位见证人分别朗读核对：",
+        f"The hash of root {outcome.version} follows; two witnesses read it aloud and compare:",
+    )
+    voice.say(spoken(outcome.root_sha256), spoken(outcome.root_sha256))
+    if not outcome.made:
+        voice.say("该版已签署，未作改动。", "It was signed before; nothing was made.")
+    return {"version": outcome.version, "root_sha256": outcome.root_sha256, "made": list(outcome.made)}
 
 
 def spoken(digest: str) -> str:

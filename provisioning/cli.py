@@ -32,6 +32,7 @@ EXIT_BY_CODE = {
     "BOX_UNKNOWN": NOT_FOUND,
     "VENUE_UNKNOWN": NOT_FOUND,
     "VOUCHER_UNKNOWN": NOT_FOUND,
+    "CUSTODIAN_UNKNOWN": NOT_FOUND,
     "SIGNER_UNKNOWN": NOT_ALLOWED,
     "THRESHOLD_SHORT": NOT_ALLOWED,
     "PAIRING_CODE": NOT_ALLOWED,
@@ -136,6 +137,28 @@ def _add_ceremony(verbs: Any) -> None:
     update.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server")
     update.add_argument("--people", type=Path, required=True, help="the whole list of officers from now on")
     update.add_argument("--key", type=Path, action="append", required=True, help="a policy key file; give two")
+    root = verbs.add_parser("root", help="信任根: the root of trust")
+    rotate = _verb(
+        root.add_subparsers(metavar="VERB", required=True, parser_class=_Parser),
+        "rotate",
+        ("ceremony_verbs", "rotate"),
+        "轮换信任根: sign the next root: new keys for custodians, or a longer life; run again after an interruption",
+        "root rotate --ceremony CEREMONY --fleet /srv/fleet --version 2 --replace 3 --key root-1.pem --key root-2.pem",
+    )
+    rotate.add_argument("--ceremony", type=Path, required=True, help="ceremony folder")
+    rotate.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server")
+    rotate.add_argument("--version", type=int, required=True, help="of the new root: one above the one in force")
+    rotate.add_argument(
+        "--replace",
+        type=int,
+        action="append",
+        default=[],
+        metavar="NUMBER",
+        help="custodian 1, 2 or 3 gets a new key, root-NUMBER-vVERSION.pem; none: the same custodians",
+    )
+    rotate.add_argument(
+        "--key", type=Path, action="append", required=True, help="a key file of the root in force; give two"
+    )
 
 
 def _add_box_verbs(verbs: Any) -> None:

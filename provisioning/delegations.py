@@ -14,17 +14,16 @@ from provisioning.errors import ProvisioningError
 def require_accepted(fleet: Path, role: str, metadata: Metadata[Targets]) -> None:
     """Raises ProvisioningError `SIGNER_UNKNOWN`, `FLEET_NOT_READY`."""
     try:
-        targets = Metadata[Targets].from_file(str(_targets(fleet)))
-        targets.signed.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        newest_targets(fleet).signed.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, ValueError) as error:
         raise ProvisioningError("SIGNER_UNKNOWN", str(error)) from error
 
 
-def _targets(fleet: Path) -> Path:
-    """Top-level targets: published, or waiting since the ceremony."""
+def newest_targets(fleet: Path) -> Metadata[Targets]:
+    """Top-level targets: published, or waiting to be. Raises ProvisioningError `FLEET_NOT_READY`."""
     tuf = fleet / "tuf"
-    published = sorted((tuf / "metadata").glob("*.targets.json"), key=lambda path: int(path.name.split(".")[0]))
-    waiting = tuf / "incoming" / "ceremony" / "metadata" / "1.targets.json"
-    if not published and not waiting.exists():
+    found = [*tuf.glob("metadata/*.targets.json"), *tuf.glob("incoming/*/metadata/*.targets.json")]
+    if not found:
         raise ProvisioningError("FLEET_NOT_READY", f"{tuf} has no delegations; hold the ceremony first")
-    return published[-1] if published else waiting
+    newest = max(found, key=lambda path: int(path.name.split(".")[0]))
+    return Metadata[Targets].from_file(str(newest))

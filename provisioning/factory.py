@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, obj
     if not is_box(options.box):
         raise ProvisioningError("BOX_UNKNOWN", f"{options.box!r}: a box id is KTV- and 4 to 32 of 0-9A-Z")
     label_code = label_of(options.label, options.box)
-    root = ceremony.require_root(options.ceremony / "root.json")
+    root = ceremony.require_root(ceremony.newest_root(options.ceremony)[1])
     lan = http.box(options.url)
     certificate, factory_ca = _certificate(options.ceremony, options.box, lan, now_ms)
     fleet_ca = _certificate_file(options.fleet / "keys" / "fleet-ca.pem")

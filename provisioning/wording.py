@@ -26,6 +26,11 @@ OWN_MESSAGES: Final[dict[str, tuple[str, str]]] = {
         "监管平台已有另一信任根，不得覆盖。",
         "The fleet has another root of trust already; it is not replaced.",
     ),
+    "ROOT_VERSION": (
+        "信任根只能逐版轮换：请填现行版本加一。",
+        "A root follows the one before it: name the version in force plus one.",
+    ),
+    "CUSTODIAN_UNKNOWN": ("没有此编号的保管人。", "There is no custodian of this number."),
     "CEREMONY_MISSING": ("密钥仪式目录不完整。", "The ceremony directory is not complete."),
     "BUNDLE_FILE": ("升级包文件无法使用。", "The bundle file cannot be used."),
     "BUNDLE_VERSION": (

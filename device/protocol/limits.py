@@ -7,6 +7,7 @@ INTEGER_MAX = (1 << 53) - 1  # SPEC 2.2: what every JSON reader in the field hol
 INSTANT_MAX = 253_402_214_400_000  # SPEC 1.2: 9999-12-31T00:00:00Z, a date in every calendar and time zone
 
 DEPTH_MAX = 16
+ROOT_STEPS_MAX = 256
 SIGNATURES_MAX = 8
 ENVELOPE_BYTES_MAX = 65_536
 ORDER_BYTES_MAX = 524_288  # an order alone: a list of 7,000 songs goes in one

@@ -30,12 +30,12 @@ from tuf.api.exceptions import (
     RepositoryError,
 )
 from tuf.api.metadata import Metadata, Root, TargetFile
-from tuf.ngclient import Updater
+from tuf.ngclient import Updater, UpdaterConfig
 
 from device.core.events import CatalogLoaded, ContentRejected
 from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
 from device.protocol.errors import MalformedError, ProtocolError, RejectedError, SignatureError
-from device.protocol.limits import MANIFEST_BYTES_MAX
+from device.protocol.limits import MANIFEST_BYTES_MAX, ROOT_STEPS_MAX
 from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys
 from device.protocol.updates import BundleManifest
@@ -155,6 +155,7 @@ class Content:
             metadata_dir=str(self._trust),
             metadata_base_url=self._files.metadata_url,
             fetcher=self._files,
+            config=UpdaterConfig(max_root_rotations=ROOT_STEPS_MAX),
             bootstrap=self._root,
         )
         trusted_ms = self._trusted_ms()

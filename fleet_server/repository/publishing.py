@@ -5,7 +5,8 @@ and for nothing else: what a box may install or obey takes two custodians' keys 
 
 Rules:
 
-1. A cut between any two writes leaves the old edition: the timestamp is replaced last.
+1. A cut between any two writes leaves the old edition, and the same can be published again: the timestamp is replaced
+   last, a new root only just before.
 2. Snapshot and timestamp are signed again before half of their life is over, with nothing else changed.
 3. Targets that nothing vouches for any more go KEPT_FOR_DAYS later: a box may still be fetching them.
 """
@@ -57,7 +58,8 @@ class Publisher:
                     place = self.folder.targets / store.hashed_name(path, wanted.hashes["sha256"])
                     if path in targets and not place.exists():
                         store.copy(targets[path], place)
-            for name, raw in metadata.items():
+            # Roots last: boxes look for the next one whatever the timestamp says.
+            for name, raw in sorted(metadata.items(), key=lambda item: item[0].endswith(".root.json")):
                 store.write(self.folder.metadata / name, raw)
             versions = self.folder.versions() | {name: role.signed.version for name, role in roles.items()}
             self._seal(root, versions, now_ms)
@@ -77,12 +79,7 @@ class Publisher:
 
     def _accepted(self, metadata: Mapping[str, bytes]) -> tuple[Metadata[Root], dict[str, Metadata[Targets]]]:
         """The newest root and the new roles, each verified by the one above it."""
-        roots = sorted((_version(name), name) for name in metadata if name.endswith(".root.json"))
-        root = self.folder.root() if self.folder.is_published() else None
-        for _, name in roots:
-            root = accept_root(metadata[name], root)
-        if root is None:
-            raise RejectedError("REPOSITORY_EMPTY", "no root: hold the key ceremony first")
+        root = self._accepted_root(metadata)
         versions = self.folder.versions()
         by_role = {_role(name): metadata[name] for name in metadata if _role(name) != Root.type}
         unknown = set(by_role) - {Targets.type, *DELEGATED}
@@ -98,6 +95,17 @@ class Publisher:
                 if top is not None:
                     require_paths(roles[name], name, top)
         return root, roles
+
+    def _accepted_root(self, metadata: Mapping[str, bytes]) -> Metadata[Root]:
+        root = self.folder.root() if self.folder.is_published() else None
+        for _, name in sorted((_version(name), name) for name in metadata if name.endswith(".root.json")):
+            place = self.folder.metadata / name
+            # What a cut has left here is the root that we begin with (rule 1).
+            if root is None or not place.exists() or place.read_bytes() != metadata[name]:
+                root = accept_root(metadata[name], root)
+        if root is None:
+            raise RejectedError("REPOSITORY_EMPTY", "no root: hold the key ceremony first")
+        return root
 
     def _require_targets(self, roles: Mapping[str, Metadata[Targets]], targets: Mapping[str, Path]) -> None:
         """Every target is given now or lies here since an earlier edition."""
