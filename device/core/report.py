@@ -114,6 +114,7 @@ def state_body(turn: "Turn") -> "dict[str, Any]":
         "venue": "" if claim is None else claim.venue,
         "region": "" if claim is None else claim.region,
         "state": verdict.state(turn),
+        "code": verdict.box_code(turn),
         "cut_in_s": grace.left_s(turn),
         "holds": [_hold(hold) for hold in memory.holds.in_force(turn.proven_ms)],
         "notices": [_fields(held, ("document",)) for held in memory.notices.all()],

@@ -37,8 +37,8 @@ PLAYS = {
         "This venue is stopped by order. See the box's status page.",
     ),
     "VENUE_READY": (
-        "停业期限已满，请本场所在前置机上确认恢复营业。",
-        "The suspension is over. Confirm at the box that the venue reopens.",
+        "停业期限已满，请在点歌系统上确认恢复营业。",
+        "The suspension is over. Confirm in the song system that the venue reopens.",
     ),
     "ROOM_LOCKED": (
         "本包房已被依法停止使用，详情见前置机状态页。",

@@ -3,7 +3,7 @@
 Everything that came from outside is escaped here, once, where it is put between tags.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from html import escape
 from typing import Any
@@ -38,11 +38,13 @@ class StatusView:
     def page_parts(self) -> list[str]:
         """The blocks of the page, most important first."""
         holds: Sequence[State] = self._state.get("holds", ())
-        stops = [hold for hold in holds if hold["kind"] == "stop"]
+        stops = [hold for hold in holds if hold["kind"] == "stop" and not hold["rooms"]]
+        rooms = [hold for hold in holds if hold["kind"] == "stop" and hold["rooms"]]
         bans = [hold for hold in holds if hold["kind"] == "ban"]
         return [
             self._banner(),
             self._orders(words.STOP_ORDERS, stops, "why"),
+            self._orders(words.ROOM_ORDERS, rooms, "why"),
             self._faults(self._state.get("faults", ())),
             self._notices(self._state.get("notices", ())),
             self._facts(),
@@ -55,20 +57,41 @@ class StatusView:
         if state == "in-service" and "DISK_STALLED" in self._state.get("faults", ()):
             state = "failed"  # whoever asks to play now waits in vain
         tone, shape, headline, sentence = words.STATES.get(state, words.STATES["starting"])
+        code = self._state.get("code", "")
+        headline, sentence = words.FAILURES.get(code, (headline, sentence))
         sentences = [self._say(sentence)]
-        cut_in_s = self._state.get("cut_in_s")
-        if cut_in_s:  # at 0 nothing plays any more
-            sentences.append(self._say(words.CUT_SOON, cut_in_s))
-        if self._state.get("closes_in_s") and state == "in-service":
-            sentences.append(self._say(words.CLOSES_SOON, -(-self._state["closes_in_s"] // 60)))
-        if (self._state.get("lease") or {}).get("standing") == "core":
-            tone = "warn" if tone == "good" else tone
-            sentences.append(self._say(words.CORE_ONLY))
-        elif self._state.get("online") is False and self._state.get("venue"):
-            sentences.append(self._say(words.OFFLINE))
+        if code in words.STEPS:
+            sentences.append(self._say(words.STEPS[code]))
+        warnings = [*self._of_songs(state), *self._of_contact(state), *self._of_seal()]
+        if warnings and tone == "good":
+            tone = "good" if warnings == [self._say(words.OFFLINE)] else "warn"
+        sentences += warnings
         drawn = f'<svg viewBox="0 0 24 24" {_STROKE} aria-hidden="true">{_SHAPES[shape]}</svg>'
         told = "".join(f"<p>{text}</p>" for text in sentences)
         return f'<div class="state {tone}" role="status">{drawn}<div><h1>{self._say(headline)}</h1>{told}</div></div>'
+
+    def _of_songs(self, state: str) -> Iterator[str]:
+        """What ends, and which rooms are stopped."""
+        rooms, closes_in_s = self._state.get("rooms_locked"), self._state.get("closes_in_s")
+        if state == "in-service" and rooms:
+            yield self._say(words.ROOMS_LOCKED, escape(" ".join(rooms)))
+        if self._state.get("cut_in_s"):  # at 0 nothing plays any more
+            yield self._say(words.CUT_SOON, self._state["cut_in_s"])
+        if state == "in-service" and closes_in_s:
+            yield self._say(words.CLOSES_SOON, -(-closes_in_s // 60))
+
+    def _of_contact(self, state: str) -> Iterator[str]:
+        lease: State = self._state.get("lease") or {}
+        if lease.get("standing") == "core":
+            yield self._say(words.CORE_ONLY, self._instant(lease["stop_at_ms"]))
+        elif lease.get("standing") == "warning":
+            yield self._say(words.LEASE_SOON, *(self._instant(lease[rung]) for rung in ("core_from_ms", "stop_at_ms")))
+        elif self._state.get("online") is False and self._state.get("venue"):
+            yield self._say(words.OFFLINE if state == "in-service" else words.OFFLINE_CLOSED)
+
+    def _of_seal(self) -> Iterator[str]:
+        if self._state.get("seal") in words.SEAL_ALARM:
+            yield self._say(words.SEAL_ALARM[self._state["seal"]])
 
     def _orders(self, title: Words, holds: Sequence[State], kind: str) -> str:
         return self._section(title, kind, [self._order(hold) for hold in holds])

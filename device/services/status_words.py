@@ -20,7 +20,7 @@ STATES: dict[str, tuple[str, str, Words, Words]] = {
         "ring",
         ("停业期限已满，待确认恢复", "The suspension is over: confirm to reopen"),
         (
-            "请在点歌系统上确认恢复营业；确认前不得点播。",
+            "请在点歌系统上确认恢复营业；确认前各包房不得点播。",
             "Confirm in the song system that the venue reopens; until then no room may play.",
         ),
     ),
@@ -71,6 +71,42 @@ STATES: dict[str, tuple[str, str, Words, Words]] = {
     ),
 }
 
+# Of the state `failed`, by code: headline, sentence.
+FAILURES: dict[str, tuple[Words, Words]] = {
+    "BOX_RESTRICTED": (
+        ("等待平台核对，暂停点播", "Plays are suspended until the platform has checked this box"),
+        (
+            "本机的状态记录丢失、被改动或被换回旧的，可能缺少指令。",
+            "The record of this box was lost, changed or put back, so orders may be missing.",
+        ),
+    ),
+    "JOURNAL_FULL": (
+        ("点播记录已满，暂停点播", "The play journal is full: plays are suspended"),
+        ("平台尚未签收的记录不得删除。", "Records that the platform has not acknowledged are never deleted."),
+    ),
+}
+# What to do next, by code.
+STEPS: dict[str, Words] = {
+    "BOX_RESTRICTED": (
+        "请保持场所联网：平台补齐指令并发来租约后约 1 分钟自动恢复，场所不能解除。联网 10 分钟未恢复，请联系运维。",
+        (
+            "Keep the venue on line: the platform sends the orders and a lease, and about a minute later plays resume. "
+            "The venue cannot end it. If it stays for 10 minutes on line, call support."
+        ),
+    ),
+    "JOURNAL_FULL": (
+        "请恢复场所网络：记录上传并由平台签收后自动恢复点播。",
+        "Restore the venue's network: plays resume once the records are sent and acknowledged.",
+    ),
+    "VENUE_READY": (
+        "本页不能确认。点歌系统上没有此项的，由其厂商用配对令牌发送 POST /v1/reopen，或在串口上发送 reopen。",
+        (
+            "This page cannot do it. Where the song system has no button for it, its vendor sends POST /v1/reopen with "
+            "the pairing token, or reopen on the serial line."
+        ),
+    ),
+}
+
 TITLE: Words = ("前置机状态", "Front-end box status")
 PRODUCT: Words = ("前置机", "Front-end box")
 OTHER_LANGUAGE: Words = ("English", "中文")
@@ -83,15 +119,38 @@ OFFLINE: Words = (
     "暂时连不上平台，业务不受影响；记录已存，连上后自动上传。",
     "The platform cannot be reached; business goes on. Records are kept and sent later.",
 )
+OFFLINE_CLOSED: Words = (
+    "暂时连不上平台；记录已存，连上后自动上传。",
+    "The platform cannot be reached. Records are kept and sent later.",
+)
 CUT_SOON: Words = ("正在播放的歌曲将在 {} 秒后停止。", "Songs that play now end in {} s.")
 
 CLOSES_SOON: Words = ("凌晨 2 时打烊，还有 {} 分钟。", "The venue closes at 02:00, in {} min.")
+LEASE_SOON: Words = (
+    "离线较久：{} 起只能点播核心曲库，{} 起停止点播。请恢复场所网络。",
+    "Off line for long: from {} only the core catalog may play, from {} nothing. Please restore the venue's network.",
+)
 CORE_ONLY: Words = (
-    "离线较久，现在只能点播核心曲库；记录已存。请检查场所网络。",
-    "Off line for long: only songs of the core catalog may play. Records are kept. Please check the venue's network.",
+    "离线较久，现在只能点播核心曲库，{} 起停止点播；记录已存。请恢复场所网络。",
+    "Off line for long: only songs of the core catalog may play, and none from {}. Please restore the venue's network.",
 )
 
 STOP_ORDERS: Words = ("停止经营的依据", "Why the venue is stopped")
+ROOM_ORDERS: Words = ("停用包房的依据", "Why rooms are stopped")
+ROOMS_LOCKED: Words = (
+    "以下包房已依法停用，其余包房照常：{}。依据见下。",
+    "These rooms are stopped by order, all others go on: {}. The order is shown below.",
+)
+SEAL_ALARM: dict[str, Words] = {
+    "open": (
+        "机箱封签已打开，已上报；不影响点播。请合上机箱并联系运维，由执法人员签令解除告警。",
+        "The seal of the case is open, and reported; it stops no play. Close it, call support; an order clears it.",
+    ),
+    "was-opened": (
+        "机箱封签曾被打开，已上报；不影响点播。待核查后由执法人员签令解除告警。",
+        "The seal of the case was opened, and reported; it stops no play. After a check officers clear the alarm.",
+    ),
+}
 BAN_ORDERS: Words = ("禁播指令", "Songs banned by order")
 NOTICES: Words = ("通知", "Notices")
 FACTS: Words = ("本机", "This box")

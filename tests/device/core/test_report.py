@@ -67,6 +67,7 @@ def test_15_1_the_venue_can_read_why_it_is_stopped() -> None:
     for name in ("order", "authority", "document", "text_zh", "text_en", "issued_at_ms", "ends_at_ms"):
         assert hold[name] == getattr(order, name)
     assert body["cut_in_s"] == 0
+    assert body["code"] == "VENUE_LOCKED"
     assert json.dumps(body), "the answer is JSON"
 
 
@@ -75,6 +76,7 @@ def test_15_1_the_state_answer_has_all_that_people_look_for() -> None:
     play = rig.play("K1").body["play"]
     rig.order(b"noise")
     body = rig.box.state_body(rig.now)
+    assert (body["state"], body["code"]) == ("in-service", "")
     assert body["rooms"] == [{"room": "K1", "play": play, "kind": "guest"}]
     assert body["catalog"] == {"epoch": 1, "entries": 3}
     assert body["rejections"][0]["code"] == "DOCUMENT_MALFORMED"

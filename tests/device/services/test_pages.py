@@ -60,13 +60,71 @@ def test_the_closing_hour_is_told_in_minutes_while_songs_still_play() -> None:
     assert "closes at 02:00" not in parts(closes_in_s=899, state="locked")
 
 
-def test_who_may_only_play_the_core_catalog_is_not_told_that_business_goes_on() -> None:
-    core = {"lease": 7, "core_from_ms": 1, "stop_at_ms": 2, "standing": "core"}
-    text = parts(lease=core, online=False)
-    assert "only songs of the core catalog" in text
-    assert "business goes on" not in text
-    assert 'class="state warn"' in text
+LEASE = {"lease": 7, "core_from_ms": 1_790_049_600_000, "stop_at_ms": 1_790_136_000_000}
+
+
+def test_a_lease_that_runs_out_says_when_and_not_that_business_goes_on() -> None:
+    core = parts(lease=LEASE | {"standing": "core"}, online=False)
+    warning = parts(lease=LEASE | {"standing": "warning"}, online=False)
+    assert "only songs of the core catalog may play, and none from" in core
+    assert "from <time" in warning
+    for text in (core, warning):
+        assert "2026-09-23 12:00" in text
+        assert "business goes on" not in text
+        assert 'class="state warn"' in text
+
+
+@pytest.mark.parametrize("state", ["locked", "ready", "expired", "failed", "closed"])
+def test_where_no_song_plays_business_does_not_go_on(state: str) -> None:
     assert "business goes on" in parts(online=False)
+    assert 'class="state good"' in parts(online=False)
+    assert "business goes on" not in parts(online=False, state=state)
+    assert "The platform cannot be reached." in parts(online=False, state=state)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "headline", "step"),
+    [
+        ("failed", "BOX_RESTRICTED", "until the platform has checked this box", "If it stays for 10 minutes on line"),
+        ("failed", "JOURNAL_FULL", "The play journal is full", "Restore the venue"),
+        ("failed", "JOURNAL_UNAVAILABLE", "This box has failed", "call support"),
+        ("ready", "VENUE_READY", "confirm to reopen", "sends POST /v1/reopen with the pairing token"),
+    ],
+)
+def test_who_may_not_play_reads_why_and_what_to_do_next(state: str, code: str, headline: str, step: str) -> None:
+    text = parts(state=state, code=code)
+    assert headline in text
+    assert step in text
+
+
+def test_rooms_that_are_stopped_are_named_and_the_venue_is_not_stopped() -> None:
+    fields = ("order", "authority", "document", "text_zh", "text_en")
+    hold = {name: name for name in fields} | {
+        "kind": "stop",
+        "rooms": ["K1", "<K2>"],
+        "issued_at_ms": 1,
+        "ends_at_ms": 2,
+    }
+    text = parts(rooms_locked=["K1", "<K2>"], holds=[hold])
+    assert "all others go on: K1 &lt;K2&gt;" in text
+    assert "Why rooms are stopped" in text
+    assert "Why the venue is stopped" not in text
+    assert 'class="state warn"' in text
+
+
+@pytest.mark.parametrize("seal", ["open", "was-opened"])
+def test_an_open_seal_is_said_at_the_top(seal: str) -> None:
+    assert "it stops no play" in parts(seal=seal)
+    assert "it stops no play" not in parts(seal="intact")
+
+
+async def test_the_page_of_a_restricted_box_says_so(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        state = dict(rig.desk.state())
+        assert state["code"] == "LEASE_EXPIRED"
+        rig.desk._state = lambda: state | {"state": "failed", "code": "BOX_RESTRICTED"}
+        text, _ = await page(rig)
+    assert "等待平台核对，暂停点播" in text
 
 
 async def test_the_page_is_small_and_names_no_other_place(tmp_path: Path) -> None:
