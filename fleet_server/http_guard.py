@@ -30,7 +30,7 @@ BODY_BYTES_MAX = 262_144  # four envelopes of the largest kind
 LARGE_AT_A_TIME = 4  # requests to paths in `bodies_max`; the others wait with their bodies unread
 _ORDERS_MAX = {  # a ban of TARGETS_MAX songs, as its drafter writes it and as two officers sign it
     "/api/v1/orders": ORDER_BYTES_MAX,
-    "/api/v1/orders/drafts": 1_048_576,
+    "/api/v1/orders/drafts": 2_097_152,
 }
 _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VERSION_FLOOR = (2, 12, 6)
-PAYLOAD_BYTES_MAX = 1_048_576  # above ORDER_BYTES_MAX and BATCH_BYTES_MAX: what is too large is answered, not cut off
+PAYLOAD_BYTES_MAX = 2_097_152  # above ORDER_BYTES_MAX and BATCH_BYTES_MAX: what is too large is answered, not cut off
 STORE_BYTES_MAX = 8 << 30
 STOP_WAIT_S = 5
 

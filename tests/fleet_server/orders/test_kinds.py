@@ -126,8 +126,11 @@ async def test_6_8_where_no_opening_was_reported_there_is_none_to_clear(country:
     assert await code_of(answer, 422) == "ORDER_MALFORMED"
 
 
-async def test_a_list_of_7000_songs_goes_out_in_one_order(country: Country, box: StandingBox, province: Pair) -> None:
-    targets = [{"by": "version", "id": f"S{number:09d}"} for number in range(TARGETS_MAX)]
+@pytest.mark.parametrize(("by", "digits"), [("version", 10), ("file", 64), ("picture", 64)])
+async def test_a_list_of_7000_bans_goes_out_in_one_order(
+    country: Country, box: StandingBox, province: Pair, by: str, digits: int
+) -> None:
+    targets = [{"by": by, "id": f"{number:0{digits}d}"} for number in range(TARGETS_MAX)]
     number, raw = await by_the_province(
         country, province, kind="ban", venues=[box.venue], targets=targets, ends_at_ms=None
     )
