@@ -28,8 +28,10 @@ _HEX = "0123456789abcdefABCDEF"
 _SPACE = " \t\r\n"
 _is_ascii = getattr(bytes, "isascii", lambda _raw: False)
 # The interpreter's own writer, where it can be told all that the canonical form is: MicroPython's cannot.
-_INTERPRETERS = getattr(json, "JSONEncoder", None) and json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, sort_keys=True, separators=(",", ":")
+# Made once: `json.JSONEncoder` makes it anew for every document.
+_make_writer = getattr(getattr(json, "encoder", None), "c_make_encoder", None)
+_INTERPRETERS = _make_writer and _make_writer(
+    None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", True, False, False
 )
 _NEVER_IN_UTF8 = (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7")
 # After these lead bytes not every continuation byte may follow: lead, least, most (RFC 3629 clause 4).
@@ -70,12 +72,12 @@ def dumps(value: "Any") -> bytes:
     if _INTERPRETERS is None:
         return _by_hand(value)
     _require_plain(value, 0)
-    return _utf8(_INTERPRETERS.encode(value))
+    return _utf8("".join(_INTERPRETERS(value, 0)))
 
 
 def dumps_checked(value: "Any") -> bytes:
     """The same for a value every field of which has passed its check (`shape.py`): nothing but what it can hold."""
-    return _by_hand(value) if _INTERPRETERS is None else _utf8(_INTERPRETERS.encode(value))
+    return _by_hand(value) if _INTERPRETERS is None else _utf8("".join(_INTERPRETERS(value, 0)))
 
 
 def _by_hand(value: "Any") -> bytes:
