@@ -32,7 +32,7 @@ from device.drivers.journal_bookmark import SLOTS, Fold
 from device.drivers.journal_recovery import Found
 from device.drivers.journal_room import Room
 from device.drivers.journal_segment import SPARE, Segment
-from device.ports import DriverError, Frame, Recovered
+from device.ports import DriverError, Frame, Framed, Recovered
 from device.protocol import journal
 from device.protocol.limits import CHECKPOINT_ENTRIES, CHECKPOINT_EVERY_S, JOURNAL_BYTES_MAX, JOURNAL_KEPT_MS
 
@@ -112,20 +112,23 @@ class JournalFile:
         except OSError as error:
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
 
-    def append(self, frames: Sequence[Frame], counts: Callable[[], bool] = lambda: True) -> None:
+    def append(self, frames: Sequence[Framed], counts: Callable[[], bool] = lambda: True) -> None:
         if not self._recovered:
             raise DriverError("JOURNAL_UNAVAILABLE", "an earlier error has not been recovered from")
         try:
-            for epoch, group in groupby(frames, lambda frame: frame.epoch):
-                if epoch != self._epoch:
-                    self._begin_epoch(epoch)
-                self._append(list(group))
+            if frames[-1].epoch == self._epoch:
+                self._append(frames)
+            else:
+                for epoch, group in groupby(frames, lambda frame: frame.epoch):
+                    if epoch != self._epoch:
+                        self._begin_epoch(epoch)
+                    self._append(list(group))
             with self._lock:
                 if not counts():
                     raise TimeoutError("the disk stood still for too long")
                 self._durable = (self._epoch, self._written)
                 self._size = self._written
-                self._heads.extend(frame.chain for frame in frames if frame.epoch == self._epoch)
+                self._heads.extend([frame.chain for frame in frames if frame.epoch == self._epoch])
         except OSError as error:
             self._recovered = False
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
@@ -178,26 +181,25 @@ class JournalFile:
 
     # Writing.
 
-    def _append(self, frames: Sequence[Frame]) -> None:
+    def _append(self, frames: Sequence[Framed]) -> None:
         assert frames[0].seq == self._written, (frames[0].seq, self._written)
-        group: list[bytes] = []
-        end = self._offset
-        for frame in frames:
-            raw = journal.frame(frame.entry, frame.chain)
-            end += len(raw)
-            if end > self._segment_bytes:
-                self._write_group(group)
-                self._begin_segment(frame.seq)
-                group, end = [], len(raw)
-            group.append(raw)
-        self._write_group(group)
+        raw = [journal.frame(frame.entry, frame.chain) for frame in frames]
+        begun = 0
+        if self._offset + sum(map(len, raw)) > self._segment_bytes:
+            end = self._offset
+            for index, one in enumerate(raw):
+                if end + len(one) > self._segment_bytes:
+                    self._write_group(raw[begun:index])
+                    self._begin_segment(frames[index].seq)
+                    begun, end = index, 0
+                end += len(one)
+        self._write_group(raw[begun:])
         self._written = frames[-1].seq + 1
 
     def _write_group(self, group: list[bytes]) -> None:
         if group:
-            name = self._segments[-1].name
             data = b"".join(group)
-            self._folder.append(name, self._offset, data)
+            self._folder.append(self._segments[-1].name, self._offset, data)
             self._offset += len(data)
 
     def _begin_segment(self, first: int) -> None:
