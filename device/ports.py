@@ -12,7 +12,7 @@ pass the same contract suites (`tests/contracts`); `device/app.py` joins them wi
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from device.protocol.bans import ListedBan
 from device.protocol.catalog import CatalogManifest, ContentFile, SongRecord, TableFile
@@ -142,8 +142,7 @@ class Board:
     secret: BoardSecret
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One journal entry as it goes to disk: the exact entry bytes and the chain value after it (SPEC
     9.5).
     """
@@ -152,6 +151,22 @@ class Frame:
     seq: int
     entry: bytes
     chain: bytes
+
+
+class Framed(Protocol):
+    """A Frame, or an effect that carries the same."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def entry(self) -> bytes: ...
+
+    @property
+    def chain(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -178,7 +193,7 @@ class Journal(Protocol):
     def recover(self) -> Recovered:
         """Open, or open again after a failure. Raises DriverError JOURNAL_UNAVAILABLE."""
 
-    def append(self, frames: Sequence[Frame], counts: Callable[[], bool] = ...) -> None:
+    def append(self, frames: Sequence[Framed], counts: Callable[[], bool] = ...) -> None:
         """Write and sync as one group; durable on return. A new epoch begins with sequence number 0.
 
         counts: asked once, when all of it is synced; False if nobody waits any more. Then this fails as well.

@@ -1,45 +1,77 @@
-"""A thread for calls that block on the disk, made one after the other.
+"""A thread for calls that block on the disk, made one after the other, for one event loop.
 
 A card may keep a call for minutes, or for ever. The thread is then lost until the call returns, and no other is
 made in its place: whoever asks looks first whether it is idle. It does not keep the process from ending.
 """
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, Protocol
 
 END_S_MAX = 5.0
 
+Done = Callable[[Any, BaseException | None], None]
 
-class DiskThread(Executor):
-    """For `loop.run_in_executor`."""
+
+class Disk(Protocol):
+    """Where calls that block are made, in the order in which they were asked for."""
+
+    def ask(self, call: Callable[[], Any], done: Done) -> None:
+        """Make the call; `done` gets what came of it, in the event loop, however late."""
+
+    def shutdown(self) -> None: ...
+
+
+class DiskThread:
+    """One wake-up there and one back is all that a call costs; futures and locks of an executor cost as much again."""
 
     def __init__(self, name: str) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, Callable[[], Any], Done] | None]
+        self._calls = queue.SimpleQueue()
         self._name = name
         self._thread: threading.Thread | None = None
 
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        answer: Future[Any] = Future()
-        self._calls.put((answer, lambda: call(*arguments, **named)))
+    def ask(self, call: Callable[[], Any], done: Done) -> None:
+        self._calls.put((asyncio.get_running_loop(), call, done))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        return answer
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self) -> None:
         """Wait for what was asked for, but not for a call that stands still."""
         self._calls.put(None)
-        if wait and self._thread is not None:
+        if self._thread is not None:
             self._thread.join(END_S_MAX)
 
     def _run(self) -> None:
         while (asked := self._calls.get()) is not None:
-            answer, call = asked
-            if answer.set_running_or_notify_cancel():
-                try:
-                    answer.set_result(call())
-                except BaseException as error:  # noqa: BLE001 - whatever it is goes to who asked
-                    answer.set_exception(error)
+            loop, call, done = asked
+            result, failure = None, None
+            try:
+                result = call()
+            except BaseException as error:  # noqa: BLE001 - whatever it is goes to who asked
+                failure = error
+            try:
+                loop.call_soon_threadsafe(done, result, failure)
+            except RuntimeError:
+                return  # the loop has ended: nobody waits any more
+            del asked, call, done, result, failure
+
+
+def made(disk: Disk, call: Callable[[], Any], returned: Callable[[], object] = lambda: None) -> asyncio.Future[Any]:
+    """What comes of a call. `returned` is called when it does, also where nobody waits for the future any more."""
+    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def done(result: Any, failure: BaseException | None) -> None:
+        returned()
+        if answer.done():
+            return
+        if failure is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(failure)
+
+    disk.ask(call, done)
+    return answer

@@ -9,7 +9,7 @@ import logging
 from typing import Protocol
 
 from device.ports import DriverError
-from device.services.disk_thread import DiskThread
+from device.services.disk_thread import Disk, DiskThread, made
 
 LOOK_EVERY_S = 1.0
 ALARMS = ("JOURNAL_NEARLY_FULL", "JOURNAL_FULL")
@@ -28,18 +28,18 @@ class Tended(Protocol):
     def tend(self) -> None: ...
 
 
-async def care(journal: Tended, faults: set[str], every_s: float = LOOK_EVERY_S) -> None:
-    """For ever. A disk that stands still holds one thread and not the loop."""
-    thread = DiskThread("journal care")
+async def care(journal: Tended, faults: set[str], every_s: float = LOOK_EVERY_S, disk: Disk | None = None) -> None:
+    """For ever. A disk that stands still holds one thread and not the loop. disk: where to tend; else a thread."""
+    disk = disk or DiskThread("journal care")
     try:
         while True:
             faults.difference_update(set(ALARMS) - {journal.alarm})
             faults.update({journal.alarm} & set(ALARMS))
             if journal.needs_tending:
                 try:
-                    await asyncio.get_running_loop().run_in_executor(thread, journal.tend)
+                    await made(disk, journal.tend)
                 except DriverError as error:
                     _log.warning("the journal could not be tended: %s", error)
             await asyncio.sleep(every_s)
     finally:
-        thread.shutdown()
+        disk.shutdown()

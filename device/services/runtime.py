@@ -14,11 +14,11 @@ Rules:
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from device.core.effects import (
     Append,
@@ -32,8 +32,8 @@ from device.core.effects import (
     Show,
 )
 from device.core.events import JournalFailed, JournalRecovered, Now, Tick
-from device.ports import Clock, DriverError, Frame, Journal, StateStore
-from device.services.disk_thread import DiskThread
+from device.ports import Clock, DriverError, Journal, StateStore
+from device.services.disk_thread import Disk, DiskThread, made
 
 QUEUE_MAX = 512
 GROUP_MAX = 64
@@ -51,8 +51,7 @@ class BusyError(Exception):
     code = "TOO_MANY_REQUESTS"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """HTTP status and JSON object of an answer; the serial line uses the same."""
 
     status: int
@@ -93,8 +92,9 @@ class Runtime:
         sign: Callable[[str, bytes], Mapping[str, Any]],
         count: Callable[[], int],
         write_for_s: float = WRITE_FOR_S_MAX,
+        disk: Disk | None = None,
     ) -> None:
-        """count: reads the monotonic counter."""
+        """count: reads the monotonic counter. disk: where calls that block are made; else a thread."""
         self._core = core
         self._clock = clock
         self._journal = journal
@@ -102,41 +102,54 @@ class Runtime:
         self._sign = sign
         self._count = count
         self._acts: Mapping[type, Callable[[Any], object]] = {}
-        self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_MAX)
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Any] = deque()
+        self._has_room = asyncio.Event()
+        self._has_some: asyncio.Future[None] | None = None  # while the loop waits for events
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._told: dict[str, Callable[[Answer], None]] = {}
         self.faults: set[str] = set()  # where it says what fails, until the same works again
         self._failing: dict[type, str] = {}
-        self._disk = DiskThread("disk")
+        self._disk = disk or DiskThread("disk")
         self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
         self._write_for_s = write_for_s
         self._ending: type | None = None
         self._recovering: asyncio.Task[None] | None = None  # the core asks for one at a time
-        self.ticked_at_s = asyncio.get_running_loop().time()
+        self.ticked_at_s = self._loop.time()
 
     def perform_by(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
         """Who performs the effects that are not of disk and answers, by type; Append: after it is durable."""
-        self._acts = acts
+        self._acts = {
+            **acts,
+            _Mark: lambda mark: mark.reached.set_result(None),
+            Reply: lambda reply: self._answer(reply.request, Answer(reply.status, reply.body)),
+            ReplySigned: self._answer_signed,
+            CloseDown: partial(self._end_by, acts),
+            Reboot: partial(self._end_by, acts),
+        }
 
     def now(self) -> Now:
         return Now(mono_ms=self._clock.mono_ms(), rtc_ms=self._clock.rtc_ms())
 
     async def post(self, event: Any) -> None:
         """Hand an event of the box itself over; waits while the queue is full."""
-        await self._queue.put(event)
+        while not self.post_soon(event):
+            self._has_room.clear()
+            await self._has_room.wait()
 
     async def settled(self) -> None:
         """Wait until everything posted so far is performed."""
         mark = _Mark()
-        await self._queue.put(mark)
+        await self.post(mark)
         await mark.reached
 
     def post_soon(self, event: Any) -> bool:
         """Hand an event over without waiting; False if the queue is full."""
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
+        if len(self._queue) >= QUEUE_MAX:
             return False
+        self._queue.append(event)
+        if self._has_some is not None and not self._has_some.done():
+            self._has_some.set_result(None)
         return True
 
     async def ask(self, request: str, event: Any) -> Answer:
@@ -165,12 +178,12 @@ class Runtime:
 
     async def in_disk_thread(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """A blocking call of journal or store, in the one thread that writes."""
-        result: Result = await self._on_disk(call, *arguments)
+        result: Result = await self._on_disk(partial(call, *arguments))
         return result
 
     def disk_busy_s(self) -> float:
         """How long the disk has been on the oldest call that has not returned; 0 if there is none."""
-        return asyncio.get_running_loop().time() - self._disk_calls[0] if self._disk_calls else 0.0
+        return self._loop.time() - self._disk_calls[0] if self._disk_calls else 0.0
 
     async def run(self) -> type:
         """Handle what is posted; returns CloseDown or Reboot when the core asks for it."""
@@ -192,80 +205,90 @@ class Runtime:
 
     async def _group(self) -> list[Any]:
         """All that wait. As long as a look at the sockets brings more, another look costs less than another sync."""
-        group = [await self._queue.get()]
+        queue = self._queue
+        if not queue:
+            self._has_some = self._loop.create_future()
+            await self._has_some
+            self._has_some = None
         before = 0
-        while before < len(group) < GROUP_MAX:
-            before = len(group)
+        while before < len(queue) < GROUP_MAX:
+            before = len(queue)
             await asyncio.sleep(0)
-            while len(group) < GROUP_MAX and not self._queue.empty():
-                group.append(self._queue.get_nowait())
+        group = [queue.popleft() for _ in range(min(len(queue), GROUP_MAX))]
+        self._has_room.set()
         return group
 
     def _decided(self, events: Sequence[Any]) -> list[Any]:
         effects: list[Any] = []
+        handle, now = self._core.handle, self.now()
         for event in events:
-            if isinstance(event, _Mark):
+            kind = type(event)
+            if kind is _Mark:
                 effects.append(event)
                 continue
-            if isinstance(event, Tick):
-                self.ticked_at_s = asyncio.get_running_loop().time()
-            effects += self._core.handle(event, self.now())
+            if kind is Tick:
+                self.ticked_at_s = self._loop.time()
+            effects += handle(event, now)
         return effects
 
     async def _perform(self, effects: Sequence[Any]) -> None:
         is_synced = False
         for index, effect in enumerate(effects):
+            kind = type(effect)
             try:
-                if isinstance(effect, Append):
+                if kind is Append:
                     if not is_synced:
-                        await self._append([item for item in effects[index:] if isinstance(item, Append)])
+                        await self._append([item for item in effects[index:] if type(item) is Append])
                         is_synced = True
-                elif isinstance(effect, SaveState):
-                    await self._written(self._on_disk(self._store.save, effect.raw), lambda: True)
+                elif kind is SaveState:
+                    await self._written(partial(self._store.save, effect.raw), lambda: True)
                     self._core.kept(effect)
-                elif isinstance(effect, RecoverJournal):
+                elif kind is RecoverJournal:
                     self._recovering = asyncio.create_task(self._recover())
                 else:
-                    self._act(effect)
+                    self._acts[kind](effect)
             except DriverError as error:
-                self._failing[type(effect)] = error.code
+                self._failing[kind] = error.code
                 self.faults.add(error.code)
                 await self._fail(effects[index:], error)
                 return
             if self._failing:
-                self.faults.discard(self._failing.pop(type(effect), ""))
+                self.faults.discard(self._failing.pop(kind, ""))
 
     async def _fail(self, effects: Sequence[Any], error: DriverError) -> None:
         """Rule 3. What is only said at the venue is said all the same."""
         for effect in effects:
             if isinstance(effect, Push | Show | _Mark):
-                self._act(effect)
+                self._acts[type(effect)](effect)
         requests = [effect.request for effect in effects if isinstance(effect, Reply | ReplySigned)]
         await self._perform(self._decided([JournalFailed(reason=str(error), requests=requests)]))
 
     async def _append(self, appends: list[Append]) -> None:
-        frames = [Frame(item.epoch, item.seq, item.entry, item.chain) for item in appends]
         # Whoever takes it first has the word: the thread when all is synced, or the loop when that took too long.
         word = threading.Lock()
-        counts = partial(word.acquire, blocking=False)
-        await self._written(self._on_disk(self._journal.append, frames, counts), counts)
+        counts = partial(word.acquire, False)
+        await self._written(partial(self._journal.append, appends, counts), counts)
         self._acts[Append](appends[-1])
 
-    def _on_disk(self, call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
+    def _on_disk(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
+        began_s = self._loop.time()
         self._disk_calls.append(began_s)
-        calling = loop.run_in_executor(self._disk, call, *arguments)
-        calling.add_done_callback(lambda _: self._disk_calls.remove(began_s))
-        return calling
+        return made(self._disk, call, partial(self._disk_calls.remove, began_s))
 
-    async def _written(self, writing: asyncio.Future[Any], is_late: Callable[[], bool]) -> None:
+    async def _written(self, call: Callable[[], Any], is_late: Callable[[], bool]) -> None:
         """Rule 4. Raises DriverError."""
-        done, _ = await asyncio.wait((writing,), timeout=self._write_for_s)
-        if not done and is_late():
-            writing.add_done_callback(_look_at)
-            raise DriverError("JOURNAL_UNAVAILABLE", f"the disk has stood still for {self._write_for_s} s")
-        await writing
+        writing = self._on_disk(call)
+        late = self._loop.call_later(self._write_for_s, self._call_late, writing, is_late)
+        try:
+            await writing
+        finally:
+            late.cancel()
+
+    def _call_late(self, writing: asyncio.Future[Any], is_late: Callable[[], bool]) -> None:
+        """What comes of it later nobody looks at: the recovery that follows finds out by itself."""
+        if not writing.done() and is_late():
+            error = DriverError("JOURNAL_UNAVAILABLE", f"the disk has stood still for {self._write_for_s} s")
+            writing.set_exception(error)
 
     async def _recover(self) -> None:
         """Beside the loop, which refuses plays meanwhile; the outcome comes through the queue."""
@@ -279,23 +302,18 @@ class Runtime:
                 outcome = JournalFailed(reason=str(error), requests=[])
         await self.post(outcome)
 
-    def _act(self, effect: Any) -> None:
-        if isinstance(effect, _Mark):
-            effect.reached.set_result(None)
-        elif isinstance(effect, Reply):
-            self._answer(effect.request, Answer(effect.status, effect.body))
-        elif isinstance(effect, ReplySigned):
-            self._answer(effect.request, Answer(effect.status, self._sign(effect.kind, effect.payload)))
-        elif isinstance(effect, CloseDown | Reboot):
-            self._ending = type(effect)
-            self._acts[type(effect)](effect)
-        else:
-            self._acts[type(effect)](effect)
+    def _answer_signed(self, effect: ReplySigned) -> None:
+        self._answer(effect.request, Answer(effect.status, self._sign(effect.kind, effect.payload)))
+
+    def _end_by(self, acts: Mapping[type, Callable[[Any], object]], effect: CloseDown | Reboot) -> None:
+        self._ending = type(effect)
+        acts[type(effect)](effect)
 
     def _answer(self, request: str, answer: Answer) -> None:
         answered = self._told.pop(request, None)
         if answered is not None:
             answered(answer)
+            return
         waiting = self._waiting.get(request)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
@@ -304,8 +322,3 @@ class Runtime:
         while True:
             await asyncio.sleep(TICK_EVERY_S)
             self.post_soon(Tick())
-
-
-def _look_at(late: asyncio.Future[Any]) -> None:
-    """What came of a call that nobody waits for any more; the recovery that follows finds out by itself."""
-    late.cancelled() or late.exception()

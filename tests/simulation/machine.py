@@ -34,7 +34,7 @@ from device.services.supervisor import Supervisor
 from device.services.uplink import FleetSession
 from tests.simulation.disk import Disk, Power, PowerLostError
 from tests.simulation.hardware import SECRET, Hardware
-from tests.simulation.virtual_time import VirtualLoop
+from tests.simulation.virtual_time import InlineDisk, VirtualLoop
 
 if TYPE_CHECKING:
     from device.protocol.envelope import Signer
@@ -153,7 +153,7 @@ class Life:
         self._boot = BootFacts(machine.box, "1.0.0", board, self.journal, store, marks, around.chance.randbytes)
         self.core = Box(machine.box, around.verify, self._find, self.journal.head_at, self._find_by_file)
         self.feed = JournalFeed(machine.box, self.journal, self._checkpoint)
-        self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed, hardware.read)
+        self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed, hardware.read, disk=InlineDisk())
         self.runtime.perform_by(self._acts())
         self.session = FleetSession(
             machine.box,
@@ -234,7 +234,7 @@ class Life:
             return
         self.stands.set()
         self._look.set()
-        self._supervisor.keep("journal care", lambda: care(self.journal, self.faults))
+        self._supervisor.keep("journal care", lambda: care(self.journal, self.faults, disk=InlineDisk()))
         self._supervisor.keep("content", self._looking)
         self._supervisor.keep("fleet", self.session.run)
 

@@ -66,3 +66,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There is no other thread to be woken by."""
+
+
+class InlineDisk:
+    """Where the box makes calls that block: in this loop (rule 1)."""
+
+    def ask(self, call: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
+        answer = asyncio.get_running_loop().run_in_executor(None, call)
+        answer.add_done_callback(lambda made: done(None if made.exception() else made.result(), made.exception()))
+
+    def shutdown(self) -> None:
+        """There is no thread."""
