@@ -96,11 +96,14 @@ class Box:
             turn.refuse(getattr(event, "request", ""), 503, "JOURNAL_UNAVAILABLE")
             return turn.effects
         was_playing = self._memory.plays.count > 0
+        is_of_play = isinstance(event, OF_PLAYS)
+        if not is_of_play:
+            self._memory.moment = None
         HANDLERS[type(event)](turn, event)
         memory = self._memory = turn.memory
         # What is shown and reported changes with a song only where it is the first or the last, or has a stop's grace;
         # a tick sees the rest.
-        is_quiet = isinstance(event, OF_PLAYS) and memory.shown is not None and not memory.holds.in_force(None)
+        is_quiet = is_of_play and memory.shown is not None and not memory.holds.in_force(None)
         if not is_quiet or was_playing != (memory.plays.count > 0):
             report.follow(turn)
         if turn.last is not None:

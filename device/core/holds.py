@@ -209,6 +209,8 @@ class Holds:
 
     def in_force(self, now_ms: int | None) -> "list[Hold]":
         """Every hold in force, by order number."""
+        if not self._holds:
+            return []
         found = [hold for hold in self._holds.values() if hold.is_in_force(now_ms)]
         return sorted(found, key=lambda hold: hold.order)
 

@@ -16,7 +16,7 @@ stands behind it until it is. If that fails:
 from device.core.clock import rtc_instant
 from device.core.effects import Append
 from device.core.facts import Fact
-from device.protocol.journal import entry_bytes, first_chain, next_chain
+from device.protocol.journal import first_chain, next_chain, own_entry_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,12 +135,12 @@ class JournalEnd:
         """The next entry; None while the journal is unavailable, then it is a draft."""
         before = self.position
         place = (before.epoch, before.size) if self.is_available else None
-        self._drafts.append(Draft(place=place, kind=kind, body=body, stamp=stamp))
+        self._drafts.append(Draft(place, kind, body, stamp))
         if len(self._drafts) > 2 * DRAFTS_MAX:
             self._drafts = self._drafts[-DRAFTS_MAX:]
         if not self.is_available:
             return None
-        raw = entry_bytes(
+        raw = own_entry_bytes(
             {
                 "box": self.box,
                 "epoch": before.epoch,
@@ -155,8 +155,8 @@ class JournalEnd:
             }
         )
         head = next_chain(before.head, before.size, raw)
-        self.position = Position(epoch=before.epoch, size=before.size + 1, head=head)
-        return Append(epoch=before.epoch, seq=before.size, entry=raw, chain=head)
+        self.position = Position(before.epoch, before.size + 1, head)
+        return Append(before.epoch, before.size, raw, head)
 
     def fail(self, mono_ms: int) -> None:
         """Rule 1."""

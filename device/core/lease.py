@@ -100,6 +100,11 @@ class LeaseDesk:
         """The rung of the ladder at an instant of trusted time."""
         return standing(self.held, self.usage, now_ms, mono_ms)
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it allows no further play."""
+        return self.held is not None and self.usage.plays >= self.held.plays_max
+
     def warning_due(self, rung: str, mono_ms: int) -> bool:
         """Whether the venue is to be told now (rule 1)."""
         if rung not in (WARNING, CORE):

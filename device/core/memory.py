@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from device.core.claim import Claim
     from device.core.update import Update
+    from device.core.verdict import Moment
     from device.protocol.catalog import SongRecord
     from device.protocol.keys import Verify
 
@@ -49,6 +50,7 @@ class Memory:
         self.orders = KnownOrders()
         self.notices = Notices()
         self.lease = LeaseDesk()
+        self.moment: Moment | None = None  # of plays that wait together (`verdict.py`)
         self.content = Content()
         self.plays = Plays()
         self.refusals = Refusals()

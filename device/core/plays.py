@@ -210,6 +210,8 @@ def begun(turn: "Turn", event: "PlayRequested", record: "SongRecord | None") -> 
     turn.append("PLAY_START", body)
     if memory.lease.usage.count_play():
         turn.save()
+    if memory.lease.is_used_up:
+        memory.moment = None
     play = Play(
         play=play_id(place.epoch, place.size),
         epoch=place.epoch,

@@ -28,7 +28,7 @@ def play_requested(turn: "Turn", event: "PlayRequested") -> None:
         turn.refuse(event.request, 422, "REQUEST_MALFORMED")
         return
     record = content.find_song(turn, event.song)
-    moment = verdict.Moment(turn.memory, turn.now)
+    moment = verdict.moment_of(turn)
     code = moment.box_code or verdict.play_code(moment, event.room, record, event.file)
     if code:
         _refuse(turn, event, code)

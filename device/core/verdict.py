@@ -40,6 +40,17 @@ class Moment:
         self.box_code = box_code(self) if is_able else "JOURNAL_UNAVAILABLE"
 
 
+def moment_of(turn: "Turn") -> Moment:
+    """The moment of a turn. Plays that wait together share an instant, and what they change no check of the box asks:
+    so they share the moment, too (`Box.handle` ends it).
+    """
+    memory = turn.memory
+    moment = memory.moment
+    if moment is None or moment.now is not turn.now:
+        moment = memory.moment = Moment(memory, turn.now)
+    return moment
+
+
 def _is_sound(turn: "Turn | Moment") -> bool:
     return not turn.memory.damage.is_restricted
 

@@ -77,7 +77,7 @@ def dumps(value: "Any") -> bytes:
 
 def dumps_checked(value: "Any") -> bytes:
     """The same for a value every field of which has passed its check (`shape.py`): nothing but what it can hold."""
-    return _by_hand(value) if _INTERPRETERS is None else _utf8("".join(_INTERPRETERS(value, 0)))
+    return _by_hand(value) if _INTERPRETERS is None else "".join(_INTERPRETERS(value, 0)).encode()
 
 
 def _by_hand(value: "Any") -> bytes:

@@ -165,12 +165,17 @@ class Entry(Document):
 
 
 def entry_bytes(value: "dict[str, Any]") -> bytes:
-    """The canonical bytes of an entry with these fields and the version.
-
-    As every document is encoded, but checked in place and without a writer, but for the body: this one is written for
-    every song, and what has passed its check holds nothing that JSON escapes.
-    """
+    """The canonical bytes of an entry with these fields and the version."""
     require_fields(value, Entry.SHAPE, "Entry")
+    return own_entry_bytes(value)
+
+
+def own_entry_bytes(value: "dict[str, Any]") -> bytes:
+    """The same for the box itself, whose clock, place and name are of the right form; the body holds what others said.
+
+    Without a writer of JSON but for the body: this one is written for every song, and those fields hold nothing that
+    JSON escapes.
+    """
     require_fields(value["body"], BODIES[value["kind"]], "Entry.body")
     at_ms = value["at_ms"]
     text = _ENTRY % (
