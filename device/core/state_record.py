@@ -90,7 +90,8 @@ def restore_state(memory: "Memory", raw: bytes) -> Saved:
         if value["v"] != VERSION or value["box"] != memory.box:
             raise StateDamagedError(f"version {value['v']} of {value['box']}")
         return _restore(memory, value)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    # RuntimeError: nested too deep to be read.
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise StateDamagedError(f"not the shape of version {VERSION}: {error}")
 
 

@@ -107,8 +107,8 @@ class Fold:
             fold.acked, fold.ended = dict(value["acked"]), dict(value["ended"])
             fold.starts = {play: entry.encode() for play, entry in value["starts"]}
             fold._places.append(Place(*value["recent"]))
-        except (KeyError, TypeError, ValueError):
-            return None  # of another version
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return None  # of another version, or of somebody else
         return fold
 
 

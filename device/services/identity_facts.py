@@ -61,7 +61,7 @@ class IdentityFacts:
         """FACTORY or FLEET as an object."""
         try:
             found: dict[str, Any] = json.loads(self._files.read(name))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DriverError("IDENTITY_DAMAGED", f"{name}: {error}") from error
         return found
 

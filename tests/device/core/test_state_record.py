@@ -80,7 +80,7 @@ def test_6_6_a_record_of_a_version_with_larger_limits_is_put_back_whole(monkeypa
     assert rig.receipt_of(order_envelope("resume", number=4))["result"] == "accepted", "what is there can be ended"
 
 
-@pytest.mark.parametrize("raw", [b"", b"5", b"[]", b"\xff", RECORD[:-1], RECORD + b"x"])
+@pytest.mark.parametrize("raw", [b"", b"5", b"[]", b"\xff", RECORD[:-1], RECORD + b"x", b"[" * 5_000])
 def test_what_is_no_record_at_all_is_damaged(raw: bytes) -> None:
     with pytest.raises(StateDamagedError):
         restore_state(memory(), raw)

@@ -99,7 +99,10 @@ def test_an_open_play_from_long_ago_is_found() -> None:
 
 
 def signed(value: dict[str, object]) -> bytes:
-    body = json.dumps(value).encode()
+    return hashed(json.dumps(value).encode())
+
+
+def hashed(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
 
 
@@ -121,6 +124,7 @@ def changed(**changes: object) -> Callable[[bytes], bytes]:
         changed(last=[999, 0, 1_000]),
         changed(recent=[0, 7, 0]),
         changed(epoch=2),
+        lambda _: hashed(b"[" * 5_000),
     ],
 )
 def test_a_bookmark_that_is_wrong_is_not_believed(spoil: Callable[[bytes], bytes]) -> None:

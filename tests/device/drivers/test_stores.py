@@ -90,7 +90,7 @@ def test_settings_survive_any_cut() -> None:
         assert survivor.damage == ""
 
 
-@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b"\xff", b'{"values": {"1": {"name"'])
+@pytest.mark.parametrize("broken", [b"", b"{", b"[]", b"\xff", b'{"values": {"1": {"name"', b"[" * 5_000])
 def test_a_broken_settings_file_is_set_aside_for_the_one_before(tmp_path: Path, broken: bytes) -> None:
     store = SettingsStore(Folder(tmp_path))
     store.put("paired:vod", "hash")
