@@ -12,9 +12,9 @@ PARSERS: dict[str, Parser] = {
 
 
 def shares(parsers: Sequence[Parser], execs: int) -> list[int]:
-    """How many executions each gets; every one at least one."""
+    """How many executions each gets: together at least `execs`, every one at least one."""
     whole = sum(parser.share for parser in parsers)
-    return [max(1, execs * parser.share // whole) for parser in parsers]
+    return [max(1, -(-execs * parser.share // whole)) for parser in parsers]
 
 
 def campaign(job: tuple[str, int, int]) -> Outcome:
