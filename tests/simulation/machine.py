@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from device.protocol.keys import Verify
 
 READ_AGAIN_S = 3.0
-SEGMENT_BYTES = 1 << 17  # small, so that segments fill up, and what the fleet has is dropped
+CARE_EVERY_S = 5.0
+SEGMENT_BYTES = 1 << 15  # small, so that segments fill up, and what the fleet has is dropped
 KEPT_MS = 5 * DAY_MS
 
 
@@ -234,7 +235,7 @@ class Life:
             return
         self.stands.set()
         self._look.set()
-        self._supervisor.keep("journal care", lambda: care(self.journal, self.faults, disk=InlineDisk()))
+        self._supervisor.keep("journal care", lambda: care(self.journal, self.faults, CARE_EVERY_S, InlineDisk()))
         self._supervisor.keep("content", self._looking)
         self._supervisor.keep("fleet", self.session.run)
 

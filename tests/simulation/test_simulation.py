@@ -1,16 +1,17 @@
 """Lives of a box by seed, those that once failed among them."""
 
+import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.world import CUSTOMS, World
+from tests.simulation.years import fault_of
 
 FAILED_ONCE = [
-    tuple(map(int, line.split()))
+    (int(line.split()[0]), int(line.split()[1]))
     for line in Path(__file__).with_name("failing_seeds.txt").read_text(encoding="ascii").splitlines()
     if line and not line.startswith("#")
 ]
@@ -20,26 +21,25 @@ DAYS = 40
 SEEDS = [seed for seed in range(100, 166) if CUSTOMS[seed % len(CUSTOMS)] != "owner"]  # owners: failing_seeds.txt
 
 
-def test_two_thousand_days_and_every_promise_is_kept() -> None:
-    """Fifty lives and more, over all cores."""
+@pytest.fixture(scope="module")
+def faults() -> dict[tuple[int, int], str]:
+    """What every life came to, over all cores; each begins in a process without threads of other tests."""
+    lives = [*((seed, DAYS) for seed in SEEDS), *FAILED_ONCE]
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("forkserver")) as pool:
+        seeds, days = zip(*lives, strict=True)
+        return dict(zip(lives, pool.map(fault_of, seeds, days), strict=True))
+
+
+def test_two_thousand_days_and_every_promise_is_kept(faults: dict[tuple[int, int], str]) -> None:
+    """Fifty lives and more."""
     assert len(SEEDS) * DAYS >= 2_000
     assert len(SEEDS) >= 50
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        faults = [fault for fault in pool.map(_fault_of, SEEDS) if fault]
-    assert not faults
+    assert not [fault for fault in faults.values() if fault]
 
 
-def _fault_of(seed: int) -> str:
-    try:
-        World(seed).run(DAYS)
-    except BrokenPromiseError as error:
-        return f"python -m tests.simulation --seed {seed} --days {DAYS}: {error}"
-    return ""
-
-
-@pytest.mark.parametrize(("seed", "days"), FAILED_ONCE)
-def test_what_failed_once_fails_no_more(seed: int, days: int) -> None:
-    World(seed).run(days)
+@pytest.mark.parametrize("life", FAILED_ONCE)
+def test_what_failed_once_fails_no_more(faults: dict[tuple[int, int], str], life: tuple[int, int]) -> None:
+    assert not faults[life]
 
 
 def test_a_seed_decides_everything() -> None:

@@ -21,7 +21,7 @@ from device.core.events import OrderReceived, ReopenRequested
 from device.protocol.catalog import CORE
 from device.protocol.lease import Lease
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
-from device.services import journal_care, runtime, uplink
+from device.services import runtime, uplink
 from tests import builders
 from tests.box_rig import SONGS
 from tests.builders import PROVINCE
@@ -38,7 +38,7 @@ from tests.simulation.venue import Venue
 from tests.simulation.virtual_time import VirtualLoop
 
 STORY_MAX = 400
-SLOWER = ((runtime, "TICK_EVERY_S", 5.0), (uplink, "LOOK_AGAIN_S", 20.0), (journal_care, "LOOK_EVERY_S", 30.0))
+SLOWER = ((runtime, "TICK_EVERY_S", 5.0), (uplink, "LOOK_AGAIN_S", 20.0))
 LOOK_EVERY_S = 30.0
 DAY_S = 86_400
 NOON_S = 4 * 3600  # since eight o'clock, with which each day of this world begins
@@ -153,7 +153,7 @@ class World:
             await self._venue_confirms()
             for _ in range(self.chance.randint(8, 18)):
                 await self._something_happens()
-                await self._pause(self.chance.choice((1, 3, 10, 40, 90)))
+                await self._pause(self.chance.choice((1, 3, 10, 20, 60)))
             self.fleet.gives_acks = True
             await self.evening.guests_leave()
             await self._look()

@@ -1,5 +1,6 @@
 """So many simulated days, a life of at most a year for each seed; for `make soak` and the tests alike."""
 
+from tests.simulation.promises import BrokenPromiseError
 from tests.simulation.world import World
 
 LIFE_DAYS = 365
@@ -11,3 +12,12 @@ def run(days: int, seed: int) -> None:
         life_days = min(days, LIFE_DAYS)
         World(seed).run(life_days)
         days, seed = days - life_days, seed + 1
+
+
+def fault_of(seed: int, days: int) -> str:
+    """What one life broke, and how to live it again; empty if it kept every promise."""
+    try:
+        World(seed).run(days)
+    except BrokenPromiseError as error:
+        return f"python -m tests.simulation --seed {seed} --days {days}: {error}"
+    return ""
