@@ -56,7 +56,6 @@ fuzz: setup  ## every parser of foreign bytes, ten million mutated inputs (EXECS
 	@"$(BIN)/python" -m tests.fuzz $(if $(EXECS),--execs $(EXECS)) $(if $(SEED),--seed $(SEED))
 
 soak: setup  ## every promise in large numbers: hours (SHARE=0.01 for a taste; ends with a table)
-	@"$(BIN)/python" -m tests.soak --mutations
 	@"$(BIN)/python" -m tests.soak --share $(or $(SHARE),1)
 
 fix: setup  ## format, and repair what the linter can repair

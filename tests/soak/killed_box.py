@@ -11,12 +11,11 @@ counter of the secure element is a file beside the folder: a kill loses nothing 
 
 import asyncio
 import json
+import multiprocessing
 import os
-import select
-import signal
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,9 @@ from tests.box_rig import SONGS
 from tests.simulation.hardware import SECRET
 
 READY_S_MAX = 120.0
+# Every life is forked from a process that has no thread and no lock of the tests.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["__main__", __name__])
 
 
 class KilledBox:
@@ -52,51 +54,40 @@ class KilledBox:
     def __init__(self, folder: Path, base_ms: int) -> None:
         self._folder = folder
         self._base_ms = base_ms
-        self._pid = 0
-        self._requests = -1
-        self._answers = -1
-        self._rest = b""
 
     def fork(self) -> None:
         """Begin a life; whatever happens in it, the parent goes on."""
-        from_parent, self._requests = os.pipe()
-        self._answers, to_parent = os.pipe()
-        sys.stdout.flush()
-        self._pid = os.fork()
-        if self._pid == 0:
-            os.close(self._requests)
-            os.close(self._answers)
-            code = 1
-            try:
-                asyncio.run(_live(self._folder, self._base_ms, from_parent, to_parent))
-                code = 0
-            finally:
-                os._exit(code)
-        os.close(from_parent)
-        os.close(to_parent)
+        from_parent, self._requests = CONTEXT.Pipe(duplex=False)
+        self._answers, to_parent = CONTEXT.Pipe(duplex=False)
+        self._process = CONTEXT.Process(
+            target=_live, args=(self._folder, self._base_ms, from_parent, to_parent), daemon=True
+        )
+        self._process.start()
+        from_parent.close()
+        to_parent.close()
         self._rest = b""
 
     def ask(self, request: dict[str, Any]) -> None:
-        os.write(self._requests, json.dumps(request).encode() + b"\n")
+        os.write(self._requests.fileno(), json.dumps(request).encode() + b"\n")
 
     def answers(self, wait_s: float) -> list[dict[str, Any]]:
         """Whole lines that came within this time."""
         found = []
-        if select.select([self._answers], [], [], wait_s)[0]:
-            *lines, self._rest = (self._rest + os.read(self._answers, 1 << 16)).split(b"\n")
+        if self._answers.poll(wait_s):
+            *lines, self._rest = (self._rest + os.read(self._answers.fileno(), 1 << 16)).split(b"\n")
             found = [json.loads(line) for line in lines]
         return found
 
     def kill(self) -> list[dict[str, Any]]:
         """SIGKILL; returns what was still on its way."""
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
+        self._process.kill()
+        self._process.join()
         found: list[dict[str, Any]] = []
-        while rest := os.read(self._answers, 1 << 16):
+        while rest := os.read(self._answers.fileno(), 1 << 16):
             *lines, self._rest = (self._rest + rest).split(b"\n")
             found += [json.loads(line) for line in lines]
-        os.close(self._requests)
-        os.close(self._answers)
+        self._requests.close()
+        self._answers.close()
         return found
 
 
@@ -131,7 +122,11 @@ def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-async def _live(folder: Path, base_ms: int, requests: int, answers: int) -> None:
+def _live(folder: Path, base_ms: int, requests: Connection, answers: Connection) -> None:
+    asyncio.run(_serve_until_killed(folder, base_ms, requests.fileno(), answers.fileno()))
+
+
+async def _serve_until_killed(folder: Path, base_ms: int, requests: int, answers: int) -> None:
     hardware: Any = _Hardware(folder, base_ms)
     journal = JournalFile(Folder(folder / "journal"))
     store = StateStore(Folder(folder / "state"), SECRET)

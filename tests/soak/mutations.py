@@ -8,7 +8,7 @@ that lie between owners.
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,8 @@ from device.protocol import journal
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.simulation.disk import SimulatedFolder
 from tests.soak.parts import PARTS, fault_of
+
+STALE = ("TypeError(", "AttributeError(", "NameError(")  # a mutant that does not fit the code any more proves nothing
 
 
 @dataclass(frozen=True)
@@ -164,21 +166,12 @@ def _of_owners() -> list[Mutation]:
 MUTATIONS = (*OURS, *_of_owners())
 
 
-def survivors(mutations: Sequence[Mutation], say: Callable[[str], object]) -> list[str]:
-    """Names of the mutants that their part did not find."""
-    left = []
-    for mutation in mutations:
-        found = _is_found(mutation)
-        say(f"{mutation.name}: {mutation.part} {f'turns red: {found}' if found else 'DOES NOT SEE IT'}")
-        if not found:
-            left.append(mutation.name)
-    return left
-
-
-def _is_found(mutation: Mutation) -> str:
-    """The first line of what the part said; empty if it said nothing."""
+def seen_by(number: int) -> str:
+    """The first line of what its part said of a mutant (of `MUTATIONS`); empty if it said nothing."""
+    mutation = MUTATIONS[number]
     part = next(part for part in PARTS if part.name == mutation.part)
     if not part.is_here():
         return ""
     with mutation.breaks():
-        return fault_of(lambda: part.run(mutation.count, mutation.seed)).partition("\n")[0][:160]
+        fault = fault_of(lambda: part.run(mutation.count, mutation.seed)).partition("\n")[0][:160]
+    return "" if any(error in fault for error in STALE) else fault

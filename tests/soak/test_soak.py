@@ -3,7 +3,7 @@
 import pytest
 
 from tests.soak import bit_flips, sigkill, whole_kills
-from tests.soak.mutations import NAMED, Mutation, survivors
+from tests.soak.mutations import MUTATIONS, NAMED, seen_by
 
 
 def test_what_was_told_before_a_kill_is_there_after_it() -> None:
@@ -22,6 +22,6 @@ def test_every_flipped_bit_of_the_record_is_found() -> None:
     bit_flips.state(count=2_000, seed=1)
 
 
-@pytest.mark.parametrize("mutation", NAMED, ids=lambda mutation: mutation.name)
-def test_a_broken_rule_turns_its_part_red(mutation: Mutation) -> None:
-    assert not survivors([mutation], print)
+@pytest.mark.parametrize("number", range(len(NAMED)), ids=lambda number: MUTATIONS[number].name)
+def test_a_broken_rule_turns_its_part_red(number: int) -> None:
+    assert seen_by(number)

@@ -79,7 +79,7 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "the state record is not synced": _changed(CrashFolder, "sync", _sync_but("state.json")),
     "a frame has no checksum": _changed(journal, "parse_frame", _frame_whatever_its_sum),
     "a failed sync is forgotten": _changed(JournalFile, "_recover", _recover_believing_all),
-    "what the fleet does not hold is dropped": _changed(Room, "spent", lambda _room, known: len(known) - 1),
+    "what the fleet does not hold is dropped": _changed(Room, "spent", lambda _room, known: known[:-1]),
     "a bookmark is believed": _changed(journal_recovery, "_from_bookmark", _as_it_reads),
     "torn bytes are thrown away": _changed(journal_torn, "keep", lambda *_: None),
     "a record is replaced in place": _changed(Folder, "replace", _replace_in_place),
