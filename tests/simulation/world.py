@@ -20,6 +20,7 @@ from device.core.effects import Send
 from device.core.events import OrderReceived, ReopenRequested
 from device.protocol.catalog import CORE
 from device.protocol.lease import Lease
+from device.protocol.limits import ENDS_MAX
 from device.protocol.orders import BAN, LIFT, RESUME, STOP
 from device.services import runtime, uplink
 from tests import builders
@@ -353,7 +354,9 @@ class World:
             if half_minute == 4 and self.promises.suspicion.clock_was_wrong:
                 # Where no second witness of time is left, the word of officers is one (SPEC 7.3).
                 ends = tuple(self.promises.overdue()) or (f"{PROVINCE}-2026-999999",)
-                self._issue(self.officers.order(RESUME, self.around.true_ms(), authority=PROVINCE, ends=ends))
+                for first in range(0, len(ends), ENDS_MAX):
+                    some = ends[first : first + ENDS_MAX]
+                    self._issue(self.officers.order(RESUME, self.around.true_ms(), authority=PROVINCE, ends=some))
             await self._pause(30)
         await self._venue_confirms()
         self.promises.back_in_service(await self.evening.a_song("K1", SONGS[0]))
