@@ -17,7 +17,7 @@ from device.core.box import Box
 from device.core.events import Claimed, SealChanged, Started, Stopping
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
-from device.drivers.image import version_of_this_image
+from device.drivers.image import SECURITY_EPOCH, version_of_this_image
 from device.drivers.journal_file import JournalFile
 from device.drivers.policy_store import PolicyStore
 from device.drivers.state_store import StateStore
@@ -53,7 +53,9 @@ class Inside:
         self.journal = JournalFile(Folder(data / "journal"))
         store = StateStore(Folder(data / "state"), shell.board.secret)
         name = shell.identity.box
-        self._boot = BootFacts(name, version_of_this_image(), shell.board, self.journal, store, shell.run_files)
+        self._boot = BootFacts(
+            name, version_of_this_image(), SECURITY_EPOCH, shell.board, self.journal, store, shell.run_files
+        )
         content = Folder(data / "content")
         self.catalog = CatalogFile(content, shell.board.secret)
         self.kept = ContentOnDisk(self.catalog, PolicyStore(content, shell.board.secret))
@@ -67,8 +69,8 @@ class Inside:
         self._seal: Seal | None = None
         self._later: list[Any] = []
         self.runtime.faults = shell.desk.faults
-        self._release = health.told_only(shell.board.seal.release, shell.desk.faults)
-        self._confirm = health.told_only(shell.board.slots.confirm, shell.desk.faults)
+        self._release = health.told_only(lambda _: shell.board.seal.release(), shell.desk.faults)
+        self._confirm = health.told_only(lambda act: shell.board.slots.confirm(act.is_only), shell.desk.faults)
         self.runtime.perform_by(self._acts())
 
     async def live(self, stopping: asyncio.Event) -> int:
@@ -118,6 +120,8 @@ class Inside:
         if self._shell.identity.is_claimed:
             await self._hear_of_claim()
         await self.runtime.settled()
+        if self.box.is_old:
+            self._shell.desk.faults.add("VERSION_OLD")  # for as long as it runs
         self._shell.desk.open_with(self.runtime, self.state, self._brief, self._question)
         self._shell.listener.shared.go_on()
         self.stands.set()

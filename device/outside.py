@@ -32,7 +32,6 @@ from device.services.uplink import FleetSession
 from device.settings import Settings
 from device.shell import Shell
 
-SECURITY_EPOCH = 1  # SPEC 13.2: raised when an older version must never run again
 LOOK_AGAIN_S = 60.0
 FETCH_FAULTS = frozenset({"CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"})
 _ROOT = "root.json"
@@ -124,7 +123,7 @@ class Joined:
         )
         self._session = FleetSession(identity.box, self._make_uplink, inside.runtime, inside.feed, shell.desk.faults)
         self._updates = Updates(shell.board.slots, self._fetch_bundle, inside.runtime)
-        self._health = Health(self._checks(), {"fleet": self._check_fleet}, shell.board.slots)
+        self._health = Health(self._checks(), self._checks_of_trial(), shell.board.slots)
         self._trial: asyncio.Task[None] | None = None
         inside.join(self._sealed, self._session.wake, self._acts())
         keep = shell.supervisor.keep
@@ -139,10 +138,10 @@ class Joined:
         await self._updates.close()
 
     async def _give_attempt_back(self) -> None:
-        """Never to a version on trial: that is the core's to confirm (SPEC 13.3)."""
+        """Never to a version on trial: that is the core's to confirm (SPEC 13.3); nor to one that is to go (13.5)."""
         await self._inside.stands.wait()
-        if self._inside.state()["update"]["state"] != "trial":
-            await self._health.give_attempt_back()
+        if not self._inside.box.is_old and self._inside.state()["update"]["state"] != "trial":
+            await self._health.give_attempt_back(self._inside.box.bars_other)
 
     async def _talking(self) -> None:
         await self._inside.is_claimed.wait()
@@ -186,17 +185,19 @@ class Joined:
             host, _, port = self._settings.uplink.broker.rpartition(":")
         return PahoUplink(host, int(port), self._identity.fleet_tls)
 
-    async def _fetch_bundle(self, version: str) -> Any:
+    async def _fetch_bundle(self, version: str, security_epoch: int) -> Any:
         compatible = f"frontbox-{self._settings.board}"
-        return await self._content.fetch_bundle(version, compatible=compatible, security_epoch=SECURITY_EPOCH)
+        return await self._content.fetch_bundle(version, compatible=compatible, security_epoch=security_epoch)
 
     def _checks(self) -> dict[str, health.Check]:
+        return {"journal": self._check_journal, "lan": self._shell.listener.check}
+
+    def _checks_of_trial(self) -> dict[str, health.Check]:
         files = Folder(self._settings.data_dir / "journal")
         return {
             "disk": health.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
-            "journal": self._check_journal,
             "catalog": self._check_catalog,
-            "lan": self._shell.listener.check,
+            "fleet": self._check_fleet,
         }
 
     async def _check_journal(self) -> None:

@@ -99,8 +99,8 @@ class Slots(Protocol):
         choice.
         """
 
-    def confirm(self) -> None:
-        """The running slot is good: it boots first and has all its attempts again."""
+    def confirm(self, is_only: bool) -> None:
+        """The running slot is good: it boots first and has all its attempts again. is_only: the other slot has none."""
 
     def is_trial(self) -> bool:
         """True until `confirm`: this boot has used up one of the running slot's attempts."""

@@ -80,6 +80,7 @@ class Rig:
         self.songs: dict[str, SongRecord] = {name: builders.song(name) for name in SONGS}
         self.policy = builders.policy()
         self.version, self.slot = "1.0.0", "a"
+        self.security_epoch = 1
         self.mono_ms = 1_000
         self.rtc_ms = at_ms
         self.power_left: int | None = None  # effects until the power goes
@@ -112,6 +113,7 @@ class Rig:
         found = recovered(self.disk.all_entries())
         facts: dict[str, Any] = {
             "version": self.version,
+            "security_epoch": self.security_epoch,
             "slot": self.slot,
             "clean": self.disk.clean,
             "torn_bytes": 0,

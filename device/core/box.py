@@ -149,6 +149,16 @@ class Box:
         return self._memory.clock.trusted_ms(now)
 
     @property
+    def is_old(self) -> bool:
+        """Whether an image runs that is below the floor (SPEC 13.5)."""
+        return self._memory.epoch.is_old
+
+    @property
+    def bars_other(self) -> bool:
+        """Whether the image in the other slot may not serve again (SPEC 13.5)."""
+        return self._memory.epoch.bars_other
+
+    @property
     def boot(self) -> int:
         """The number of this boot, for checkpoints."""
         return self._memory.journal.boot

@@ -122,11 +122,14 @@ class LookForTargets(Fact):
 
 
 class Install(Fact):
-    """Fetch, check and write this version into the other slot; feed UpdateAdvanced: written or rejected."""
+    """Fetch, check and write this version, of at least this security epoch, into the other slot; feed UpdateAdvanced:
+    written or rejected.
+    """
 
     rollout: str
     version: str
-    FIELDS = ("rollout", "version")
+    security_epoch: int
+    FIELDS = ("rollout", "version", "security_epoch")
 
 
 class Arm(Fact):
@@ -138,7 +141,13 @@ class CheckHealth(Fact):
 
 
 class ConfirmSlot(Fact):
-    """Mark the running slot good. One that fails stops nothing: a later start does it (`services/health.py` 2)."""
+    """Mark the running slot good. is_only: the other one is not to be fallen back to (SPEC 13.5).
+
+    One that fails stops nothing: a later start does it (`services/health.py` 2).
+    """
+
+    is_only: bool
+    FIELDS = ("is_only",)
 
 
 class Reboot(Fact):

@@ -50,6 +50,7 @@ class EndedPlay(Fact):
 class Started(Fact):
     """The box has power again and its journal is open; the first event, once.
 
+    security_epoch: of the image that runs (SPEC 13.5).
     `recovery.recovered` makes last_at_ms, last_boot, open_plays and ended_plays from the entries on disk.
 
     clean: the process before this one was told to stop, and did (SPEC 9.3 BOOT).
@@ -62,6 +63,7 @@ class Started(Fact):
     """
 
     version: str
+    security_epoch: int
     slot: str
     clean: bool
     torn_bytes: int
@@ -79,6 +81,7 @@ class Started(Fact):
     state: "bytes | None"
     FIELDS = (
         "version",
+        "security_epoch",
         "slot",
         "clean",
         "torn_bytes",

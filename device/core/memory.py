@@ -3,6 +3,7 @@
 from device.core.clock import Clock
 from device.core.content import Content
 from device.core.damage import Damage
+from device.core.epoch import Epoch
 from device.core.faults import Faults
 from device.core.holds import Holds
 from device.core.journal import JournalEnd
@@ -57,6 +58,7 @@ class Memory:
         self.faults = Faults()
         self.claim: Claim | None = None
         self.update: Update = NO_UPDATE
+        self.epoch = Epoch()
         self.seal = Seal()
         # Suspensions that ended by themselves and that the venue has not confirmed (`reopen.py`).
         self.reopening: list[str] = []
@@ -68,8 +70,7 @@ class Memory:
         self.is_started = False
         # The process is about to end: nothing is begun any more.
         self.is_ending = False
-        self.is_connected = False
-        self.is_arming = False
+        self.is_connected = self.is_arming = False
         self.hours_told_s = 0  # the last notice before the closing hour (`hours.py`)
         self.install_at_ms: int | None = None  # monotonic instant at which an image is asked for again
         # Monotonic instant at which running plays are cut, by stop order (SPEC 6.4 grace).

@@ -7,7 +7,7 @@ from device.core.journal import Position
 from device.core.memory import Memory
 from device.core.plays import POWER, SKIP, end_by_power, end_play, end_plays, place_of, rule_at
 from device.core.state_record import StateDamagedError, restore_state
-from device.core.update import CONFIRMED
+from device.core.update import CONFIRMED, TRIAL
 from device.protocol.journal import first_chain, play_id
 
 TYPE_CHECKING = False
@@ -63,6 +63,7 @@ def started(turn: "Turn", event: "Started") -> None:
         memory.holds.doubt([hold.order for hold in memory.holds.all_holds()])
         seal.distrust(turn)
     update.booted(turn)
+    memory.epoch.begin(event.security_epoch, memory.update.state == TRIAL, turn.now.mono_ms)
     memory.is_started = True
     turn.save()
     # What is no longer on disk was acknowledged, even if the record is older than that.
@@ -82,6 +83,8 @@ def journal_failed(turn: "Turn", event: "JournalFailed") -> None:
     memory = turn.memory
     if memory.journal.is_available:
         memory.is_arming = memory.is_ending = False
+        if memory.epoch.is_returning:
+            memory.epoch.failed(turn.now.mono_ms)
         memory.shown = memory.pushed = memory.reported = None
     memory.journal.fail(turn.now.mono_ms)
     # Should their starts be durable all the same, they are followed by these ends.
@@ -112,8 +115,8 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
     turn.save()
     seal.let_go(turn)
     turn.do(MoveWatermark(epoch=journal.position.epoch, size=journal.watermark))
-    if memory.update.state == CONFIRMED:
-        turn.do(ConfirmSlot())
+    if memory.update.state == CONFIRMED and not memory.epoch.is_old:
+        turn.do(ConfirmSlot(is_only=memory.epoch.bars_other))
     update.resume(turn)
 
 

@@ -70,6 +70,8 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "rules": [_plain(rule) for rule in memory.content.rules],
         "notices": [_plain(held) for held in memory.notices.all()],
         "update": _plain(memory.update),
+        "security_epoch": memory.epoch.floor,
+        "bars_other": memory.epoch.bars_other,
         "seal": {
             "is_open": memory.seal.is_open,
             "was_opened": memory.seal.was_opened,
@@ -116,6 +118,8 @@ def _restore(memory: "Memory", value: "dict[str, Any]") -> Saved:
     for held in value["notices"]:
         memory.notices.add(HeldNotice(**held))
     memory.update = Update(**value["update"])
+    memory.epoch.floor = value["security_epoch"]
+    memory.epoch.bars_other = value["bars_other"]
     memory.seal.is_open = value["seal"]["is_open"]
     memory.seal.was_opened = value["seal"]["was_opened"]
     memory.seal.opening = value["seal"]["opening"]

@@ -4,10 +4,14 @@
 2. The other slot is armed, and the box starts again, only while no room sings.
 3. *Confirmed* is a new boot of the armed slot with the right version that passed its health test; only then is
    the slot marked good. Any other boot while armed or on trial is *rolled back*.
+   A slot that was written and boots was armed: the power went before that was written down.
 4. An older leg than the last one taken is a replay and changes nothing.
 5. An image that cannot be fetched now is asked for again after AGAIN_MS: that is no fault of the version.
+6. Where the other image runs than the one that took the leg, since the boot loader fell back, the leg begins anew and
+   goes to the other slot. An image below the floor goes back instead where nothing is under way (`epoch.py`).
 """
 
+from device.core import epoch
 from device.core.effects import Arm, CheckHealth, ConfirmSlot, Install, Reboot
 from device.core.facts import Fact
 from device.protocol.envelope import parse_envelope, require_signature
@@ -33,7 +37,7 @@ AGAIN_MS = 60_000
 TRANSITIONS = {
     IDLE: {LEG: DOWNLOADING},
     DOWNLOADING: {LEG: DOWNLOADING, WRITTEN: WRITTEN, REJECTED: REJECTED},
-    WRITTEN: {LEG: DOWNLOADING, ARMED: ARMED, REJECTED: REJECTED},
+    WRITTEN: {LEG: DOWNLOADING, ARMED: ARMED, REJECTED: REJECTED, BOOTED_NEW: TRIAL},
     ARMED: {BOOTED_NEW: TRIAL, BOOTED_OLD: ROLLED_BACK},
     # An unhealthy trial starts again until the boot loader gives the slot up (SPEC 13.4).
     TRIAL: {BOOTED_NEW: TRIAL, BOOTED_OLD: ROLLED_BACK, CONFIRMED: CONFIRMED, REJECTED: TRIAL},
@@ -75,10 +79,10 @@ def rollout_received(turn: "Turn", event: "RolloutReceived") -> None:
     if leg.rollout == update.rollout or leg.issued_at_ms < update.issued_at_ms:
         return
     state = next_state(update.state, LEG)
-    if state is None:
+    if state is None or memory.epoch.is_returning:
         _refuse(turn, leg)
         return
-    memory.is_arming = False
+    memory.is_arming = memory.epoch.bars_other = False
     memory.update = Update(
         state=state,
         rollout=leg.rollout,
@@ -88,12 +92,15 @@ def rollout_received(turn: "Turn", event: "RolloutReceived") -> None:
         issued_at_ms=leg.issued_at_ms,
     )
     _write_down(turn)
-    turn.do(Install(rollout=leg.rollout, version=leg.version))
+    _install(turn)
 
 
 def update_advanced(turn: "Turn", event: "UpdateAdvanced") -> None:
     """One step, reported by the runtime; one that does not fit is refused aloud."""
     memory = turn.memory
+    if memory.epoch.is_returning:
+        epoch.armed(turn, event.state == ARMED)
+        return
     state = next_state(memory.update.state, event.state)
     if state is None:
         memory.refusals.count("UPDATE_BUSY")
@@ -104,7 +111,8 @@ def update_advanced(turn: "Turn", event: "UpdateAdvanced") -> None:
         return
     memory.update.state, memory.update.code = state, event.code
     if state == CONFIRMED:
-        turn.do(ConfirmSlot())
+        memory.epoch.confirm()
+        turn.do(ConfirmSlot(is_only=memory.epoch.bars_other))
     _write_down(turn)
     if state == TRIAL:
         turn.do_last(Reboot())
@@ -123,13 +131,16 @@ def booted(turn: "Turn") -> None:
         if state == ROLLED_BACK:
             update.code = "UPDATE_UNHEALTHY"
         _entry(turn, update.state, update.rollout, update.version, update.slot, update.code)
+    elif update.state in (DOWNLOADING, WRITTEN) and update.slot == memory.slot:
+        update.state, update.slot = DOWNLOADING, _other(memory.slot)  # rule 6
+        _entry(turn, update.state, update.rollout, update.version, update.slot, update.code)
 
 
 def resume(turn: "Turn") -> None:
     """Go on where the power, the journal or the network went."""
     update = turn.memory.update
     if update.state == DOWNLOADING:
-        turn.do(Install(rollout=update.rollout, version=update.version))
+        _install(turn)
     elif update.state == TRIAL:
         turn.do(CheckHealth())
 
@@ -149,6 +160,20 @@ def go_on(turn: "Turn") -> None:
         memory.is_arming = True  # asked once; the process ends
         turn.save()
         turn.do_last(Reboot())
+    elif memory.epoch.return_due(turn.now.mono_ms) and _is_quiet(memory):
+        epoch.go_back(turn)
+
+
+def _is_quiet(memory: "Memory") -> bool:
+    """Whether nobody writes the other slot: there is no image to be had, or none is wanted."""
+    return memory.update.state not in (DOWNLOADING, TRIAL) or memory.install_at_ms is not None
+
+
+def _install(turn: "Turn") -> None:
+    update, security = turn.memory.update, turn.memory.epoch
+    turn.memory.install_at_ms = None
+    lowest = max(security.running, security.floor)
+    turn.do(Install(rollout=update.rollout, version=update.version, security_epoch=lowest))
 
 
 def _accept(memory: "Memory", raw: bytes) -> RolloutLeg:

@@ -55,6 +55,10 @@ def _is_sound(turn: "Turn | Moment") -> bool:
     return not turn.memory.damage.is_restricted
 
 
+def _is_current(turn: "Turn | Moment") -> bool:
+    return not turn.memory.epoch.is_old
+
+
 def _is_claimed(turn: "Turn | Moment") -> bool:
     return turn.memory.claim is not None
 
@@ -85,9 +89,10 @@ def _is_open(turn: "Turn | Moment") -> bool:
     return not hours.is_closed(turn.memory.clock, turn.now)
 
 
-# SPEC 15.3 and 6.6: check, code where it fails, state of the box then.
+# SPEC 15.3, 6.6 and 13.5: check, code where it fails, state of the box then.
 BOX_CHECKS = (
     (_is_sound, "BOX_RESTRICTED", FAILED),
+    (_is_current, "VERSION_OLD", FAILED),
     (_is_claimed, "BOX_UNCLAIMED", UNCLAIMED),
     (_is_recording, "JOURNAL_UNAVAILABLE", FAILED),
     (_has_room, "JOURNAL_FULL", FAILED),

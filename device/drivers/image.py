@@ -1,4 +1,4 @@
-"""Which version of the program runs: `VERSION` at the root of the slot image, beside `device/`."""
+"""What runs: the version, `VERSION` at the root of the slot image beside `device/`, and its security epoch."""
 
 import zipimport
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import device
 
 CHECKOUT = "0.0.0"
+SECURITY_EPOCH = 1  # SPEC 13.5: raised when an older version must never serve again
 
 
 def version_of_this_image() -> str:

@@ -65,10 +65,13 @@ class SlotsBlock:
         kept = before if before.left(self._running) else before.with_left(self._running, 1)
         self._store(kept.first(self._other), before)
 
-    def confirm(self) -> None:
+    def confirm(self, is_only: bool) -> None:
         state = self._state()
-        if state.left(self._running) < BOOT_ATTEMPTS or state.order[0] != self._running:
-            self._store(state.first(self._running), state)
+        wanted = state.first(self._running)
+        if is_only:
+            wanted = wanted.with_left(self._other, 0)
+        if wanted.replace(seq=state.seq) != state:
+            self._store(wanted, state)
 
     def is_trial(self) -> bool:
         return self._state().left(self._running) < BOOT_ATTEMPTS

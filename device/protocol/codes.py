@@ -69,6 +69,10 @@ PLAYS = {
         "前置机状态记录受损，恢复联网后自动恢复。",
         "The box's state is damaged. It recovers on contact with the platform.",
     ),
+    "VERSION_OLD": (
+        "当前运行的是旧版本，不能点播；前置机会自动换回，如未恢复请联系客服。",
+        "An older version runs, so none may play. The box changes back by itself; else call support.",
+    ),
     "PLAY_UNKNOWN": ("没有这次点播的记录，请核对点播编号。", "There is no such play. Check the play's id."),
     "PLAYS_TOO_MANY": (
         "同时播放的包房过多，请先结束其他播放。",

@@ -34,6 +34,7 @@ class BootFacts:
         self,
         box: str,
         version: str,
+        security_epoch: int,
         board: Board,
         journal: Journal,
         store: StateStore,
@@ -43,6 +44,7 @@ class BootFacts:
         """chance: so many unguessable bytes."""
         self._box = box
         self._version = version
+        self._security_epoch = security_epoch
         self._board = board
         self._journal = journal
         self._store = store
@@ -61,6 +63,7 @@ class BootFacts:
         past = recovered(found.since_boot)
         return Started(
             version=self._version,
+            security_epoch=self._security_epoch,
             slot=self._board.slots.running(),
             clean=is_marked or found.size == 0,
             torn_bytes=found.torn_bytes,

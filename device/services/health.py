@@ -2,7 +2,8 @@
 
 1. The self test writes and reads back on the journal's disk, reads the journal's newest entry, looks a
    song up, and asks the box's own LAN interface. Everything that fails is named.
-2. A boot that is no trial of an update has used up an attempt too; it gets it back when the self test passes.
+2. A boot that is no trial of an update has used up an attempt too; it gets it back when the self test passes, however
+   late. That test leaves out what no older image would mend: a full disk, a damaged catalog, a fleet out of reach.
 3. The watchdog is fed only while the box is alive: this loop runs, and the core handles its ticks or waits for the
    disk. A loop or core that hangs resets the board. A card that stands still does not: a reset would not mend it, and
    the box has to say what is the matter. It is a fault, DISK_STALLED, until the disk answers again.
@@ -13,7 +14,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from device.core.events import Observed, UpdateAdvanced
 from device.ports import DriverError, Slots, Watchdog
@@ -64,19 +65,21 @@ class Health:
         else:
             await runtime.post(UpdateAdvanced(state="rejected", code="UPDATE_UNHEALTHY"))
 
-    async def give_attempt_back(self) -> None:
-        """Rule 2."""
-        if await asyncio.to_thread(self._slots.is_trial) and await _are_well(self._checks):
-            await asyncio.to_thread(self._slots.confirm)
+    async def give_attempt_back(self, is_only: bool) -> None:
+        """Rule 2. is_only: as at the confirmation, should that have failed (SPEC 13.5)."""
+        if await asyncio.to_thread(self._slots.is_trial):
+            while not await _are_well(self._checks):
+                _log.warning("this boot keeps the attempt that it used up")
+            await asyncio.to_thread(self._slots.confirm, is_only)
 
 
-def told_only(act: Callable[[], object], faults: set[str]) -> Callable[[object], None]:
+def told_only(act: Callable[[Any], object], faults: set[str]) -> Callable[[Any], None]:
     """An effect of the board that stops no play: its code is among the faults from a failure until the same works."""
     failed: set[str] = set()
 
-    def perform(_effect: object) -> None:
+    def perform(effect: Any) -> None:
         try:
-            act()
+            act(effect)
         except DriverError as error:
             _log.error("%s", error)
             failed.add(error.code)

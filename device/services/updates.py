@@ -15,7 +15,7 @@ from device.services.content import Bundle, ContentError
 from device.services.runtime import Events
 
 READ_BYTES = 1 << 18
-FetchBundle = Callable[[str], Awaitable[Bundle]]
+FetchBundle = Callable[[str, int], Awaitable[Bundle]]
 _log = logging.getLogger(__name__)
 
 
@@ -31,12 +31,13 @@ class Updates:
         self._fetch = fetch
         self._runtime = runtime
         self._installing: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._writing = ThreadPoolExecutor(1, "slots")
 
     def install(self, effect: Install) -> None:
         if self._installing is not None:
             self._installing.cancel()
-        self._installing = asyncio.create_task(self._install(effect.version))
+        self._installing = asyncio.create_task(self._install(effect))
 
     def arm(self) -> None:
         try:
@@ -45,17 +46,20 @@ class Updates:
         except DriverError as error:
             _log.error("%s", error)
             step = UpdateAdvanced(state="rejected", code=error.code)
-        self._runtime.post_soon(step)
+        # However many events wait: the core asks once.
+        self._telling = asyncio.create_task(self._runtime.post(step))
 
     async def close(self) -> None:
-        if self._installing is not None:
-            self._installing.cancel()
-            await asyncio.gather(self._installing, return_exceptions=True)
+        tasks = [task for task in (self._installing, self._telling) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._writing.shutdown(wait=False, cancel_futures=True)
 
-    async def _install(self, version: str) -> None:
+    async def _install(self, effect: Install) -> None:
+        version = effect.version
         try:
-            bundle = await self._fetch(version)
+            bundle = await self._fetch(version, effect.security_epoch)
             loop = asyncio.get_running_loop()
             length = await loop.run_in_executor(self._writing, self._slots.write, _chunks(bundle.image))
             digest = await loop.run_in_executor(self._writing, self._slots.digest, length)

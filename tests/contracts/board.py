@@ -53,11 +53,11 @@ class BoardContract:
     async def test_a_boot_is_a_trial_until_it_is_confirmed(self, board: Board) -> None:
         assert board.slots.running() == "a"
         assert board.slots.is_trial()
-        board.slots.confirm()
+        board.slots.confirm(is_only=False)
         assert not board.slots.is_trial()
 
     async def test_arming_the_other_slot_leaves_the_running_one_confirmed(self, board: Board) -> None:
-        board.slots.confirm()
+        board.slots.confirm(is_only=False)
         board.slots.arm()
         assert board.slots.running() == "a"
         assert not board.slots.is_trial()

@@ -18,6 +18,7 @@ class TrivialBoard:
         self.confirmed = 0
         self.armed = 0
         self.trial = True
+        self.is_only = False
         self.seal_is_open = False
         self.other_slot = b""
         self.told: list[Callable[[bool], None]] = []
@@ -74,8 +75,9 @@ class TrivialBoard:
     def arm(self) -> None:
         self.armed += 1
 
-    def confirm(self) -> None:
+    def confirm(self, is_only: bool) -> None:
         self.confirmed += 1
+        self.is_only = is_only
         self.trial = False
 
     def is_trial(self) -> bool:

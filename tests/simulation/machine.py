@@ -151,7 +151,7 @@ class Life:
             secret=SECRET,
         )
         marks = disk.open("run", self.power)
-        self._boot = BootFacts(machine.box, "1.0.0", board, self.journal, store, marks, around.chance.randbytes)
+        self._boot = BootFacts(machine.box, "1.0.0", 1, board, self.journal, store, marks, around.chance.randbytes)
         self.core = Box(machine.box, around.verify, self._find, self.journal.head_at, self._find_by_file)
         self.feed = JournalFeed(machine.box, self.journal, self._checkpoint)
         self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed, hardware.read, disk=InlineDisk())

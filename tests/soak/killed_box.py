@@ -131,7 +131,7 @@ async def _serve_until_killed(folder: Path, base_ms: int, requests: int, answers
     journal = JournalFile(Folder(folder / "journal"))
     store = StateStore(Folder(folder / "state"), SECRET)
     board = Board(hardware, hardware, hardware, hardware, hardware, hardware, hardware, SECRET)
-    boot = BootFacts(builders.BOX, "1.0.0", board, journal, store, Folder(folder / "run"))
+    boot = BootFacts(builders.BOX, "1.0.0", 1, board, journal, store, Folder(folder / "run"))
     songs = {name: builders.song(name) for name in SONGS}
     core = Box(builders.BOX, builders.fake_verify, songs.get, journal.head_at, lambda _key: None)
     runtime = Runtime(

@@ -144,6 +144,7 @@ def claimed_box(policy: str, venue: str, region: str, verify: "Verify") -> Box:
     """A new box in the venue, with no lease yet: it has no trusted time, so no order is too old."""
     started = events.Started(
         version="1.4.0",
+        security_epoch=1,
         slot="a",
         clean=True,
         torn_bytes=0,

@@ -2,7 +2,7 @@
 
 The boot loader reads and writes the same `boot.blk`; which slot it started, only the board can tell.
 Example: running on `a`, `write(chunks)` fills `b.img`, `digest(length)` reads it back from the file, `arm()`
-makes the order `ba` with BOOT_ATTEMPTS for `b`, and on the next boot `confirm()` gives the running slot all
+makes the order `ba` with BOOT_ATTEMPTS for `b`, and on the next boot `confirm` gives the running slot all
 its attempts again.
 """
 
@@ -59,8 +59,11 @@ class EmulatedSlots:
             state = state.with_left(self._running, 1)
         self._write(state.first(self._other()))
 
-    def confirm(self) -> None:
-        self._write(self._read().first(self._running))
+    def confirm(self, is_only: bool) -> None:
+        state = self._read()
+        if is_only:
+            state = state.with_left(self._other(), 0)
+        self._write(state.first(self._running).replace(seq=self._read().seq + 1))
 
     def is_trial(self) -> bool:
         return self._read().left(self._running) < BOOT_ATTEMPTS

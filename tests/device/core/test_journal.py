@@ -174,7 +174,7 @@ def test_a_confirmed_slot_is_marked_again_after_a_recovery() -> None:
     rig.give(on.UpdateAdvanced(state="confirmed", code=""))
     rig.done.clear()
     recover(rig)
-    assert do.ConfirmSlot() in rig.done
+    assert do.ConfirmSlot(is_only=False) in rig.done
     assert rig.bodies("UPDATE")[-1]["state"] == "confirmed"
 
 

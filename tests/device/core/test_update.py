@@ -23,6 +23,7 @@ EXPECTED = {
     ("written", "leg"): "downloading",
     ("written", "armed"): "armed",
     ("written", "rejected"): "rejected",
+    ("written", "booted-new"): "trial",
     ("armed", "booted-new"): "trial",
     ("armed", "booted-old"): "rolled-back",
     ("trial", "booted-new"): "trial",
@@ -69,14 +70,14 @@ def on_trial() -> Rig:
 def test_13_3_a_whole_update() -> None:
     rig = Rig()
     effects = rig.give(on.RolloutReceived(raw=leg_envelope()))
-    assert do.Install(rollout="r-1", version="2.0.0") in effects
+    assert do.Install(rollout="r-1", version="2.0.0", security_epoch=1) in effects
     assert do.Arm() in rig.give(on.UpdateAdvanced(state="written", code=""))
     assert rig.give(on.UpdateAdvanced(state="armed", code=""))[-1] == do.Reboot()
     rig.slot, rig.version = "b", "2.0.0"
     rig.lose_power()
     assert do.CheckHealth() in rig.start()
     effects = rig.give(on.UpdateAdvanced(state="confirmed", code=""))
-    assert effects[0] == do.ConfirmSlot()
+    assert effects[0] == do.ConfirmSlot(is_only=False)
     assert states(rig) == ["downloading", "written", "armed", "trial", "confirmed"]
     assert rig.bodies("UPDATE")[-1] == {
         "rollout": "r-1",
@@ -89,9 +90,9 @@ def test_13_3_a_whole_update() -> None:
 
 def test_13_3_the_slot_is_marked_good_only_when_it_is_confirmed() -> None:
     rig = on_trial()
-    assert do.ConfirmSlot() not in rig.done
+    assert do.ConfirmSlot(is_only=False) not in rig.done
     advance(rig, "confirmed")
-    assert do.ConfirmSlot() in rig.done
+    assert do.ConfirmSlot(is_only=False) in rig.done
 
 
 @pytest.mark.parametrize(("slot", "version"), [("a", "1.0.0"), ("b", "1.0.0"), ("a", "2.0.0")])
@@ -103,7 +104,7 @@ def test_13_3_any_other_boot_is_rolled_back(slot: str, version: str) -> None:
     assert states(rig)[-1] == "rolled-back"
     assert rig.bodies("UPDATE")[-1]["code"] == "UPDATE_UNHEALTHY"
     advance(rig, "confirmed")
-    assert do.ConfirmSlot() not in rig.done
+    assert do.ConfirmSlot(is_only=False) not in rig.done
 
 
 def test_13_3_an_unhealthy_trial_starts_again_until_the_other_slot_runs() -> None:
@@ -157,9 +158,9 @@ def test_an_image_that_cannot_be_fetched_now_is_asked_for_again() -> None:
         rig.give(on.UpdateAdvanced(state="rejected", code="CONTENT_UNREACHABLE"))
         rig.done.clear()
         rig.wait(59)
-        assert rig.done == [] or do.Install(rollout="r-1", version="2.0.0") not in rig.done
+        assert rig.done == [] or do.Install(rollout="r-1", version="2.0.0", security_epoch=1) not in rig.done
         rig.wait(1)
-        assert rig.done.count(do.Install(rollout="r-1", version="2.0.0")) == 1
+        assert rig.done.count(do.Install(rollout="r-1", version="2.0.0", security_epoch=1)) == 1
     assert states(rig) == ["downloading"]
 
 
@@ -170,14 +171,14 @@ def test_a_newer_leg_is_not_disturbed_by_the_second_try_of_an_older_one() -> Non
     rig.give(on.UpdateAdvanced(state="written", code=""))
     rig.done.clear()
     rig.wait(60)
-    assert do.Install(rollout="r-1", version="2.0.0") not in rig.done
+    assert do.Install(rollout="r-1", version="2.0.0", security_epoch=1) not in rig.done
 
 
 def test_13_3_a_loss_of_power_while_downloading_goes_on() -> None:
     rig = Rig()
     rig.give(on.RolloutReceived(raw=leg_envelope()))
     rig.lose_power()
-    assert do.Install(rollout="r-1", version="2.0.0") in rig.start()
+    assert do.Install(rollout="r-1", version="2.0.0", security_epoch=1) in rig.start()
 
 
 def test_13_3_a_loss_of_power_when_written_goes_on() -> None:
@@ -208,7 +209,7 @@ def test_a_newer_leg_replaces_one_that_is_under_way() -> None:
     rig = Rig()
     rig.give(on.RolloutReceived(raw=leg_envelope()))
     effects = rig.give(on.RolloutReceived(raw=leg_envelope(rollout="r-2", version="2.1.0")))
-    assert do.Install(rollout="r-2", version="2.1.0") in effects
+    assert do.Install(rollout="r-2", version="2.1.0", security_epoch=1) in effects
 
 
 def test_13_3_a_leg_during_a_trial_is_refused_aloud_and_within_bounds() -> None:
@@ -225,7 +226,7 @@ def test_13_3_a_step_that_does_not_fit_is_counted_and_changes_nothing() -> None:
     rig = Rig()
     advance(rig, "confirmed")
     assert states(rig) == []
-    assert do.ConfirmSlot() not in rig.done
+    assert do.ConfirmSlot(is_only=False) not in rig.done
     assert rig.box.state_body(rig.now)["refused"] == {"UPDATE_BUSY": 1}
 
 

@@ -20,6 +20,7 @@ OPENS_MS = MIDNIGHT_MS + 8 * HOUR_MS
 def test_15_3_the_sequence_of_checks_as_the_specification_has_it() -> None:
     assert [(code, state) for _, code, state in verdict.BOX_CHECKS] == [
         ("BOX_RESTRICTED", "failed"),
+        ("VERSION_OLD", "failed"),
         ("BOX_UNCLAIMED", "unclaimed"),
         ("JOURNAL_UNAVAILABLE", "failed"),
         ("JOURNAL_FULL", "failed"),

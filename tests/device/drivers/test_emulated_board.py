@@ -65,8 +65,12 @@ async def test_box_and_boot_loader_understand_each_others_boot_state(bench: Emul
     board.slots.arm()
     assert boot_loader.choose(block, {"a", "b"}) == "b"
     assert boot_loader.read(block) == boot_loader.BootState(seq=3, order="ba", a_left=2, b_left=2)
-    board.slots.confirm()
+    board.slots.confirm(is_only=False)
     assert boot_loader.choose(block, {"a", "b"}) == "a"
+    board.slots.confirm(is_only=True)
+    state = boot_loader.read(block)
+    assert state is not None
+    assert (state.order, state.a_left, state.b_left) == ("ab", 3, 0)
 
 
 async def test_outputs_are_read_back_with_their_times(bench: EmulatedBoard, board: Board) -> None:

@@ -48,14 +48,14 @@ def test_an_image_goes_to_the_other_slot_and_is_read_back(flash: Flash) -> None:
 def test_13_4_every_boot_is_a_trial_until_it_is_confirmed(flash: Flash) -> None:
     slots = flash.boot()
     assert slots.is_trial()
-    slots.confirm()
+    slots.confirm(is_only=False)
     assert not slots.is_trial()
     assert flash.boot().is_trial()
 
 
 def test_13_4_an_armed_slot_boots_its_attempts_and_then_the_old_one(flash: Flash) -> None:
     slots = flash.boot()
-    slots.confirm()
+    slots.confirm(is_only=False)
     slots.arm()
     assert not slots.is_trial()
     assert [flash.boot().running() for _ in range(BOOT_ATTEMPTS + 1)] == ["b"] * BOOT_ATTEMPTS + ["a"]
@@ -70,20 +70,36 @@ def test_a_running_slot_without_attempts_is_still_fallen_back_to(flash: Flash) -
 
 def test_13_4_a_confirmed_slot_stays(flash: Flash) -> None:
     slots = flash.boot()
-    slots.confirm()
+    slots.confirm(is_only=False)
     slots.arm()
     slots = flash.boot()
     assert slots.running() == "b"
-    slots.confirm()
+    slots.confirm(is_only=False)
     for _ in range(3 * BOOT_ATTEMPTS):
         slots = flash.boot()
-        slots.confirm()
+        slots.confirm(is_only=False)
         assert slots.running() == "b"
+
+
+def test_13_5_power_cuts_bring_back_no_slot_that_was_barred(flash: Flash) -> None:
+    """Unless the one that runs cannot be read any more: then a box that says what is the matter beats none."""
+    flash.boot().confirm(is_only=False)
+    SlotsBlock("a", flash.places, flash.boot_state).arm()
+    flash.boot().confirm(is_only=True)
+    assert [flash.boot().running() for _ in range(3 * BOOT_ATTEMPTS)] == ["b"] * 3 * BOOT_ATTEMPTS
+    assert boot_loader.choose(flash.boot_state, {"a"}) == "a"
+
+
+def test_13_5_a_barred_slot_is_armed_again_by_the_next_update(flash: Flash) -> None:
+    slots = flash.boot()
+    slots.confirm(is_only=True)
+    slots.arm()
+    assert [flash.boot().running() for _ in range(BOOT_ATTEMPTS + 1)] == ["b"] * BOOT_ATTEMPTS + ["a"]
 
 
 def test_a_torn_write_of_the_boot_state_leaves_the_state_before(flash: Flash) -> None:
     slots = flash.boot()
-    slots.confirm()
+    slots.confirm(is_only=False)
     before = flash.boot_state.read_bytes()
     slots.arm()
     after = flash.boot_state.read_bytes()
@@ -107,6 +123,6 @@ def test_a_slot_or_state_that_is_not_there_is_said(flash: Flash) -> None:
         with pytest.raises(DriverError, match="SLOT_FAILED"):
             use()
     flash.boot_state.unlink()
-    for change in (slots.is_trial, slots.confirm, slots.arm):
+    for change in (slots.is_trial, lambda: slots.confirm(is_only=False), slots.arm):
         with pytest.raises(DriverError, match="SLOT_FAILED"):
             change()

@@ -169,6 +169,7 @@ class LanRig:
         past = recovered(found.since_boot)
         return on.Started(
             version="1.0.0",
+            security_epoch=1,
             slot="a",
             clean=False,
             torn_bytes=found.torn_bytes,

@@ -53,14 +53,14 @@ def a_bundle(path: Path, image: bytes = IMAGE, vouched: bytes = IMAGE) -> Bundle
 
 
 async def installed(board: TrivialBoard, bundle: Bundle | Exception) -> tuple[str, str]:
-    async def fetch(_version: str) -> Bundle:
+    async def fetch(_version: str, _security_epoch: int) -> Bundle:
         if isinstance(bundle, Exception):
             raise bundle
         return bundle
 
     inbox = Inbox()
     updates = Updates(board, fetch, inbox)
-    updates.install(Install(rollout="R-1", version="2.0.0"))
+    updates.install(Install(rollout="R-1", version="2.0.0", security_epoch=1))
     outcome = await inbox.next()
     await updates.close()
     return outcome
@@ -95,16 +95,16 @@ async def test_a_slot_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_newer_leg_ends_the_one_before(tmp_path: Path) -> None:
-    async def fetch(version: str) -> Bundle:
+    async def fetch(version: str, _security_epoch: int) -> Bundle:
         if version == "1.9.0":
             await asyncio.Event().wait()
         return a_bundle(tmp_path)
 
     inbox = Inbox()
     updates = Updates(TrivialBoard(), fetch, inbox)
-    updates.install(Install(rollout="R-1", version="1.9.0"))
+    updates.install(Install(rollout="R-1", version="1.9.0", security_epoch=1))
     await asyncio.sleep(0)
-    updates.install(Install(rollout="R-2", version="2.0.0"))
+    updates.install(Install(rollout="R-2", version="2.0.0", security_epoch=1))
     assert await inbox.next() == ("written", "")
     await updates.close()
     assert inbox.events.empty()
@@ -125,14 +125,14 @@ async def test_a_write_under_way_leaves_the_slot_before_the_next_begins(tmp_path
     (tmp_path / "old").mkdir()
     bundles = {"1.9.0": a_bundle(tmp_path / "old", b"old", b"old"), "2.0.0": a_bundle(tmp_path)}
 
-    async def fetch(version: str) -> Bundle:
+    async def fetch(version: str, _security_epoch: int) -> Bundle:
         return bundles[version]
 
     inbox, board = Inbox(), Slow()
     updates = Updates(board, fetch, inbox)
-    updates.install(Install(rollout="R-1", version="1.9.0"))
+    updates.install(Install(rollout="R-1", version="1.9.0", security_epoch=1))
     await asyncio.to_thread(begun.wait, 30)
-    updates.install(Install(rollout="R-2", version="2.0.0"))
+    updates.install(Install(rollout="R-2", version="2.0.0", security_epoch=1))
     asyncio.get_running_loop().call_later(0.1, go_on.set)
     assert await inbox.next() == ("written", "")
     await asyncio.sleep(0.1)
@@ -147,11 +147,13 @@ async def test_arming_is_told_either_way() -> None:
 
     for board, told in ((TrivialBoard(), ("armed", "")), (Torn(), ("rejected", "SLOT_FAILED"))):
         inbox = Inbox()
-        Updates(board, fetch_nothing, inbox).arm()
+        updates = Updates(board, fetch_nothing, inbox)
+        updates.arm()
         assert await inbox.next() == told
+        await updates.close()
 
 
-async def fetch_nothing(_version: str) -> Bundle:
+async def fetch_nothing(_version: str, _security_epoch: int) -> Bundle:
     raise AssertionError("nothing is fetched here")
 
 
@@ -189,11 +191,19 @@ async def test_a_check_that_hangs_fails_by_name() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_an_ordinary_boot_gets_its_attempt_back_only_when_it_is_well() -> None:
-    for check, confirmed in ((passes, 1), (fails, 0)):
-        board = TrivialBoard()
-        await Health({"lan": check}, {"fleet": fails}, board).give_attempt_back()
-        assert board.confirmed == confirmed
+async def test_an_ordinary_boot_gets_its_attempt_back_when_it_is_well_however_late() -> None:
+    board = TrivialBoard()
+    tries = 0
+
+    async def passes_late() -> None:
+        nonlocal tries
+        tries += 1
+        assert board.confirmed == 0
+        if tries < 10 * health.TRIES_MAX:
+            await fails()
+
+    await Health({"lan": passes_late}, {"fleet": fails}, board).give_attempt_back(is_only=True)
+    assert (tries, board.confirmed, board.is_only) == (10 * health.TRIES_MAX, 1, True)
 
 
 async def test_the_disk_check_notices_a_disk_that_forgets() -> None:

@@ -138,13 +138,13 @@ def test_a_board_that_fails_is_said_until_the_same_works_again_and_stops_nothing
     faults = {"DISK_STALLED"}
     broken = [DriverError("SLOT_FAILED", "boot state: EIO"), None]
 
-    def confirm() -> None:
+    def confirm(_effect: effects.ConfirmSlot) -> None:
         error = broken.pop(0)
         if error is not None:
             raise error
 
     act = health.told_only(confirm, faults)
-    act(effects.ConfirmSlot())
+    act(effects.ConfirmSlot(is_only=False))
     assert faults == {"DISK_STALLED", "SLOT_FAILED"}
-    act(effects.ConfirmSlot())
+    act(effects.ConfirmSlot(is_only=False))
     assert faults == {"DISK_STALLED"}
