@@ -17,7 +17,9 @@ Two instants run beside each other on the monotonic clock:
    if the real-time clock is dead or was set back while the box was off; once the lease has run out, for then nothing is
    left to be closed; and when the key that set the time is out of the policy. Never before proven time.
 5. The real-time clock speaks only of the time in which the box was off, and only if it was within RTC_OFF_MS of the
-   expected time when that began and has not gone back since. Its date alone means nothing.
+   expected time when that began and has not gone back since. Its date alone means nothing. One that is set while the
+   box runs, before a lease has come, speaks no more: whoever mends a clock that had jumped ahead gets the next lease
+   taken, and whoever set it falsely gains what taking the battery out would have given.
 6. Quality `signed`: a lease came since boot. `held`: carried over a boot, so a lower bound. `none`: never a lease.
 7. No clock goes beyond the last instant that a document can hold: whoever sets it there stops no entry.
 """
@@ -66,6 +68,7 @@ class Clock:
         self._gap_known = False
         self._leased_ms = 0
         self._officers_ms = 0
+        self._seen_mono_ms = self._seen_rtc_ms = 0
 
     def trusted_ms(self, now: "Now") -> int | None:
         """Trusted milliseconds since 1970-01-01 UTC; None with quality `none`."""
@@ -87,7 +90,8 @@ class Clock:
 
     def resume(self, saved: "TimeRecord | None", last_at_ms: int | None, now: "Now") -> None:
         """A boot: `saved` is what the state record says, last_at_ms the newest entry's instant."""
-        self._mono_ms = now.mono_ms
+        self._mono_ms = self._seen_mono_ms = now.mono_ms
+        self._seen_rtc_ms = rtc_instant(now)
         if saved is not None:
             gap_ms = _gap_ms(saved, rtc_instant(now))
             self._gap_known = gap_ms is not None
@@ -101,6 +105,14 @@ class Clock:
         else:
             return
         self.quality = HELD
+
+    def look(self, now: "Now") -> None:
+        """At every tick: whether the real-time clock was set (rule 5); two clocks never part so far by themselves."""
+        rtc_ms = rtc_instant(now)
+        moved_ms = (rtc_ms - self._seen_rtc_ms) - (now.mono_ms - self._seen_mono_ms)
+        if self.quality == HELD and abs(moved_ms) > LEASE_OFF_MS:
+            self._gap_known = False
+        self._seen_mono_ms, self._seen_rtc_ms = now.mono_ms, rtc_ms
 
     def record(self, now: "Now") -> "TimeRecord | None":
         """For the state record."""

@@ -18,6 +18,7 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
     journal = memory.journal
     if journal.must_recover(turn.now.mono_ms):
         turn.do(RecoverJournal())
+    memory.clock.look(turn.now)
     hours.warn(turn)
     cuts.follow(turn)
     lease.follow(turn)

@@ -187,8 +187,8 @@ FLEET = {
     "LEASE_NOT_OURS": ("租约不是发给本机、本场所或本地区的。", "The lease is for another box, venue or region."),
     "LEASE_NONCE": ("租约不是对本机本次请求的答复。", "The lease does not answer what this box asked."),
     "LEASE_TIME": (
-        "租约的时间与本机可证明的时间不符，已拒绝。",
-        "The lease says another time than the box can witness. It was rejected.",
+        "租约的时间与本机可证明的时间不符，已拒绝。请校准本机时钟。",
+        "The lease says another time than the box can witness. It was rejected. Set the box's clock right.",
     ),
     "LEASE_ROLLBACK": ("租约编号比现有的旧，已拒绝。", "The lease is older than the one in force."),
     "CATALOG_ROLLBACK": ("曲库版本比现有的旧，已拒绝。", "The catalog is older than the one in force."),

@@ -124,6 +124,10 @@ def holds_go_by_no_time() -> AbstractContextManager[None]:
     return _patched((turn.Turn, "proven_ms", nothing), (verdict.Moment, "__init__", made))
 
 
+def a_clock_that_was_mended_is_not_seen() -> AbstractContextManager[None]:
+    return _patched((clock.Clock, "look", lambda *_arguments: None))
+
+
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     broken.__name__: broken
     for broken in (
@@ -143,5 +147,6 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         an_extension_counts_again,
         nights_are_open,
         holds_go_by_no_time,
+        a_clock_that_was_mended_is_not_seen,
     )
 }

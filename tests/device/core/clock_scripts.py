@@ -9,7 +9,9 @@ wrong by CRYSTAL_PPM, a battery clock by RTC_PPM. Promises, asked after every st
 3. No overrun: no play, and none but of the core catalog, once the box has been on for as long since its last lease as
    the ladder allows; no restart sets back what is used; an extension counts once.
 4. No start inside the closing hours by real time, but off line after a loss of power with a clock that is set or dead.
-5. Every step of trusted time above 2 s is a TIME entry; none is before a lease, and an old lease is never taken.
+5. Where a battery clock has jumped by itself while the box was off, the first lease after somebody has set it right is
+   taken, and the time is right with it.
+6. Every step of trusted time above 2 s is a TIME entry; none is before a lease, and an old lease is never taken.
 """
 
 import random
@@ -25,7 +27,8 @@ from tests.box_rig import Rig
 from tests.builders import HOUR_MS, NOON_MS
 
 HONEST, DEAD, KEY, DEAD_KEY, OWNER = "honest", "dead battery", "stolen key", "stolen key, dead battery", "hostile owner"
-NATURES = (HONEST, HONEST, KEY, KEY, OWNER, OWNER, DEAD, DEAD_KEY)
+JUMPED = "battery clock that jumps"
+NATURES = (HONEST, HONEST, KEY, KEY, OWNER, OWNER, DEAD, DEAD_KEY, JUMPED)
 CRYSTAL_PPM, RTC_PPM = 100, 200
 STEPS = (6, 14)
 MINUTE_MS, YEAR_MS = 60_000, 365 * DAY_MS
@@ -57,6 +60,7 @@ class Script:
         self.extended, self.extended_on_ms = 0, -DAY_MS * 99
         # A thief answered when the box had no lease, or one that had run out: it believes his hour.
         self.is_adrift = False
+        self.has_jumped = False  # and nobody has set it right
         self.boots = 0
         self.rig = Rig(at_ms=self._dead() if "dead" in self.nature else self.real_ms, in_service=False)
         self.rig.songs[CORE_SONG] = builders.song(CORE_SONG, flags=CORE)
@@ -79,6 +83,7 @@ class Script:
         common = [self._run_on, self._run_on, self._run_to_the_end, self._off, self._contact, self._contact, self._sing]
         common += [self._run_out] * (self.chance.random() < 0.1)
         common += [self._paper, self._old_lease, self._extension]
+        common += [self._visit, self._visit] * (self.nature == JUMPED)
         return common + [self._set_rtc, self._set_rtc] * (self.nature == OWNER)
 
     # What happens.
@@ -119,6 +124,9 @@ class Script:
             self.rig.rtc_ms = self._dead()
         elif self.nature == OWNER and self.chance.random() < 0.7:
             self._set_rtc()
+        elif self.nature == JUMPED and self.chance.random() < 0.5:
+            self.has_jumped = True
+            self.rig.rtc_ms += self.chance.choice((1, 1, 1, -1)) * self.chance.randrange(1, 30 * DAY_MS)
         self.steps.append(f"off {passed_ms}, rtc {self.rig.rtc_ms - self.real_ms:+}")
         used = self._used()
         self.rig.restart()
@@ -130,6 +138,14 @@ class Script:
         near = self.real_ms + self.chance.choice((-1, 1)) * self.chance.choice(LIES_MS)
         self.rig.rtc_ms = self.chance.choice((near, near, self.chance.choice(MAD_MS)))
         self.steps.append(f"set rtc {self.rig.rtc_ms - self.real_ms:+}")
+
+    def _visit(self) -> None:
+        """Somebody comes and sets the battery clock right (promise 5)."""
+        if self.has_jumped:
+            self.rig.rtc_ms, self.has_jumped = self.real_ms, False
+            self.steps.append("visit")
+            self.rig.give(on.Tick())
+            self._contact()
 
     def _contact(self) -> None:
         issued_at_ms = self.real_ms
@@ -160,7 +176,8 @@ class Script:
         took = self._refused() == refused
         self.steps.append(f"lease {issued_at_ms - self.real_ms:+} {'taken' if took else 'refused'}")
         if not took:
-            assert self.nature not in (HONEST, DEAD), "an honest lease was refused"
+            is_honest = self.nature in (HONEST, DEAD) or (self.nature == JUMPED and not self.has_jumped)
+            assert not is_honest, "an honest lease was refused"
             return
         self.taken_ms, self.on_ms, self.extended_on_ms = self.real_ms, 0, -DAY_MS * 99
         self.is_adrift |= had_run_out and is_thief
@@ -175,6 +192,8 @@ class Script:
             alone_ms = self.real_ms - (self.full_ms or 0)
             allowed_ms = 3 * MINUTE_MS + alone_ms * 2 * DRIFT_PPM // 1_000_000
             assert abs(after - self.real_ms) <= allowed_ms, f"{after - self.real_ms:+} ms from the real time"
+        if self.nature == JUMPED and not self.has_jumped:
+            assert abs(after - self.real_ms) <= MARGIN_MS, f"{after - self.real_ms:+} ms off, and all is well"
 
     def _old_lease(self) -> None:
         """Replayed by whoever has the line."""

@@ -241,3 +241,43 @@ def test_no_clock_goes_beyond_the_last_instant() -> None:
     assert time_of(rig) == INSTANT_MAX
     stop_for(rig, 30)
     assert rig.state == "expired"
+
+
+@pytest.mark.parametrize("jump_ms", [9 * HOUR_MS, 26 * HOUR_MS, -9 * HOUR_MS])
+def test_who_sets_a_battery_clock_right_that_had_jumped_gets_the_next_lease_taken(jump_ms: int) -> None:
+    """One visit, and no loss of power: RTC_OFF_MS is more than such a jump."""
+    rig = Rig()
+    off(rig, DAY_MS, rtc_ms=NOON_MS + DAY_MS + jump_ms)
+    rig.wait(3_600, tick_s=60)
+    assert lease(rig, NOON_MS + DAY_MS + HOUR_MS) == "LEASE_TIME"
+    rig.rtc_ms -= jump_ms
+    rig.give(on.Tick())
+    rig.wait(700, tick_s=60)
+    assert lease(rig, rig.rtc_ms) == ""
+    assert (time_of(rig), rig.state) == (rig.rtc_ms, "in-service")
+    off(rig, HOUR_MS)
+    assert lease(rig, rig.rtc_ms) == "", "and it is a witness again"
+
+
+def test_setting_a_battery_clock_lets_the_lease_key_move_no_time_that_a_lease_gave() -> None:
+    rig = Rig()
+    later(rig, RENEW_AFTER_MS)
+    rig.rtc_ms += 15 * HOUR_MS
+    rig.give(on.Tick())
+    assert lease(rig, rig.rtc_ms) == "LEASE_TIME"
+    assert rig.state == "in-service"
+
+
+def test_a_battery_clock_that_is_set_proves_nothing_and_reopens_nothing() -> None:
+    """Off line at night, then set to noon: the lease of a thief may set the hour, as with the battery taken out."""
+    rig = Rig(at_ms=NOON_MS + 13 * HOUR_MS)
+    stop_for(rig, 30)
+    off(rig, 2 * HOUR_MS)
+    rig.rtc_ms = NOON_MS + 31 * DAY_MS
+    rig.give(on.Tick())
+    assert rig.receipt_of(builders.order_envelope("resume", number=2))["holds"] == []
+    assert rig.state == "closed", "off line nothing is taken back"
+    stop = builders.order_envelope("stop", number=3, ends_at_ms=NOON_MS + 30 * DAY_MS)
+    rig.receipt_of(stop)
+    assert lease(rig, NOON_MS + 31 * DAY_MS) == ""
+    assert rig.state == "locked", "one witness is none"
