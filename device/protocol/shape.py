@@ -4,8 +4,9 @@ Words of SPEC 2.2 (bounds), 2.5 (free text), 4 (names). Checks that bear a name 
 others make a check from their bounds.
 """
 
+from device.protocol import base64_text
 from device.protocol.errors import MalformedError
-from device.protocol.limits import INSTANT_MAX, INTEGER_MAX, ORDER_BYTES_MAX, TEXT_CHARS_MAX
+from device.protocol.limits import INSTANT_MAX, INTEGER_MAX, TEXT_CHARS_MAX
 from device.protocol.regions import is_region
 from device.protocol.venue_code import require_venue_code
 
@@ -180,7 +181,7 @@ def _room(value: "Any", where: str) -> str:
 
 
 def _number(value: "Any", where: str, shape: str) -> str:
-    if not isinstance(value, str) or len(value) != len(shape):
+    if not isinstance(value, str) or len(value) != len(shape) or not is_region(value[:6]):
         raise MalformedError("DOCUMENT_MALFORMED", f"{where} must have the form {shape} (SPEC 4.5)")
     for char, mark in zip(value, shape):
         if (char not in _DIGITS) if mark in "RYN" else char != mark:
@@ -213,6 +214,14 @@ def _path(value: "Any", where: str) -> str:
     return path
 
 
+def _base64(value: "Any", where: str) -> str:
+    """Base64 of at least one byte, in its one spelling (SPEC 1.3)."""
+    if not isinstance(value, str) or not value:
+        raise MalformedError("DOCUMENT_MALFORMED", f"{where} must be base64")
+    base64_text.decode(value)
+    return value
+
+
 REGION = _region
 VENUE = _venue
 BOX = _box
@@ -232,4 +241,4 @@ CODE = word(_UPPER + _DIGITS + "_", 0, 40)
 NAME = word(_LOWER + _DIGITS + "-", 1, 40)
 PATH = _path
 _PATH_WORD = word(_LOWER + _UPPER + _DIGITS + "._-/", 1, 200)
-BASE64 = word(_UPPER + _LOWER + _DIGITS + "+/=", 4, ORDER_BYTES_MAX)
+BASE64 = _base64

@@ -27,6 +27,10 @@ def test_what_lies_here_is_what_is_written(name: str) -> None:
     assert stored == regenerate.text_of(name), "SPEC changed? then: python -m tests.vectors.regenerate"
 
 
+def test_every_file_is_read() -> None:
+    assert {path.stem for path in HERE.glob("*.json")} == set(regenerate.SOURCES) == set(outcomes.READERS)
+
+
 def test_names_are_told_apart() -> None:
     for name in regenerate.SOURCES:
         names = [vector["name"] for file, vector in VECTORS if file == name]

@@ -3,31 +3,18 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from device.crypto.p256 import verify
+from tests.vectors import outcomes
+from tests.vectors.sources import documents
+
 HERE = Path(__file__).parent
-FILES = [
-    "batches",
-    "boot_blocks",
-    "catalogs",
-    "chains",
-    "claim_proofs",
-    "entries",
-    "envelopes",
-    "frames",
-    "holds",
-    "json",
-    "leases",
-    "notices",
-    "orders",
-    "regions",
-    "root_keys",
-    "serial_frames",
-    "topics",
-    "venue_codes",
-]
+FILES = sorted(path.stem for path in HERE.glob("*.json"))
 
 
 def ask(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -53,3 +40,50 @@ def test_the_stranger_is_not_polite(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert [line.split(":")[0] for line in answer.stdout.splitlines()].count("PASS") == 0
     assert {line.split()[1].rstrip(":") for line in answer.stdout.splitlines()} == set(FILES)
+
+
+def test_a_file_that_nobody_reads_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "songs.json").write_text(json.dumps([{"name": "new", "clause": "1", "expect": {}}]))
+    answer = ask(tmp_path)
+    assert answer.returncode == 1
+    assert answer.stdout.startswith("FAIL songs: new")
+
+
+def spoiled(value: Any) -> Iterator[Any]:
+    """The value with one leaf changed, taken away or added, each in turn."""
+    others: list[Any] = [None, True, 0, -1, 1, 2**53 - 1, "", "0", "A" * 41, "\u202e", [], [""], {}, {"v": 1}]
+    yield from [other for other in others if other != value or type(other) is not type(value)]
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield from (value + 1, value - 1)
+    if isinstance(value, str):
+        yield from (
+            f"{value}a",
+            f"{value}=",
+            value[:-1],
+            value.lower(),
+            value.upper(),
+            f" {value}",
+            "中" + value[1:],
+            "00" + value[2:],
+        )
+    if isinstance(value, dict):
+        yield value | {"zz": 1}
+        for name, item in value.items():
+            yield {other: kept for other, kept in value.items() if other != name}
+            yield from [value | {name: changed} for changed in spoiled(item)]
+    if isinstance(value, list) and value:
+        yield [*value, value[-1]]
+        yield value[:-1]
+        yield from [[changed, *value[1:]] for changed in spoiled(value[0])]
+
+
+def test_both_readers_agree_about_every_slip_in_every_document(tmp_path: Path) -> None:
+    """What no vector names: our outcome is written down as expected, and the stranger has to come to it as well."""
+    slips = []
+    for kind, _, name, raw in documents.SOUND:
+        for at, changed in enumerate(spoiled(json.loads(raw))):
+            vector = {"name": f"{name} {at}", "kind": kind, "text": json.dumps(changed)}
+            slips.append(vector | {"expect": outcomes.of("documents", vector, verify)})
+    (tmp_path / "documents.json").write_text(json.dumps(slips))
+    answer = ask(tmp_path)
+    assert answer.stdout.splitlines() == [f"PASS {len(slips)}"], answer.stdout + answer.stderr

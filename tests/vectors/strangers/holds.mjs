@@ -1,5 +1,6 @@
 // What a box makes of orders one after the other, from SPEC 6.2 (8), (10) and 6.3; it has no trusted time.
-import { accept_order, contains, order_of, region_level } from "./signatures.mjs";
+import { contains, region_level } from "./names.mjs";
+import { accept_order, order_of } from "./orders.mjs";
 import { Rejected, reject } from "./strict_json.mjs";
 
 const ENDS = { resume: "stop", lift: "ban" };

@@ -1,8 +1,9 @@
 // Chains, frames, checkpoints and a server's memory of one box, from SPEC 9.5, 9.6, 9.8, 10.1 to 10.3.
 import { createHash } from "node:crypto";
-import { crc32 } from "./small.mjs";
+import { document } from "./documents.mjs";
 import { key_of, open, signers } from "./signatures.mjs";
-import { Rejected, read, reject, require_names } from "./strict_json.mjs";
+import { crc32 } from "./small.mjs";
+import { Rejected, read, reject } from "./strict_json.mjs";
 
 const hash = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();
 
@@ -77,11 +78,9 @@ export class Memory {
     }
 
     sound(bytes) {
-        const batch = read(bytes, 131072);
-        if (batch.get("v") !== 1) reject("DOCUMENT_VERSION");
-        require_names(batch, ["v", "box", "epoch", "from", "entries", "checkpoint"]);
+        const batch = document("batch", bytes);
         batch.checkpoint = open(batch.get("checkpoint"), "checkpoint");
-        batch.mark = read(batch.checkpoint.payload);
+        batch.mark = document("checkpoint", batch.checkpoint.payload);
         return batch;
     }
 

@@ -2,13 +2,15 @@
 //
 // Written from SPEC.md alone, with nothing but node: what this passes, SPEC says well enough. It shares no line with
 // the product.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import * as accepted from "./accepted.mjs";
-import { entry } from "./entries.mjs";
+import { document } from "./documents.mjs";
 import * as holds from "./holds.mjs";
 import * as journal from "./journal.mjs";
+import * as names from "./names.mjs";
+import { accept_order } from "./orders.mjs";
 import * as signatures from "./signatures.mjs";
 import * as small from "./small.mjs";
 import { canonical, read, Rejected } from "./strict_json.mjs";
@@ -31,9 +33,9 @@ function envelope(vector) {
 }
 
 function region(vector) {
-    const level = signatures.region_level(vector.region);
+    const level = names.region_level(vector.region);
     if (level === null) return null;
-    return { level, contains: vector.others.filter((other) => signatures.contains(vector.region, other)) };
+    return { level, contains: vector.others.filter((other) => names.contains(vector.region, other)) };
 }
 
 function batch(vector) {
@@ -45,9 +47,10 @@ function batch(vector) {
 
 const READERS = {
     json: (vector) => ({ canonical: canonical(read(bytes_of(vector))) }),
-    entries: (vector) => ({ canonical: canonical(entry(bytes_of(vector))) }),
+    documents: (vector) => ({ canonical: canonical(document(vector.kind, bytes_of(vector))) }),
+    entries: (vector) => ({ canonical: canonical(document(vector.kind, bytes_of(vector))) }),
     envelopes: envelope,
-    orders: (vector) => signatures.accept_order(bytes_of(vector), JSON.parse(vector.policy), vector.region),
+    orders: (vector) => accept_order(bytes_of(vector), JSON.parse(vector.policy), vector.region),
     leases: (vector) => accepted.lease(vector, bytes_of(vector)),
     notices: (vector) => accepted.notice(vector, bytes_of(vector)),
     root_keys: (vector) => accepted.root_keys(vector.signed),
@@ -59,20 +62,24 @@ const READERS = {
     boot_blocks: (vector) => small.boot_block(bytes_of(vector)),
     claim_proofs: small.claim_proof,
     regions: region,
-    venue_codes: (vector) => ({ venue: signatures.venue_code(vector.text) }),
+    venue_codes: (vector) => ({ venue: names.venue_code(vector.text) }),
     topics: small.topic,
     serial_frames: (vector) => small.serial(vector.pieces),
 };
 
+function outcome_of(file, vector) {
+    try {
+        return READERS[file](vector);
+    } catch (error) {
+        return error instanceof Rejected ? { code: error.code } : { error: error.stack };
+    }
+}
+
 let [passed, failed] = [0, 0];
-for (const [file, reader] of Object.entries(READERS)) {
+// Whatever lies there: a file that nobody here can read is a failure and not a gap.
+for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5)).sort()) {
     for (const vector of JSON.parse(readFileSync(join(folder, `${file}.json`)))) {
-        let outcome;
-        try {
-            outcome = reader(vector);
-        } catch (error) {
-            outcome = error instanceof Rejected ? { code: error.code } : { error: error.stack };
-        }
+        const outcome = outcome_of(file, vector);
         const { dropped_bytes: _, ...expected } = vector.expect ?? {};
         if (isDeepStrictEqual(outcome, vector.expect && expected)) {
             passed++;
