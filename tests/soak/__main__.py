@@ -67,7 +67,7 @@ def main() -> int:
     if not arguments.part:
         table += f"\n\nrules broken on purpose: {len(MUTATIONS)}, seen by their part: {len(MUTATIONS) - len(unseen)}"
         table += "".join(f"\nNOT SEEN: {name}" for name in unseen)
-    _say(table)
+    _say(f"\n{table}\n\nkept in {OUT / 'table.txt'}")
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "table.txt").write_text(table + "\n", encoding="utf-8")
     return 0 if not unseen and all(not score.broken and score.done == score.count for score in scores) else 1
@@ -91,7 +91,7 @@ def _run(scores: list[Score], seed: int, jobs: int) -> None:
             score.done += count
             if fault:
                 score.broken.append(fault)
-                _say(f"BROKEN {score.part.name}: {fault}")
+                _say(f"BROKEN {fault}")
             if time.monotonic() - said_s > PROGRESS_EVERY_S or score.done == score.count:
                 said_s = time.monotonic()
                 _say(f"{score.part.name}: {score.done} of {score.count} {score.part.what}, {len(score.broken)} broken")
@@ -102,7 +102,8 @@ def _chunk(part: Part, count: int, seed: int) -> tuple[float, str]:
     logging.disable()
     began_s = time.process_time()
     fault = fault_of(lambda: part.run(count, seed))
-    return time.process_time() - began_s, fault and f"{part.name}({count}, {seed}): {fault}"
+    again = f"python -m tests.soak --part {part.name} --seed {seed} --share {count / part.count:g}"
+    return time.process_time() - began_s, fault and f"{again}: {fault}"
 
 
 def _table(scores: list[Score], seed: int, took_s: float) -> str:
