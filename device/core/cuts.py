@@ -1,7 +1,8 @@
 """Songs that must end: told ahead, then cut (SPEC 6.4, 7.4, 15.4).
 
 1. What comes first ends a play: the grace of a stop that locks its room, or the hours.
-2. The VOD server hears of it when the end is fixed, when it moves, and once more COUNTDOWN_S before: `countdown`.
+2. The VOD server hears of it when the end is fixed, when it moves, once more COUNTDOWN_S before, and when nothing ends
+   the play any more: `countdown`.
 3. At the end the song is cut: silence first, then the entry.
 """
 
@@ -19,11 +20,12 @@ MOVED_MS = 2_000  # two clocks never go quite alike: less is no news
 
 def follow(turn: "Turn") -> None:
     """At every tick, and when an end was fixed."""
-    told: dict[str, tuple[int, bool]] = {}
+    told: dict[str, tuple[int, bool, str]] = {}
     due: dict[str, list[Play]] = {LOCK: [], HOURS: []}
     for play in turn.memory.plays.running():
         end = end_of(turn, play)
         if end is None:
+            _take_back(turn, play)
             continue
         at_ms, reason = end
         if turn.now.mono_ms >= at_ms:
@@ -48,18 +50,23 @@ def end_of(turn: "Turn", play: "Play") -> "tuple[int, str] | None":
     return min(ends) if ends else None
 
 
-def push_countdown(turn: "Turn", plays: "list[Play]", reason: str, ends_in_s: int) -> None:
-    """Tell the VOD server when these plays will be cut."""
-    for play in plays:
-        turn.push({"type": "countdown", "room": play.room, "play": play.play, "reason": reason, "ends_in_s": ends_in_s})
+def _push_countdown(turn: "Turn", play: "Play", reason: str, ends_in_s: "int | None") -> None:
+    """Tell the VOD server when this play will be cut; None: it will not, for that reason."""
+    turn.push({"type": "countdown", "room": play.room, "play": play.play, "reason": reason, "ends_in_s": ends_in_s})
 
 
-def _told(turn: "Turn", play: "Play", at_ms: int, reason: str) -> "tuple[int, bool]":
-    """Rule 2; returns what the VOD server knows now: the instant, and whether the last call has been made."""
+def _take_back(turn: "Turn", play: "Play") -> None:
+    known = turn.memory.told.get(play.play)
+    if known is not None:
+        _push_countdown(turn, play, known[2], None)
+
+
+def _told(turn: "Turn", play: "Play", at_ms: int, reason: str) -> "tuple[int, bool, str]":
+    """Rule 2; returns what the VOD server knows now: the instant, whether the last call has been made, the reason."""
     left_ms = at_ms - turn.now.mono_ms
     is_last = left_ms <= COUNTDOWN_S * 1000
     known = turn.memory.told.get(play.play)
     if known is not None and abs(known[0] - at_ms) <= MOVED_MS and known[1] == is_last:
         return known
-    push_countdown(turn, [play], reason, (left_ms + 999) // 1000)
-    return at_ms, is_last
+    _push_countdown(turn, play, reason, (left_ms + 999) // 1000)
+    return at_ms, is_last, reason

@@ -75,8 +75,8 @@ class Memory:
         self.install_at_ms: int | None = None  # monotonic instant at which an image is asked for again
         # Monotonic instant at which running plays are cut, by stop order (SPEC 6.4 grace).
         self.cut_at_ms: dict[str, int] = {}
-        # What the VOD server knows of the end of a play: monotonic instant, whether the last call was made.
-        self.told: dict[str, tuple[int, bool]] = {}
+        # What the VOD server knows of the end of a play: monotonic instant, whether the last call was made, reason.
+        self.told: dict[str, tuple[int, bool, str]] = {}
         # Something that may wait is not in the saved record; when the record was saved last.
         self.is_unsaved = False
         self.saved_at_ms = 0

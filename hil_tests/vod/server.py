@@ -108,6 +108,9 @@ class VodServer:
 
     async def _listen(self) -> None:
         async for event in self._box.events():
+            if event.get("type") == "countdown":
+                ends_in_s = event["ends_in_s"]
+                self._tally.note("countdown", play=event["play"], reason=event["reason"], ends_in_s=ends_in_s)
             if event.get("type") == "cut":
                 play = str(event["play"])
                 self._tally.note("cut", play=play, room=event.get("room"), reason=event["reason"])

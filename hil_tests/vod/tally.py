@@ -1,8 +1,8 @@
 """The VOD server's own count: one line a fact, appended and synced before the next step.
 
 Facts: ``allowed`` (the box's 201), ``refused`` (its 403), ``ending`` (what will be said at the end, so that
-a retry after a crash says the same), ``ended`` (the box's answer, counted or not), ``cut`` (an event of
-the box). What the box did not acknowledge is no fact. A torn last line, left by a kill, is no fact either.
+a retry after a crash says the same), ``ended`` (the box's answer, counted or not), ``cut`` and ``countdown``
+(events of the box). What the box did not acknowledge is no fact. A torn last line, left by a kill, is no fact either.
 """
 
 import json
@@ -25,6 +25,7 @@ class Tally:
     ended: dict[str, Fact] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)  # by code
     cuts: Counter[str] = field(default_factory=Counter)  # by reason
+    counting: dict[str, int] = field(default_factory=dict)  # seconds that rooms were told, by play id
 
     def add(self, fact: Fact) -> None:
         match fact["fact"]:
@@ -34,6 +35,11 @@ class Tally:
                 self.endings[fact["play"]] = fact
             case "ended":
                 self.ended[fact["play"]] = fact
+                self.counting.pop(fact["play"], None)
+            case "countdown" if fact["ends_in_s"] is None:
+                self.counting.pop(fact["play"], None)
+            case "countdown":
+                self.counting[fact["play"]] = fact["ends_in_s"]
             case "refused":
                 self.refused[fact["code"]] += 1
             case "cut":

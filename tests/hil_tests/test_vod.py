@@ -26,6 +26,14 @@ def test_the_count_holds_what_the_box_acknowledged_and_nothing_else(tmp_path: Pa
     assert [fact["play"] for fact in read_tally(tmp_path / "tally.jsonl").unended()] == ["1-7"]
 
 
+def test_a_countdown_stands_until_it_is_taken_back_or_the_song_ends(tmp_path: Path) -> None:
+    with TallyFile(tmp_path / "tally.jsonl") as tally:
+        for play, ends_in_s in (("1-1", 30), ("1-3", 600), ("1-5", 30), ("1-3", 60), ("1-1", None)):
+            tally.note("countdown", play=play, reason="lock", ends_in_s=ends_in_s)
+        tally.note("ended", play="1-5", counted=False, played_s=20)
+    assert read_tally(tmp_path / "tally.jsonl").counting == {"1-3": 60}
+
+
 def test_a_line_that_a_kill_tore_is_no_fact(tmp_path: Path) -> None:
     path = tmp_path / "tally.jsonl"
     with TallyFile(path) as tally:

@@ -223,6 +223,16 @@ def test_6_4_a_resume_within_the_grace_lets_songs_run_on() -> None:
     assert rig.state == "in-service"
 
 
+def test_15_4_a_resume_within_the_grace_takes_the_countdown_back_once() -> None:
+    rig = Rig()
+    told = {"type": "countdown", "room": "K1", "play": rig.play("K1").body["play"], "reason": "lock"}
+    rig.receipt_of(order_envelope("stop", grace_s=30))
+    rig.receipt_of(order_envelope("resume", number=2))
+    assert rig.pushed("countdown") == [told | {"ends_in_s": 30}, told | {"ends_in_s": None}]
+    rig.wait(60)
+    assert len(rig.pushed("countdown")) == 2, "a song of which nothing was told is not told of"
+
+
 def test_15_1_a_rejected_order_at_the_box_is_told_in_two_languages() -> None:
     rig = Rig()
     answer = rig.order(order_envelope("stop", signers=(ZHANG,)))
