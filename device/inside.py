@@ -59,8 +59,8 @@ class Inside:
         content = Folder(data / "content")
         self.catalog = CatalogFile(content, shell.board.secret)
         self.kept = ContentOnDisk(self.catalog, PolicyStore(content, shell.board.secret))
-        self.box = Box(name, _verify, self.catalog.find, self.journal.head_at, self.catalog.find_by_file)
         self.feed = JournalFeed(name, self.journal, self._checkpoint)
+        self.box = Box(name, _verify, self.catalog.find, self.feed.head_at, self.catalog.find_by_file)
         self.runtime = Runtime(self.box, shell.board.clock, self.journal, store, self._signed, shell.board.counter.read)
         self.look = asyncio.Event()  # new content is wanted
         self.is_claimed = asyncio.Event()
@@ -207,7 +207,7 @@ class Inside:
         assert self._seal is not None, "what is answered with a signature comes by the outside"
         return self._seal(kind, payload).plain()
 
-    def _checkpoint(self, epoch: int, size: int, head: bytes) -> Envelope:
+    def _checkpoint(self, epoch: int, size: int, head: bytes, ended: bool) -> Envelope:
         checkpoint = Checkpoint(
             box=self._shell.identity.box,
             epoch=epoch,
@@ -216,6 +216,7 @@ class Inside:
             at_ms=self.trusted_ms(),
             boot=self.box.boot,
             counter=self.box.counter,
+            ended=ended,
         )
         assert self._seal is not None, "batches are made for a session"
         return self._seal("checkpoint", checkpoint.encode())

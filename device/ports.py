@@ -175,7 +175,9 @@ class Recovered:
 
     first: sequence number of the oldest entry on disk; size: entries in `epoch`; head: chain value of the
     last one, empty if there is none. torn_*: bytes that cuts left behind and no BOOT has reported yet; they
-    were set aside (SPEC 9.7). since_boot: the entries from the newest BOOT on, or all.
+    were set aside (SPEC 9.7). damaged_at: the first entry of `epoch` that recovery could not read, with sound ones
+    behind it: then nothing may be appended to this epoch (SPEC 9.13). since_boot: the entries from the newest BOOT on,
+    or all.
     """
 
     epoch: int
@@ -184,6 +186,7 @@ class Recovered:
     head: bytes
     torn_bytes: int
     torn_sha256: str
+    damaged_at: int | None
     since_boot: Sequence[bytes]
 
 
@@ -209,6 +212,25 @@ class Journal(Protocol):
 
     def read(self, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
         """Durable entries of this epoch from `seq` on, in order, within both limits (bytes of entries)."""
+
+    @property
+    def ended(self) -> "EndedEpochs":
+        """What is left of the epochs before this one."""
+
+
+class EndedEpochs(Protocol):
+    """The epochs of a journal that have ended (SPEC 9.13). Only `read` blocks."""
+
+    def unsent(self) -> list[int]:
+        """Those of which the fleet does not hold everything, oldest first."""
+
+    def watermark(self, epoch: int) -> int:
+        """The size that the fleet has acknowledged."""
+
+    def read(self, epoch: int, seq: int, count_max: int, bytes_max: int) -> Sequence[Frame]:
+        """Consecutive entries from the first one that can be read at `seq` or behind it, within both limits but one at
+        least; none where there is none. Raises DriverError.
+        """
 
 
 class Catalog(Protocol):

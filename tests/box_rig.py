@@ -64,8 +64,8 @@ class Disk:
         entries.append(entry.entry)
         self.chains.setdefault(entry.epoch, []).append(entry.chain)
 
-    def head_at(self, size: int) -> bytes | None:
-        chains = self.chains.get(self.epoch, [])
+    def head_at(self, epoch: int, size: int) -> bytes | None:
+        chains = self.chains.get(epoch, [])
         return chains[size - 1] if 1 <= size <= len(chains) else None
 
     def all_entries(self) -> "list[bytes]":
@@ -124,6 +124,7 @@ class Rig:
             "journal_first": 0,
             "journal_size": self.disk.size,
             "journal_head": self.disk.head,
+            "journal_damaged_at": None,
             "last_at_ms": found.last_at_ms,
             "last_boot": found.last_boot,
             "open_plays": found.open_plays,
@@ -249,10 +250,11 @@ class Rig:
         self.disk.seal_latch = self.disk.seal_latch or is_open
         self.give(on.SealChanged(is_open=is_open, was_opened=self.disk.seal_latch, at_boot=at_boot))
 
-    def recover_journal(self) -> None:
+    def recover_journal(self, damaged_at: "int | None" = None) -> None:
         """The disk works again; what is on it stays."""
-        disk = self.disk
-        self.give(on.JournalRecovered(epoch=disk.epoch, size=disk.size, head=disk.head, counter=disk.counter))
+        epoch, size, head = self.disk.epoch, self.disk.size, self.disk.head
+        counter = self.disk.counter
+        self.give(on.JournalRecovered(epoch=epoch, size=size, head=head, counter=counter, damaged_at=damaged_at))
 
     def reopen(self) -> "do.Reply":
         """The venue confirms."""

@@ -1,6 +1,6 @@
 """The box: one event in, what is to be done out, in order.
 
-    box = Box("KTV-0001", p256.verify, catalog.find, journal.head_at, catalog.find_by_file)
+    box = Box("KTV-0001", p256.verify, catalog.find, feed.head_at, catalog.find_by_file)
     for effect in box.handle(PlayRequested(request="r1", room="K1", song="000482", kind="guest", file=""), now):
         runtime.perform(effect)          # Append, then Reply 201: always in this order
 
@@ -55,6 +55,7 @@ HANDLERS: "dict[Any, Callable[[Turn, Any], None]]" = {
     events.LeaseReceived: lease.lease_received,
     events.ExtensionReceived: lease.extension_received,
     events.AckReceived: watermark.ack_received,
+    events.JournalDamaged: watermark.journal_damaged,
     events.RolloutReceived: update.rollout_received,
     events.UpdateAdvanced: update.update_advanced,
     events.LookReceived: content.look_received,
@@ -79,11 +80,11 @@ class Box:
         box: str,
         verify: "Verify",
         find_song: "Callable[[str], SongRecord | None]",
-        head_at: "Callable[[int], bytes | None]",
+        head_at: "Callable[[int, int], bytes | None]",
         find_by_file: "Callable[[bytes], SongRecord | None]",
     ) -> None:
         """find_song and find_by_file (a key of SPEC 8.2) answer from the catalog last loaded, head_at from the durable
-        journal (None: never that size).
+        journal, by epoch and size (None: never that size; of an ended epoch all but what was sent last).
         """
         self._memory = Memory(box, verify, find_song, head_at, find_by_file)
         self._moment: verdict.Moment | None = None

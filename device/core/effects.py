@@ -99,7 +99,7 @@ class Show(Fact):
 
 
 class MoveWatermark(Fact):
-    """The fleet holds every entry below `size` of `epoch`; send from there."""
+    """The fleet holds of `epoch`, which may have ended, every entry below `size` that there is; send from there."""
 
     epoch: int
     size: int
@@ -107,10 +107,13 @@ class MoveWatermark(Fact):
 
 
 class SendFrom(Fact):
-    """The fleet asks for entries from `size` on, which may lie below the watermark (SPEC 10.3 nack)."""
+    """The fleet asks for entries of `epoch`, which may have ended, from `size` on, which may lie below the watermark
+    (SPEC 10.3 nack).
+    """
 
+    epoch: int
     size: int
-    FIELDS = ("size",)
+    FIELDS = ("epoch", "size")
 
 
 class RecoverJournal(Fact):

@@ -58,6 +58,7 @@ class Started(Fact):
     seed: 32 bytes of chance, new at every start.
     journal_epoch, journal_size, journal_head: as recovered; for a new box 1, 0 and `first_chain`.
     journal_first: sequence number of the oldest entry that is still on disk.
+    journal_damaged_at: the first entry behind that which recovery could not read, with sound ones behind it, or None.
     last_at_ms, last_boot: trusted instant and boot number of the newest entry; None and 0 if there is none.
     state: the bytes of the last SaveState, or None.
     """
@@ -74,6 +75,7 @@ class Started(Fact):
     journal_first: int
     journal_size: int
     journal_head: bytes
+    journal_damaged_at: "int | None"
     last_at_ms: "int | None"
     last_boot: int
     open_plays: "list[OpenPlay]"
@@ -92,6 +94,7 @@ class Started(Fact):
         "journal_first",
         "journal_size",
         "journal_head",
+        "journal_damaged_at",
         "last_at_ms",
         "last_boot",
         "open_plays",
@@ -299,13 +302,25 @@ class JournalFailed(Fact):
 
 
 class JournalRecovered(Fact):
-    """RecoverJournal succeeded: what is durable, and the reading of the monotonic counter."""
+    """RecoverJournal succeeded: what is durable, and the reading of the monotonic counter.
+
+    damaged_at: the first entry before that place which cannot be read any more, or None.
+    """
 
     epoch: int
     size: int
     head: bytes
     counter: int
-    FIELDS = ("epoch", "size", "head", "counter")
+    damaged_at: "int | None"
+    FIELDS = ("epoch", "size", "head", "counter", "damaged_at")
+
+
+class JournalDamaged(Fact):
+    """An entry that is to be sent cannot be read, however often it is tried."""
+
+    epoch: int
+    seq: int
+    FIELDS = ("epoch", "seq")
 
 
 if TYPE_CHECKING:

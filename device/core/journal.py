@@ -10,13 +10,15 @@ stands behind it until it is. If that fails:
 3. A journal shorter than it is known to have been has lost evidence: a new epoch begins behind what was known, so
    no sequence number is ever used twice. Known are what the state record says, what the fleet has acknowledged, and
    what the fleet holds where it says so in a nack. Likewise where the record knows another chain (`start.py`). The
-   first entry of the epoch, `EPOCH`, names that place.
+   first entry of the epoch, `EPOCH`, names that place, and says why.
+4. An entry that cannot be read any more ends an epoch behind its end as it is known: nothing behind the damage waits
+   for it. What that epoch still has goes up beside the new one (SPEC 9.13).
 """
 
 from device.core.clock import rtc_instant
 from device.core.effects import Append
 from device.core.facts import Fact
-from device.protocol.journal import first_chain, next_chain, own_entry_bytes
+from device.protocol.journal import DAMAGED, LOST, first_chain, next_chain, own_entry_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 DRAFTS_MAX = 1_024  # entries kept for rule 2; more than the runtime ever has in flight
 RETRY_MS = 1_000  # between attempts to recover
-EPOCHS_OF_FLEET_MAX = 4  # that nacks may begin between two starts: whoever holds the service key fills no card
+EPOCHS_AT_ONCE_MAX = 4  # that nacks and damage may begin between two starts: nobody fills a card with them
 
 
 class Stamp(Fact):
@@ -88,7 +90,7 @@ class JournalEnd:
         self.box = box
         self.boot = 0
         self.first = 0  # oldest entry of this epoch on the disk when the box started
-        self._epochs_of_fleet = 0
+        self._epochs_begun = 0
         self.is_available = False
         self.is_recovering = False  # asked for, and not answered
         self.retry_at_ms = 0
@@ -98,31 +100,35 @@ class JournalEnd:
         self._known: Position | None = None  # the furthest place that was durable once (rule 3)
         self._drafts: list[Draft] = []
 
-    def open(self, found: Position, known: "Position | None") -> "Position | None":
-        """Go on behind what was found on disk, or in a new epoch (rule 3): then the place that this begins behind.
+    def open(self, found: Position, known: "Position | None", damaged_at: "int | None") -> "dict[str, Any] | None":
+        """Go on behind what was found on disk, or in a new epoch (rules 3, 4): then the body of its first entry.
 
-        known: what the state record says was durable.
+        known: what the state record says was durable. damaged_at: the first entry before `found` that cannot be read.
         """
         self.is_available = True
         self.is_recovering = False
         self.position = found
         self._known = _furthest([self._known, known, self.acked])
-        if self._known is None or _furthest([found, self._known]) is found:
+        behind = _furthest([found, self._known])
+        assert behind is not None, "it is one of the two"
+        if damaged_at is not None and behind.epoch == found.epoch:
+            return self.begin_epoch(behind, DAMAGED, damaged_at)
+        if behind is found:
             return None
-        self.begin_epoch(self._known)
-        return self._known
+        return self.begin_epoch(behind, LOST, found.size if behind.epoch == found.epoch else 0)
 
-    def begin_epoch(self, behind: Position) -> None:
-        """The next entry is the first of the epoch behind this place, whatever stands on disk."""
+    def begin_epoch(self, behind: Position, reason: str, at: int) -> "dict[str, Any]":
+        """The next entry is the first of the epoch behind this place, whatever stands on disk; gives its body."""
         self._known = behind
         self.first = 0
         epoch = behind.epoch + 1
         self.position = Position(epoch=epoch, size=0, head=first_chain(self.box, epoch, behind.head, behind.size))
+        return {"size": behind.size, "head": behind.head.hex(), "reason": reason, "at": at}
 
     def may_begin_epoch(self) -> bool:
-        """Whether a nack may begin another one; counts it."""
-        self._epochs_of_fleet += 1
-        return self._epochs_of_fleet <= EPOCHS_OF_FLEET_MAX
+        """Whether a nack or damage may begin another one; counts it."""
+        self._epochs_begun += 1
+        return self._epochs_begun <= EPOCHS_AT_ONCE_MAX
 
     @property
     def watermark(self) -> int:
@@ -170,12 +176,12 @@ class JournalEnd:
         self.is_recovering = True
         return True
 
-    def recover(self, found: Position) -> "tuple[Position | None, list[Draft]]":
+    def recover(self, found: Position, damaged_at: "int | None") -> "tuple[dict[str, Any] | None, list[Draft]]":
         """Go on behind what is durable: as `open`, and the drafts to be appended again (rule 2)."""
         durable = (found.epoch, found.size)
         lost = [draft for draft in self._drafts if draft.place is None or draft.place >= durable]
         self._drafts = []
-        return self.open(found, None), [draft for draft in lost if draft.kind != "EPOCH"]
+        return self.open(found, None, damaged_at), [draft for draft in lost if draft.kind != "EPOCH"]
 
     def stamp(self, clock: "Clock", now: "Now") -> Stamp:
         """The stamp of an entry that is made now."""

@@ -35,7 +35,7 @@ class Memory:
         box: str,
         verify: "Verify",
         find_song: "Callable[[str], SongRecord | None]",
-        head_at: "Callable[[int], bytes | None]",
+        head_at: "Callable[[int, int], bytes | None]",
         find_by_file: "Callable[[bytes], SongRecord | None]",
     ) -> None:
         self.box = box

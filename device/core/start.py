@@ -8,7 +8,7 @@ from device.core.memory import Memory
 from device.core.plays import POWER, SKIP, end_by_power, end_play, end_plays, place_of, rule_at
 from device.core.state_record import StateDamagedError, restore_state
 from device.core.update import CONFIRMED, TRIAL
-from device.protocol.journal import first_chain, play_id
+from device.protocol.journal import EDITED, first_chain, play_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def started(turn: "Turn", event: "Started") -> None:
     found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)
     journal.first = event.journal_first
     known = None if saved is None else saved.journal
-    behind = journal.open(found, known)
-    if behind is None and known is not None and _is_edited(memory, found, known):
-        behind = known
-        journal.begin_epoch(known)
-    _say_epoch(turn, behind)
+    opening = journal.open(found, known, event.journal_damaged_at)
+    if opening is None and known is not None and _is_edited(memory, found, known):
+        opening = journal.begin_epoch(known, EDITED, known.size)
+    if opening is not None:
+        turn.append("EPOCH", opening)
     for ended in event.ended_plays:
         memory.plays.remember(ended.play, ended.counted)
     for play in event.open_plays:
@@ -100,8 +100,9 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
     journal = memory.journal
     memory.counter = event.counter
     head = event.head or first_chain(memory.box, event.epoch)
-    behind, lost = journal.recover(Position(epoch=event.epoch, size=event.size, head=head))
-    _say_epoch(turn, behind)
+    opening, lost = journal.recover(Position(epoch=event.epoch, size=event.size, head=head), event.damaged_at)
+    if opening is not None:
+        turn.append("EPOCH", opening)
     never_allowed = [play_id(*draft.place) for draft in lost if draft.place and draft.kind == "PLAY_START"]
     for name in never_allowed:
         play = memory.plays.find(name)
@@ -122,14 +123,8 @@ def journal_recovered(turn: "Turn", event: "JournalRecovered") -> None:
 
 def _is_edited(memory: Memory, found: Position, known: Position) -> bool:
     """Whether the journal says at this place another thing than the record, which only this box can have written."""
-    head = memory.head_at(known.size) if found.epoch == known.epoch and known.size > 0 else None
+    head = memory.head_at(known.epoch, known.size) if found.epoch == known.epoch and known.size > 0 else None
     return head is not None and head != known.head
-
-
-def _say_epoch(turn: "Turn", behind: Position | None) -> None:
-    """The first entry of a new epoch (SPEC 9.11)."""
-    if behind is not None:
-        turn.append("EPOCH", {"size": behind.size, "head": behind.head.hex()})
 
 
 def _remember(turn: "Turn", event: "Started") -> "tuple[Saved | None, bool]":

@@ -5,18 +5,23 @@ entries below it: they are sent again, which the fleet compares.
 
 A nack may also show that what the box has is not its journal, or not all of it: the fleet holds more of it, something
 else, or wants what is gone. Nothing that was sent could ever be acknowledged then, so a new epoch begins (SPEC 9.11).
+So it does where an entry that is to be sent cannot be read (SPEC 9.13).
+
+An epoch that has ended is sent on until the fleet has what is left of it. Its acks move no watermark but its own, and
+its nacks begin nothing: they only say where to go on.
 """
 
 from device.core.effects import MoveWatermark, SendFrom
 from device.core.journal import Position
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.errors import ProtocolError, RejectedError, SignatureError
+from device.protocol.journal import DAMAGED, FLEET
 from device.protocol.limits import EPOCHS_AHEAD_MAX, JOURNAL_EPOCH_MAX
 from device.protocol.uplink import Ack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from device.core.events import AckReceived
+    from device.core.events import AckReceived, JournalDamaged
     from device.core.memory import Memory
     from device.core.turn import Turn
 
@@ -30,12 +35,25 @@ def ack_received(turn: "Turn", event: "AckReceived") -> None:
     except ProtocolError as error:
         memory.refusals.count(error.code)
         return
-    if ack.result == "nack":
+    if ack.epoch < journal.position.epoch:
+        moves = MoveWatermark if ack.result == "ack" else SendFrom
+        turn.do(moves(epoch=ack.epoch, size=ack.size))
+    elif ack.result == "nack":
         _go_back(turn, ack)
     elif ack.size > journal.watermark:
         journal.acked = Position(epoch=ack.epoch, size=ack.size, head=bytes.fromhex(ack.head))
         memory.is_unsaved = True
         turn.do(MoveWatermark(epoch=ack.epoch, size=ack.size))
+
+
+def journal_damaged(turn: "Turn", event: "JournalDamaged") -> None:
+    """An entry that is to be sent cannot be read: a new epoch begins behind the end (`journal.py` rule 4)."""
+    journal = turn.memory.journal
+    place = journal.position
+    is_here = event.epoch == place.epoch and event.seq < place.size
+    if is_here and journal.is_available and journal.may_begin_epoch():
+        turn.append("EPOCH", journal.begin_epoch(place, DAMAGED, event.seq))
+        turn.save()
 
 
 def _go_back(turn: "Turn", ack: Ack) -> None:
@@ -44,13 +62,12 @@ def _go_back(turn: "Turn", ack: Ack) -> None:
     place = journal.position
     theirs = Position(epoch=ack.epoch, size=ack.size, head=bytes.fromhex(ack.head))
     is_same = ack.epoch == place.epoch and ack.size <= place.size
-    own = turn.memory.head_at(ack.size) if is_same and ack.size > 0 else None
+    own = turn.memory.head_at(ack.epoch, ack.size) if is_same and ack.size > 0 else None
     if is_same and ack.size >= journal.first and own in (None, theirs.head):
-        turn.do(SendFrom(size=ack.size))
+        turn.do(SendFrom(epoch=ack.epoch, size=ack.size))
     elif journal.is_available and journal.may_begin_epoch():
         behind = place if is_same and ack.size < journal.first else theirs
-        journal.begin_epoch(behind)
-        turn.append("EPOCH", {"size": behind.size, "head": behind.head.hex()})
+        turn.append("EPOCH", journal.begin_epoch(behind, FLEET, behind.size))
         turn.save()
 
 
@@ -66,10 +83,11 @@ def _accept(memory: "Memory", raw: bytes) -> Ack:
         raise RejectedError("BATCH_IDENTITY", f"for {ack.box}")
     latest = min(place.epoch + EPOCHS_AHEAD_MAX, JOURNAL_EPOCH_MAX - 1)
     is_ahead = ack.result == "nack" and place.epoch < ack.epoch <= latest
-    if ack.epoch != place.epoch and not is_ahead:
+    if ack.epoch > place.epoch and not is_ahead:
         raise RejectedError("BATCH_EPOCH", f"epoch {ack.epoch}, not {place.epoch}")
     if ack.result == "ack":
-        own = memory.head_at(ack.size) if ack.size <= place.size else None
+        is_beyond = ack.epoch == place.epoch and ack.size > place.size
+        own = None if is_beyond else memory.head_at(ack.epoch, ack.size)
         if own is None or own.hex() != ack.head:
             raise RejectedError("BATCH_FORK", f"at size {ack.size} the fleet has another head")
     return ack

@@ -31,6 +31,7 @@ from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import SLOTS, Fold
 from device.drivers.journal_recovery import Found
 from device.drivers.journal_room import Room
+from device.drivers.journal_salvage import EndedEpochs, keep_damaged, take_behind_damage
 from device.drivers.journal_segment import SPARE, Segment
 from device.ports import DriverError, Frame, Framed, Recovered
 from device.protocol import journal
@@ -74,6 +75,7 @@ class JournalFile:
         self._heads: deque[bytes] = deque(maxlen=HEADS_MAX)
         self._cursor = (Segment(0, -1), 0, 0)  # segment, seq, offset: where the last reader stopped
         self._room = Room(quota_bytes // segment_bytes, reserve)
+        self.ended = EndedEpochs(folder, lambda: self._segments, self._room)
         self._alarm = ""
         self._fold = Fold(Segment(1, 0))
         self._slot = 0
@@ -317,7 +319,8 @@ class JournalFile:
                 if fold.next.seq >= end:
                     break
                 fold.take(frame)
-            if fold.next.seq < end:
+            take_behind_damage(fold, self._folder, segment, end)
+            if fold.next.seq < end and after is None:
                 raise OSError(errno.EIO, f"entry {fold.next.seq} cannot be read back")
 
     def _drop_spent(self) -> None:
@@ -336,6 +339,7 @@ class JournalFile:
                 return
             with self._lock:
                 self._segments = [segment for segment in self._segments if segment != oldest]
+            keep_damaged(self._folder, oldest)
             self._folder.remove(oldest.name)
             self._folder.sync_names()
             with self._lock:
@@ -371,6 +375,7 @@ class JournalFile:
             head=found.fold.head if found.size else b"",
             torn_bytes=len(kept),
             torn_sha256=hashlib.sha256(kept).hexdigest() if kept else "",
+            damaged_at=found.damaged_at,
             since_boot=found.entries,
         )
 

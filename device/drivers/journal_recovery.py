@@ -5,21 +5,29 @@
    core writes BOOT behind the ends of the plays that a cut left open, so nothing before it is needed.
 3. What stands behind the end is set aside and becomes zeros: a torn frame, what an append that failed has left,
    a segment in which nothing is sound, an epoch whose first entry never became durable.
+4. Unless sound frames stand behind it, and what is between was acknowledged: that is damage. It was, where it is known
+   to have been durable, where a bookmark stands behind it, and where the frames behind it were not made at one time:
+   a cut tears only the one group that was being written. Everything stays where it is, the damaged bytes are set aside
+   as well, and the core begins a new epoch behind the last sound frame.
 """
 
+import json
 from typing import NamedTuple
 
 from device.drivers import journal_segment as segments
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold, read_bookmarks
+from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
+
+GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes durable, with much to spare
 
 
 class Found(NamedTuple):
     """heads: chain values of the newest entries; size: entries of the last epoch; raw, offset: its last
-    segment, and where the sound part of it ends.
+    segment, and where the sound part of it ends. damaged_at: the first entry that is damaged (rule 4), or None.
     """
 
     fold: Fold
@@ -28,6 +36,7 @@ class Found(NamedTuple):
     size: int
     raw: bytes
     offset: int
+    damaged_at: int | None = None
 
 
 def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None) -> tuple[list[Segment], Found]:
@@ -42,6 +51,9 @@ def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None)
             known = [Segment(1, 0)]
         was_durable = durable[1] if durable and durable[0] == known[-1].epoch else None
         found = look_back(folder, known, was_durable)
+        behind = _behind_damage(folder, known[-1], found.raw, found.offset, found.size, was_durable)
+        if behind:
+            return known, _damaged(folder, known[-1], found, behind)
         if found.size == 0 or found.heads:
             break
         known = _without_last(folder, known, found.size)  # it stands behind none, or behind a damaged one
@@ -54,6 +66,36 @@ def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None)
         folder.release(last.name)
     folder.sync_names()  # a segment whose beginning failed at this very call is there, and not yet for good
     return known, found
+
+
+def _behind_damage(
+    folder: Folder, last: Segment, raw: bytes, offset: int, size: int, was_durable: int | None
+) -> list[Sound]:
+    """The sound frames behind what is not sound at `offset`; none where that is no damage (rule 4)."""
+    behind = [one for one in sound_frames(raw, last) if one.offset >= offset]
+    if was_durable is not None:
+        return [one for one in behind if one.frame.seq < was_durable]
+    is_marked = any(mark.last.seq >= size for mark in read_bookmarks(folder, last.epoch))
+    return behind if is_marked or _are_of_two_groups([one.frame for one in behind]) else []
+
+
+def _are_of_two_groups(frames: list[Frame]) -> bool:
+    stamps = [(entry.get("boot"), entry.get("mono_ms", 0)) for entry in (json.loads(frame.entry) for frame in frames)]
+    return any(one[0] != stamps[0][0] or one[1] - stamps[0][1] > GROUP_MS_MAX for one in stamps)
+
+
+def _damaged(folder: Folder, last: Segment, found: Found, behind: list[Sound]) -> Found:
+    """Rule 4; `behind` are the sound frames behind the damage, of the last segment."""
+    damaged = damaged_bytes(found.raw[: behind[-1].after], [one for one in sound_frames(found.raw, last)])
+    torn_files.keep(folder, last.epoch, found.size, damaged)
+    fold, entries, heads = found.fold, found.entries, list[bytes]()
+    for frame, offset, _ in behind:
+        heads = [*heads, frame.chain] if frame.seq == fold.next.seq else [frame.chain]
+        fold.next = Place(last.first, offset, frame.seq)
+        fold.take(frame)
+        entries = [frame.entry] if fold.newest_boot == frame.seq else [*entries, frame.entry]
+    end = behind[-1]
+    return Found(fold, entries, heads, end.frame.seq + 1, found.raw, end.after, found.size)
 
 
 def look_back(folder: Folder, known: list[Segment], was_durable: int | None) -> Found:
@@ -157,7 +199,9 @@ def _believed(folder: Folder, known: list[Segment], durable: tuple[int, int] | N
         if durable is not None:
             is_beyond = (last.epoch, last.first) > durable or durable == (last.epoch, 0)
         else:
-            is_beyond = last.first == 0 and not segments.scan(folder.read(last.name), last, 1)[0]
+            raw = folder.read(last.name)
+            is_empty = last.first == 0 and not segments.scan(raw, last, 1)[0]
+            is_beyond = is_empty and not _behind_damage(folder, last, raw, 0, 0, None)
         if not is_beyond:
             break
         known = _without_last(folder, known, last.first)

@@ -1,4 +1,4 @@
-"""The play journal: entries, chain, frames, checkpoints (SPEC 9.2-9.8).
+"""The play journal: entries, chain, frames, checkpoints (SPEC 9.2-9.8, 9.13).
 
 The chain binds every entry to all before it; a checkpoint binds the chain to the box's key. Nothing here touches a
 disk.
@@ -51,6 +51,7 @@ NO_HEAD = b"\x00" * CHAIN_BYTES
 PLAY_KINDS = ("guest", "filler", "advert", "test")
 END_REASONS = ("end", "skip", "lock", "ban", "hours", "power")
 TIME_QUALITIES = ("signed", "held", "none")
+EPOCH_REASONS = LOST, EDITED, DAMAGED, FLEET = "lost", "edited", "damaged", "fleet"
 
 _ENDS = array(ORDER_NUMBER, 64)
 _RESULT = one_of("accepted", "known", "rejected")
@@ -65,7 +66,7 @@ _ENTRY = (
 )
 
 BODIES = {
-    "EPOCH": (("size", COUNT), ("head", SHA256)),
+    "EPOCH": (("size", COUNT), ("head", SHA256), ("reason", one_of(*EPOCH_REASONS)), ("at", COUNT)),
     "BOOT": (
         ("version", free_text(1, 32)),
         ("slot", one_of("a", "b")),
@@ -213,6 +214,12 @@ def next_chain(chain: bytes, seq: int, entry: bytes) -> bytes:
     return hashlib.sha256(b"\x10" + chain + struct.pack(">Q", seq) + leaf).digest()
 
 
+def chain_behind_gap(box: str, epoch: int, missing: int, seq: int) -> bytes:
+    """The chain value before entry `seq` of an ended epoch where those from `missing` on cannot be read (SPEC 9.13)."""
+    seed = b"FBJ2\x00" + box.encode() + b"\x00" + struct.pack(">I", epoch)
+    return hashlib.sha256(seed + struct.pack(">QQ", missing, seq)).digest()
+
+
 def frame(entry: bytes, chain: bytes) -> bytes:
     """The bytes on disk of an entry and its chain value (SPEC 9.6)."""
     if len(entry) > ENTRY_BYTES_MAX:
@@ -244,7 +251,10 @@ def entry_position(raw: bytes) -> "tuple[str, int, int]":
 
 
 class Checkpoint(Document):
-    """The head of a journal at a size, signed by the box (SPEC 9.8). `counter` is the hardware counter's value."""
+    """The head of a journal at a size, signed by the box (SPEC 9.8).
+
+    counter: the hardware counter's value. ended: a later epoch has begun; this one is only sent on (SPEC 9.13).
+    """
 
     box: str
     epoch: int
@@ -253,6 +263,7 @@ class Checkpoint(Document):
     at_ms: "int | None"
     boot: int
     counter: int
+    ended: bool
 
     SHAPE = (
         ("box", BOX),
@@ -262,4 +273,5 @@ class Checkpoint(Document):
         ("at_ms", maybe(INSTANT)),
         ("boot", COUNT),
         ("counter", COUNT),
+        ("ended", boolean),
     )

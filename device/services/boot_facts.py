@@ -74,6 +74,7 @@ class BootFacts:
             journal_first=found.first,
             journal_size=found.size,
             journal_head=found.head or first_chain(self._box, found.epoch),
+            journal_damaged_at=found.damaged_at,
             last_at_ms=past.last_at_ms,
             last_boot=past.last_boot,
             open_plays=past.open_plays,

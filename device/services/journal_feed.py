@@ -1,28 +1,46 @@
-"""Which journal entries go up next (SPEC 10): from the watermark on, in batches, a few unacknowledged at
-a time.
+"""Which journal entries go up next (SPEC 10): what ended epochs still owe, the oldest first, then the current one from
+the watermark on, in batches, a few unacknowledged at a time.
 
 Rules:
 
-1. Only the fleet's signed ack moves the watermark, and the core alone judges acks; here it is told.
+1. Only the fleet's signed ack moves a watermark, and the core alone judges acks; here it is told.
 2. At most BATCHES_OPEN_MAX batches are sent beyond the watermark. Without an ack for ACK_FOR_S_MAX sending
    begins again at the watermark: the broker may have lost what it acknowledged.
 3. A batch holds what fits (SPEC 17); its checkpoint is signed when it is made.
+4. Signed is only what continues the chain: an entry that does not is damaged (JOURNAL_DAMAGED).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from device.core.effects import Append, MoveWatermark, SendFrom
-from device.ports import Frame, Journal
+from device.ports import DriverError, Frame, Journal
 from device.protocol.envelope import Envelope
 from device.protocol.errors import MalformedError
+from device.protocol.journal import next_chain
 from device.protocol.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from device.protocol.uplink import Batch
+from device.services.journal_late import ACK_FOR_S_MAX, LateEpoch, beginning
 
 BATCHES_OPEN_MAX = 8
-ACK_FOR_S_MAX = 20.0
 ENTRIES_BYTES = BATCH_BYTES_MAX * 3 // 4  # escapes and the checkpoint need the rest, nearly always
 
-MakeCheckpoint = Callable[[int, int, bytes], Envelope]
+MakeCheckpoint = Callable[[int, int, bytes, bool], Envelope]  # epoch, size, head, whether the epoch has ended
+
+
+class Place(NamedTuple):
+    """Where the next batch begins."""
+
+    epoch: int
+    seq: int
+
+
+class Made(NamedTuple):
+    """A batch, its bytes and the head at its end."""
+
+    batch: Batch
+    raw: bytes
+    head: bytes
 
 
 class JournalFeed:
@@ -38,15 +56,23 @@ class JournalFeed:
         self._next = 0
         self._open: list[int] = []
         self._progress_at_s = 0.0
+        self._owing: list[LateEpoch] = []  # oldest first
 
     def grown(self, effect: Append) -> None:
         if effect.epoch != self._epoch:
             self._watermark = self._next = 0
             self._open = []
-        self._epoch, self._size = effect.epoch, effect.seq + 1
+            self._epoch = effect.epoch
+            self._look_back()
+        self._size = effect.seq + 1
 
     def moved(self, effect: MoveWatermark, now_s: float) -> None:
         self._journal.acknowledged(effect.epoch, effect.size)
+        if effect.epoch != self._epoch:
+            for late in self._owing:
+                if late.epoch == effect.epoch:
+                    late.acknowledged(effect.size)
+            return
         self._watermark = effect.size
         self._next = max(self._next, effect.size)
         self._open = [end for end in self._open if end > effect.size]
@@ -54,46 +80,105 @@ class JournalFeed:
 
     def send_from(self, effect: SendFrom) -> None:
         """The fleet's wish after a gap; it may lie below the watermark."""
-        self._next = min(effect.size, self._size)
-        self._open = []
+        if effect.epoch == self._epoch:
+            self._next = min(effect.size, self._size)
+            self._open = []
+        for late in self._owing:
+            if late.epoch == effect.epoch:
+                late.begin_again(effect.size)
 
     def begin_again(self, now_s: float) -> None:
-        """At each connect, and when acks stay away (rule 2)."""
-        self._next = self._watermark
-        self._open = []
-        self._progress_at_s = now_s
+        """At each connect."""
+        self._look_back()
+        self._begin_at_watermark(now_s)
 
-    def wanted(self, now_s: float) -> int | None:
-        """Sequence number the next batch begins with; None while there is nothing to send or too much is
-        open.
-        """
+    def head_at(self, epoch: int, size: int) -> bytes | None:
+        """The box's own head there; None where there is none, and of an ended epoch all but what was sent last."""
+        for late in self._owing:
+            if late.epoch == epoch:
+                return late.head_at(size)
+        return self._journal.head_at(size)
+
+    def wanted(self, now_s: float) -> Place | None:
+        """Where the next batch begins; None while there is nothing to send or too much is open."""
+        while self._owing:
+            late = self._owing[0]
+            if late.is_ready(now_s):
+                return Place(late.epoch, late.next)
+            if not late.is_finished:
+                return None
+            self._owing.pop(0)
         if self._open and now_s - self._progress_at_s > ACK_FOR_S_MAX:
-            self.begin_again(now_s)
+            self._begin_at_watermark(now_s)
         if self._next >= self._size or len(self._open) >= BATCHES_OPEN_MAX:
             return None
-        return self._next
+        return Place(self._epoch, self._next)
 
-    def sent(self, batch: Batch, now_s: float) -> None:
-        if batch.first == self._next:
+    def sent(self, made: Made, now_s: float) -> None:
+        batch = made.batch
+        if batch.epoch != self._epoch:
+            for late in self._owing:
+                if late.epoch == batch.epoch:
+                    late.sent(batch.size, made.head, now_s)
+        elif batch.first == self._next:
             self._next = batch.size
             if not self._open:
                 self._progress_at_s = now_s
             self._open.append(batch.size)
 
-    def batch_from(self, seq: int) -> tuple[Batch, bytes]:
-        """Read and sign; blocks, so in a thread. Raises DriverError."""
-        frames = list(self._journal.read(seq, BATCH_ENTRIES_MAX, ENTRIES_BYTES))
+    def nothing_more(self, epoch: int) -> None:
+        """`batch_from` found nothing that can be read."""
+        for late in self._owing:
+            if late.epoch == epoch:
+                late.finish()
+
+    def batch_from(self, place: Place) -> Made | None:
+        """Read and sign; blocks, so in a thread. None where an ended epoch has nothing more. Raises DriverError."""
+        late = next((late for late in self._owing if late.epoch == place.epoch), None)
+        if late is not None:
+            return self._late_batch(late)
+        if place.epoch != self._epoch:
+            return None
+        frames = self._journal.read(place.seq, BATCH_ENTRIES_MAX, ENTRIES_BYTES)
+        before = self._journal.head_at(place.seq) if place.seq else beginning(self._box, frames[0])
+        made = self._fitting(place.epoch, frames, before)
+        if made.head != frames[len(made.batch.entries) - 1].chain:
+            raise DriverError("JOURNAL_DAMAGED", f"entries from {place.seq} on are not what was written")
+        return made
+
+    def _late_batch(self, late: LateEpoch) -> Made | None:
+        ended, at = self._journal.ended, late.next
+        frames = ended.read(late.epoch, at, BATCH_ENTRIES_MAX, ENTRIES_BYTES)
+        return self._fitting(late.epoch, frames, late.begin_chain(ended, at, frames[0])) if frames else None
+
+    def _look_back(self) -> None:
+        ended = self._journal.ended
+        self._owing = [LateEpoch(self._box, epoch, ended.watermark(epoch)) for epoch in ended.unsent()]
+
+    def _begin_at_watermark(self, now_s: float) -> None:
+        self._next = self._watermark
+        self._open = []
+        self._progress_at_s = now_s
+
+    def _fitting(self, epoch: int, frames: Sequence[Frame], chain: bytes | None) -> Made:
+        """As many of the frames as a batch holds. chain: the value before them, None where it cannot be known."""
         while True:
-            batch = self._batch_of(frames)
+            head = _head(frames, chain)
+            size = frames[-1].seq + 1
+            checkpoint = self._checkpoint(epoch, size, head, epoch != self._epoch)
+            batch = Batch(self._box, epoch, frames[0].seq, tuple(frame.entry for frame in frames), checkpoint)
             try:
-                return batch, batch.encode()
+                return Made(batch, batch.encode(), head)
             except MalformedError:
                 if len(frames) == 1:
                     raise
                 frames = frames[: len(frames) // 2]
 
-    def _batch_of(self, frames: list[Frame]) -> Batch:
-        size = frames[-1].seq + 1
-        checkpoint = self._checkpoint(self._epoch, size, frames[-1].chain)
-        entries = tuple(frame.entry for frame in frames)
-        return Batch(self._box, self._epoch, frames[0].seq, entries, checkpoint)
+
+def _head(frames: Sequence[Frame], chain: bytes | None) -> bytes:
+    """Where the chain ends over these frames."""
+    head = chain
+    for frame in frames:
+        head = frame.chain if head is None else next_chain(head, frame.seq, frame.entry)
+    assert head is not None, "a batch has entries"
+    return head

@@ -297,7 +297,9 @@ class Runtime:
             try:
                 found = await self.in_disk_thread(self._journal.recover)
                 counter = self._count()
-                outcome = JournalRecovered(epoch=found.epoch, size=found.size, head=found.head, counter=counter)
+                outcome = JournalRecovered(
+                    epoch=found.epoch, size=found.size, head=found.head, counter=counter, damaged_at=found.damaged_at
+                )
             except DriverError as error:
                 outcome = JournalFailed(reason=str(error), requests=[])
         await self.post(outcome)

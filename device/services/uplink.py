@@ -8,7 +8,8 @@ Rules:
    of them; beyond that the oldest is dropped, since the reports say the same.
 3. Before every attempt a random wait (SPEC 11.4), which grows only while the fleet says no.
 4. Why there is no session is a fault, one code at a time, until one stands.
-5. Entries that cannot be read hold up neither reports nor orders: they are tried again after READ_AGAIN_S.
+5. Entries that cannot be read hold up neither reports nor orders: they are tried again after READ_AGAIN_S. After
+   READS_MAX tries the core is told, which begins a new epoch; what stands behind them goes up then (SPEC 9.13).
 """
 
 import asyncio
@@ -24,13 +25,14 @@ from device.protocol import topics
 from device.protocol.envelope import bytes_max
 from device.protocol.errors import MalformedError
 from device.protocol.limits import SESSION_STEADY_S
-from device.services.journal_feed import JournalFeed
+from device.services.journal_feed import JournalFeed, Place
 from device.services.runtime import Runtime
 
 RECEIPTS_MAX = 256
 COLLECT_S = 0.15  # entries of one moment share a batch and a signature
 LOOK_AGAIN_S = 2.0
 READ_AGAIN_S = 15.0
+READS_MAX = 3
 UNREACHED = frozenset({"UPLINK_DOWN", "UPLINK_NAME"})  # attempts that made no contact (SPEC 11.4)
 _EVENTS: dict[str, Callable[[bytes], Any]] = {
     "extension": lambda raw: events.ExtensionReceived(request="", raw=raw),
@@ -68,6 +70,7 @@ class FleetSession:
         self._fault = ""
         self._unread = ""
         self._read_again_at_s = 0.0
+        self._unread_at: tuple[Place, int] | None = None  # what could not be read, and how often
         self._report: bytes | None = None
         self._receipts: deque[bytes] = deque(maxlen=RECEIPTS_MAX)
         self._work = asyncio.Event()
@@ -168,27 +171,36 @@ class FleetSession:
             await uplink.publish(topics.up(self._box, "report"), report)
 
     async def _send_entries(self, uplink: Uplink) -> None:
-        while _now_s() >= self._read_again_at_s and (seq := self._feed.wanted(_now_s())) is not None:
+        while _now_s() >= self._read_again_at_s and (place := self._feed.wanted(_now_s())) is not None:
             try:
-                batch, raw = await asyncio.to_thread(self._feed.batch_from, seq)
+                made = await asyncio.to_thread(self._feed.batch_from, place)
             except DriverError as error:
-                self._cannot_read(error.code, error)
+                await self._cannot_read(place, error.code, error)
                 return
             except MalformedError as error:
-                self._cannot_read("JOURNAL_DAMAGED", error)
+                await self._cannot_read(place, "JOURNAL_DAMAGED", error)
                 return
             self._faults.discard(self._unread)
-            await uplink.publish(topics.up(self._box, "journal"), raw)
-            self._feed.sent(batch, _now_s())
+            if made is None:
+                self._feed.nothing_more(place.epoch)
+                continue
+            await uplink.publish(topics.up(self._box, "journal"), made.raw)
+            self._feed.sent(made, _now_s())
             await self._send_documents(uplink)
 
-    def _cannot_read(self, code: str, error: Exception) -> None:
+    async def _cannot_read(self, place: Place, code: str, error: Exception) -> None:
         """Rule 5."""
         _log.error("no batch: %s", error)
         self._faults.discard(self._unread)
         self._unread = code
         self._faults.add(code)
         self._read_again_at_s = _now_s() + READ_AGAIN_S
+        times = self._unread_at[1] + 1 if self._unread_at is not None and self._unread_at[0] == place else 1
+        self._unread_at = (place, times)
+        if times == READS_MAX:
+            self._unread_at = None
+            self._feed.nothing_more(place.epoch)  # an ended epoch rests
+            await self._runtime.post(events.JournalDamaged(epoch=place.epoch, seq=place.seq))
 
 
 def _now_s() -> float:

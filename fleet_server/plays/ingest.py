@@ -12,7 +12,7 @@ from device.crypto.p256 import SigningKey, verify
 from device.protocol import topics
 from device.protocol.envelope import seal
 from device.protocol.errors import ProtocolError
-from device.protocol.journal import Entry, first_chain
+from device.protocol.journal import DAMAGED, Entry, first_chain
 from device.protocol.uplink import Ack, Batch
 from fleet_server.live import Event
 from fleet_server.mailroom import Filing, Outcome, Outgoing, Sender, dead_letters
@@ -34,6 +34,7 @@ Observer = Callable[[Connection, Sender, tuple[Entry, ...], int], None]
 FUTURE_MS = 600_000  # a box has its time from our leases; what is later than this is a clock that was tampered with
 
 _INCIDENTS = frozenset({"BATCH_FORK", "BATCH_GAP", "BATCH_CHAIN", "BATCH_EPOCH", "BATCH_IDENTITY"})
+_UNKNOWING = frozenset({"BATCH_GAP", "BATCH_CHAIN"})
 
 
 class Ingest:
@@ -67,7 +68,7 @@ class Ingest:
             else:
                 growth = continue_journal(read, known)
         except ProtocolError as error:
-            return self._refuse(connection, sender, payload, error, now_ms, batch.epoch)
+            return self._refuse(connection, sender, payload, error, now_ms, batch.epoch, read.checkpoint.ended)
         # A known batch is answered with what it asked for: the head at its own end, so that the box recognises it.
         head = read.checkpoint.head
         ack = self._answer(sender.box, batch.epoch, "ack", batch.size, head, "", now_ms)
@@ -75,6 +76,8 @@ class Ingest:
         if not growth.entries:
             return [answer]
         self._append(connection, sender, read, growth, ack, now_ms)
+        if growth.missing:
+            self._note_gap(connection, sender, payload, batch, growth.missing, now_ms)
         return [answer, Event("play", sender.region or "000000", sender.venue)]
 
     def _append(
@@ -92,7 +95,7 @@ class Ingest:
     def _note_epoch(
         self, connection: Connection, sender: Sender, payload: bytes, batch: Batch, behind: Position, now_ms: int
     ) -> None:
-        """A box begins a new epoch only if its journal was shorter than it had been: somebody is to ask why."""
+        """A box begins a new epoch only if its journal was lost, changed or damaged: somebody is to ask why."""
         before = batch.epoch - 1
         ours = journal_store.position(connection, sender.box, before)
         size = ours.size if ours else 0
@@ -102,16 +105,40 @@ class Ingest:
             found = "what came here differs"
         else:
             found = f"all of them are here, and {size - behind.size} more"
+        opening = Entry.decode(batch.entries[0]).body
+        is_damaged = opening["reason"] == DAMAGED
+        code, epoch, seq = (
+            ("JOURNAL_DAMAGED", before, opening["at"]) if is_damaged else ("JOURNAL_LOST", batch.epoch, 0)
+        )
         open_incident(
             connection,
             box=sender.box,
             venue=sender.venue,
             region=sender.region,
-            code="JOURNAL_LOST",
-            epoch=batch.epoch,
-            seq=0,
+            code=code,
+            epoch=epoch,
+            seq=seq,
             claim=b"",
             detail=f"epoch {batch.epoch} begins behind {behind.size} entries of epoch {before}: {found}",
+            evidence=payload,
+            now_ms=now_ms,
+        )
+
+    def _note_gap(
+        self, connection: Connection, sender: Sender, payload: bytes, batch: Batch, missing: int, now_ms: int
+    ) -> None:
+        """What the box cannot read is missing here for good, and plays may be among it."""
+        seq = batch.first - missing
+        open_incident(
+            connection,
+            box=sender.box,
+            venue=sender.venue,
+            region=sender.region,
+            code="JOURNAL_DAMAGED",
+            epoch=batch.epoch,
+            seq=seq,
+            claim=b"",
+            detail=f"entries {seq} to {batch.first - 1} of epoch {batch.epoch} cannot be read on the box",
             evidence=payload,
             now_ms=now_ms,
         )
@@ -142,14 +169,18 @@ class Ingest:
         error: ProtocolError,
         now_ms: int,
         epoch: int = 0,
+        has_ended: bool = False,
     ) -> list[Outcome]:
-        """An incident where somebody can be blamed, else a dead letter; and a nack that says from where to go on."""
+        """An incident where somebody can be blamed, else a dead letter; and a nack that says from where to go on.
+
+        In an ended epoch it is no fault not to know what we have (SPEC 9.13): the box begins again from there.
+        """
         last_epoch = journal_store.last_epoch(connection, sender.box)
-        if error.code == "BATCH_EPOCH" or not epoch:
+        if not epoch or (error.code == "BATCH_EPOCH" and not has_ended):
             epoch = last_epoch or 1  # so that a box that was put back learns how far it has been
         known = journal_store.position(connection, sender.box, epoch)
         size, head = (known.size, known.head) if known else (0, first_chain(sender.box, epoch))
-        if error.code in _INCIDENTS:
+        if error.code in _INCIDENTS and not (has_ended and error.code in _UNKNOWING):
             open_incident(
                 connection,
                 box=sender.box,

@@ -1,5 +1,7 @@
 """The journals as received: positions, exact texts, chain values, checkpoints with the acks that answered them."""
 
+import json
+
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
@@ -35,15 +37,29 @@ def known(connection: Connection, batch: Batch) -> KnownJournal | None:
     journal = connection.execute(of_box.where(journals.c.epoch == batch.epoch)).one_or_none()
     if journal is None:
         return None
+    of_epoch = (entries.c.box == batch.box, entries.c.epoch == batch.epoch)
+    before = connection.scalar(select(func.max(entries.c.seq)).where(*of_epoch, entries.c.seq < batch.first))
+    first = batch.first - 1 if before is None else before  # further back where the batch begins behind a hole
     rows = connection.execute(
-        select(entries.c.seq, entries.c.chain).where(
-            entries.c.box == batch.box,
-            entries.c.epoch == batch.epoch,
-            entries.c.seq.between(batch.first - 1, batch.size),
-        )
+        select(entries.c.seq, entries.c.chain).where(*of_epoch, entries.c.seq.between(first, batch.size))
     )
     chains = {-1: journal.start} | {row.seq: row.chain for row in rows}
-    return KnownJournal(Position(journal.size, journal.head), chains, last_epoch(connection, batch.box) == batch.epoch)
+    position = Position(journal.size, journal.head)
+    if last_epoch(connection, batch.box) == batch.epoch:
+        return KnownJournal(position, chains)
+    count = connection.scalar(select(func.count()).where(*of_epoch)) or 0
+    end = _begins_behind(connection, batch.box, batch.epoch + 1)
+    return KnownJournal(position, chains, is_last_epoch=False, end=end, has_holes=count < journal.size)
+
+
+def _begins_behind(connection: Connection, box: str, epoch: int) -> Position | None:
+    """What the entry `EPOCH` of this epoch names; None where we do not have it."""
+    of_epoch = (entries.c.box == box, entries.c.epoch == epoch, entries.c.seq == 0)
+    text = connection.scalar(select(entries.c.text).where(*of_epoch))
+    if text is None:
+        return None
+    place = json.loads(text)["body"]
+    return Position(place["size"], bytes.fromhex(place["head"]))
 
 
 def begin(connection: Connection, batch: Batch, start: bytes, now_ms: int) -> None:
@@ -56,10 +72,9 @@ def begin(connection: Connection, batch: Batch, start: bytes, now_ms: int) -> No
 
 def append(connection: Connection, batch: Batch, growth: Growth, now_ms: int) -> None:
     """Add the new entries and move the head."""
-    first = growth.position.size - len(growth.entries)
     rows = [
-        {"box": batch.box, "epoch": batch.epoch, "seq": seq, "kind": entry.kind, "text": text, "chain": chain}
-        for seq, (entry, text, chain) in enumerate(zip(growth.entries, growth.texts, growth.chains, strict=True), first)
+        {"box": batch.box, "epoch": batch.epoch, "seq": entry.seq, "kind": entry.kind, "text": text, "chain": chain}
+        for entry, text, chain in zip(growth.entries, growth.texts, growth.chains, strict=True)
     ]
     connection.execute(insert(entries), rows)
     connection.execute(

@@ -50,6 +50,7 @@ BOUNDS = {
     "drivers.folder.Folder._direct": "[as _open]",
     "drivers.gpio_lines.GpioLines._told": "[who listens is in the program]",
     "drivers.journal_bookmark.Fold._places": "drivers.journal_bookmark:RECENT_ENTRIES",
+    "services.journal_feed.JournalFeed._owing": "[an epoch for each time that a journal was lost]",
     "drivers.journal_bookmark.Fold.acked": "[an epoch for each time that a journal was lost]",
     "drivers.journal_bookmark.Fold.ended": "[as acked]",
     "drivers.journal_bookmark.Fold.starts": "protocol.limits:PLAYS_OPEN_MAX",

@@ -8,7 +8,7 @@ ingest.read(sender, journal.batch())
 
 from device.crypto.p256 import SigningKey
 from device.protocol.envelope import Envelope, seal
-from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain, play_id
+from device.protocol.journal import Checkpoint, Entry, chain_behind_gap, first_chain, next_chain, play_id
 from device.protocol.uplink import Batch
 
 EVENING_MS = 1_790_000_000_000  # 2026-09-21 21:33 in Shanghai
@@ -21,18 +21,21 @@ class FakeJournal:
         self.box = box
         self.key = key or SigningKey.generate()
         self.epoch = epoch
+        self.ended = False  # a later epoch has begun
         self.now_ms = EVENING_MS
         self.texts: list[bytes] = []
         self.chains: list[bytes] = [start or first_chain(box, epoch)]  # chains[n] is the value at size n
         self._songs: dict[str, tuple[str, str, str]] = {}
 
-    def next_epoch(self, behind: int | None = None) -> "FakeJournal":
+    def next_epoch(self, behind: int | None = None, reason: str = "lost", at: int | None = None) -> "FakeJournal":
         """As the box begins it that lost what it had behind this size (SPEC 9.11)."""
         size = self.size if behind is None else behind
         start = first_chain(self.box, self.epoch + 1, self.chains[size], size)
         begun = FakeJournal(self.box, self.key, self.epoch + 1, start)
         begun.now_ms, begun._songs = self.now_ms, self._songs
-        begun.add("EPOCH", {"size": size, "head": self.chains[size].hex()})
+        body: dict[str, object] = {"size": size, "head": self.chains[size].hex(), "reason": reason}
+        begun.add("EPOCH", body | {"at": size if at is None else at})
+        self.ended = True
         return begun
 
     @property
@@ -97,8 +100,18 @@ class FakeJournal:
             at_ms=self.now_ms,
             boot=1,
             counter=1,
+            ended=self.ended,
         )
         return seal("checkpoint", checkpoint.replace(**changes).encode(), [self.key])
+
+    def batch_behind_gap(self, missing: int, first: int, size: int | None = None) -> bytes:
+        """Entries from `first` on, where those from `missing` on cannot be read (SPEC 9.13)."""
+        size = self.size if size is None else size
+        chain = chain_behind_gap(self.box, self.epoch, missing, first)
+        for seq in range(first, size):
+            chain = next_chain(chain, seq, self.texts[seq])
+        mark = self.checkpoint(size, head=chain.hex())
+        return Batch(self.box, self.epoch, first, tuple(self.texts[first:size]), mark).encode()
 
     def batch(self, first: int = 0, size: int | None = None, box: str | None = None) -> bytes:
         """Entries from `first` on, up to `size`."""

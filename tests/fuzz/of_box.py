@@ -59,7 +59,7 @@ def _recovery(raw: bytes) -> None:
 
 
 def _state(raw: bytes) -> None:
-    memory = Memory(builders.BOX, builders.fake_verify, lambda _: None, lambda _: None, lambda _: None)
+    memory = Memory(builders.BOX, builders.fake_verify, lambda _: None, lambda _epoch, _size: None, lambda _: None)
     state_record.restore_state(memory, raw)
 
 

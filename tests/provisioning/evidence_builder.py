@@ -76,7 +76,7 @@ def an_entry(seq: int, epoch: int = 1) -> bytes:
     end = {"played_s": 200, "elapsed_s": 200, "reason": "end", "counted": True, "cut_song_s": 60, "policy_epoch": 1}
     if seq == 0 and epoch > 1:
         kind = "EPOCH"
-        body: dict[str, object] = {"size": BEHIND[1], "head": BEHIND[0].hex()}
+        body: dict[str, object] = {"size": BEHIND[1], "head": BEHIND[0].hex(), "reason": "lost", "at": BEHIND[1]}
     elif seq == 0:
         kind = "BOOT"
         body = {"version": "1.0.0", "slot": "a", "clean": True, "torn_bytes": 0}
@@ -100,7 +100,9 @@ def an_entry(seq: int, epoch: int = 1) -> bytes:
 
 
 def a_checkpoint(key: SigningKey, size: int, chain: bytes, epoch: int = 1) -> bytes:
-    checkpoint = Checkpoint(box=BOX, epoch=epoch, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1)
+    checkpoint = Checkpoint(
+        box=BOX, epoch=epoch, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1, ended=False
+    )
     return seal("checkpoint", checkpoint.encode(), [key]).encode()
 
 

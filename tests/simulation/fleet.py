@@ -15,7 +15,14 @@ from device.protocol.keys import Key
 from device.protocol.lease import Lease
 from device.protocol.receipts import Receipt
 from device.protocol.uplink import Ack, Report
-from fleet_server.plays.verification import KnownJournal, Position, continue_journal, open_epoch, read_batch
+from fleet_server.plays.verification import (
+    KnownJournal,
+    Position,
+    ReadBatch,
+    continue_journal,
+    open_epoch,
+    read_batch,
+)
 from tests import builders
 
 if TYPE_CHECKING:
@@ -31,14 +38,9 @@ AGAIN_MS = 30_000  # an order is not repeated more often
 class Epoch:
     """What the server has of one epoch of a journal."""
 
-    start: bytes
+    position: Position
+    chains: dict[int, bytes]  # by sequence number, from -1; holes are what a box cannot read
     entries: list[Entry] = field(default_factory=list)
-    texts: list[bytes] = field(default_factory=list)
-    chains: list[bytes] = field(default_factory=list)
-
-    @property
-    def position(self) -> Position:
-        return Position(len(self.chains), self.chains[-1] if self.chains else self.start)
 
 
 @dataclass
@@ -121,6 +123,7 @@ class Fleet:
         return [entry for number in sorted(epochs) for entry in epochs[number].entries]
 
     def _take_batch(self, box: str, record: Record, payload: bytes) -> None:
+        read: ReadBatch | None = None
         try:
             read = read_batch(payload, box, record.key, self._verify)
             number = read.batch.epoch
@@ -129,26 +132,35 @@ class Fleet:
             if epoch is None:
                 known, behind = open_epoch(read, last)
                 continue_journal(read, known)
-                epoch = record.epochs[number] = Epoch(known.position.head)
+                epoch = record.epochs[number] = Epoch(known.position, dict(known.chains))
                 if behind is not None:
                     record.incidents.append((self._now_ms(), "JOURNAL_LOST"))
-            chains = {-1: epoch.start} | {
-                seq: epoch.chains[seq]
-                for seq in range(max(0, read.batch.first - 1), min(read.batch.size + 1, len(epoch.chains)))
-            }
-            grown = continue_journal(read, KnownJournal(epoch.position, chains, number == max(record.epochs)))
+            grown = continue_journal(read, self._known(record, number))
         except ProtocolError as error:
-            self._refuse(box, record, error.code)
+            ended = read.batch.epoch if read is not None and read.checkpoint.ended else 0
+            self._refuse(box, record, error.code, ended)
             return
+        if grown.missing:
+            record.incidents.append((self._now_ms(), "JOURNAL_DAMAGED"))
         epoch.entries += grown.entries
-        epoch.texts += grown.texts
-        epoch.chains += grown.chains
+        epoch.chains.update({entry.seq: chain for entry, chain in zip(grown.entries, grown.chains, strict=True)})
+        epoch.position = grown.position
         self._answer(box, record, number, "ack", read.batch.size, read.checkpoint.head, "")
 
-    def _refuse(self, box: str, record: Record, code: str) -> None:
-        if code in INCIDENTS:
+    def _known(self, record: Record, number: int) -> KnownJournal:
+        epoch, after = record.epochs[number], record.epochs.get(number + 1)
+        end = None
+        if after is not None and 0 in after.chains:
+            place = after.entries[0].body
+            end = Position(place["size"], bytes.fromhex(place["head"]))
+        has_holes = len(epoch.chains) <= epoch.position.size
+        return KnownJournal(epoch.position, epoch.chains, number == max(record.epochs), end, has_holes)
+
+    def _refuse(self, box: str, record: Record, code: str, ended: int = 0) -> None:
+        """ended: the epoch of the batch, if it has ended."""
+        if code in INCIDENTS and not (ended and code in ("BATCH_GAP", "BATCH_CHAIN")):
             record.incidents.append((self._now_ms(), code))
-        number = max(record.epochs, default=1)
+        number = ended or max(record.epochs, default=1)
         known = record.epochs.get(number)
         at = known.position if known else Position(0, first_chain(box, number))
         self._answer(box, record, number, "nack", at.size, at.head.hex(), code)

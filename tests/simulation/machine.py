@@ -152,8 +152,8 @@ class Life:
         )
         marks = disk.open("run", self.power)
         self._boot = BootFacts(machine.box, "1.0.0", 1, board, self.journal, store, marks, around.chance.randbytes)
-        self.core = Box(machine.box, around.verify, self._find, self.journal.head_at, self._find_by_file)
         self.feed = JournalFeed(machine.box, self.journal, self._checkpoint)
+        self.core = Box(machine.box, around.verify, self._find, self.feed.head_at, self._find_by_file)
         self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed, hardware.read, disk=InlineDisk())
         self.runtime.perform_by(self._acts())
         self.session = FleetSession(
@@ -320,7 +320,7 @@ class Life:
         self.machine.around.said(self.machine, effects.Send(kind=kind, payload=payload))
         return self._sealed(kind, payload).plain()
 
-    def _checkpoint(self, epoch: int, size: int, head: bytes) -> Envelope:
+    def _checkpoint(self, epoch: int, size: int, head: bytes, ended: bool) -> Envelope:
         checkpoint = Checkpoint(
             box=self.machine.box,
             epoch=epoch,
@@ -329,6 +329,7 @@ class Life:
             at_ms=self.core.trusted_ms(self.runtime.now()),
             boot=self.core.boot,
             counter=self.core.counter,
+            ended=ended,
         )
         return self._sealed("checkpoint", checkpoint.encode())
 

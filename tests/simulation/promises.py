@@ -271,7 +271,7 @@ class Promises:
         assert life is not None
         place = life.state()["journal"]
         epoch = self.fleet.records[self.machine.box].epochs.get(place["epoch"])
-        size = 0 if epoch is None else len(epoch.chains)
+        size = 0 if epoch is None else epoch.position.size
         self._require(size == place["size"], f"the fleet has {size} of {place['size']} entries")
         self._require(place["watermark"] == place["size"], f"watermark {place['watermark']} of {place['size']}")
 

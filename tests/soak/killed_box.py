@@ -133,7 +133,9 @@ async def _serve_until_killed(folder: Path, base_ms: int, requests: int, answers
     board = Board(hardware, hardware, hardware, hardware, hardware, hardware, hardware, SECRET)
     boot = BootFacts(builders.BOX, "1.0.0", 1, board, journal, store, Folder(folder / "run"))
     songs = {name: builders.song(name) for name in SONGS}
-    core = Box(builders.BOX, builders.fake_verify, songs.get, journal.head_at, lambda _key: None)
+    core = Box(
+        builders.BOX, builders.fake_verify, songs.get, lambda _epoch, size: journal.head_at(size), lambda _key: None
+    )
     runtime = Runtime(
         core, hardware, journal, store, lambda kind, _payload: {"kind": kind}, hardware.read, write_for_s=READY_S_MAX
     )

@@ -118,6 +118,9 @@ def _lease(vector: "dict[str, Any]", verify: "Verify") -> "Any":
 
 
 def _chain(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
+    if "missing" in vector:
+        place = [vector[name] for name in ("box", "epoch", "missing", "seq")]
+        return {"chain": [journal.chain_behind_gap(*place).hex()]}
     previous = bytes(binascii.unhexlify(vector["previous_head"]))
     chain = journal.first_chain(vector["box"], vector["epoch"], previous, vector["previous_size"])
     found = [chain.hex()]
@@ -155,13 +158,14 @@ def claimed_box(policy: str, venue: str, region: str, verify: "Verify") -> Box:
         journal_first=0,
         journal_size=0,
         journal_head=journal.first_chain(BOX, 1),
+        journal_damaged_at=None,
         last_at_ms=None,
         last_boot=0,
         open_plays=[],
         ended_plays=[],
         state=None,
     )
-    box = Box(BOX, verify, lambda song: None, lambda size: None, lambda key: None)
+    box = Box(BOX, verify, lambda song: None, lambda epoch, size: None, lambda key: None)
     for event in (started, events.PolicyLoaded(raw=policy.encode()), events.Claimed(venue=venue, region=region)):
         box.handle(event, NOW)
     return box

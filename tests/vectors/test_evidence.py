@@ -63,7 +63,7 @@ def test_16_2_the_end_is_signed(evidence: Evidence, fleet: PublishedFleet, tmp_p
 
 
 def test_16_2_only_the_box_signs_its_head(evidence: Evidence, fleet: PublishedFleet, tmp_path: Path) -> None:
-    forged = Checkpoint(box=BOX, epoch=1, size=5, head="0" * 64, at_ms=None, boot=1, counter=1)
+    forged = Checkpoint(box=BOX, epoch=1, size=5, head="0" * 64, at_ms=None, boot=1, counter=1, ended=False)
     evidence.files["checkpoints/5.json"] = seal("checkpoint", forged.encode(), [SigningKey.generate()]).encode()
     assert verdict(evidence, fleet.root, tmp_path).startswith("BAD checkpoints/5.json: SIGNER_UNKNOWN")
 

@@ -29,6 +29,7 @@ from tests.provisioning.fleet_folder import NOW_MS
 
 SCRIPT = Path(__file__).parent / "strangers" / "evidence.mjs"
 FLIPS = 150
+A_BEGINNING = {"size": 41, "head": "07" * 32, "reason": "lost", "at": 41}
 ELSEWHERE = format_venue_code("310101", 2)
 
 Spoil = Callable[[Evidence], None]
@@ -107,6 +108,7 @@ def with_checkpoint(signed_by_box: bool, **changes: Any) -> Spoil:
             "at_ms": None,
             "boot": 1,
             "counter": 1,
+            "ended": False,
         } | changes
         key = evidence.key if signed_by_box else SigningKey.generate()
         path = f"checkpoints/{plain['size']}.json"
@@ -159,8 +161,8 @@ SPOILS: dict[str, Spoil] = {
     "an entry of another epoch": in_entry(4, epoch=2),
     "an entry with more names": in_entry(4, more=1),
     "an entry of another version": in_entry(4, v=2),
-    "an epoch that begins within": in_entry(4, kind="EPOCH", body={"size": 41, "head": "07" * 32}),
-    "an epoch that begins the first": in_entry(0, kind="EPOCH", body={"size": 0, "head": "00" * 32}),
+    "an epoch that begins within": in_entry(4, kind="EPOCH", body=A_BEGINNING),
+    "an epoch that begins the first": in_entry(0, kind="EPOCH", body=A_BEGINNING),
     "a claim of another venue": in_entry(
         4, kind="CLAIM", body={"venue": format_venue_code("310101", 2), "region": "310101"}
     ),
@@ -201,7 +203,7 @@ SPOILS_OF_A_LATER_EPOCH: dict[str, Spoil] = {
         "previous.json", lambda raw: json.dumps(json.loads(raw) | {"head": first_chain(BOX, 1).hex()}).encode()
     ),
     "it begins with a play": in_entry(0, kind="PLAY_START", body=json.loads(an_entry(1))["body"]),
-    "it begins a second time": in_entry(4, kind="EPOCH", body={"size": 41, "head": "07" * 32}),
+    "it begins a second time": in_entry(4, kind="EPOCH", body=A_BEGINNING),
     "of the first epoch": in_info(epoch=1),
 }
 

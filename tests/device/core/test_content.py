@@ -96,7 +96,7 @@ def test_rules_of_counting_are_bounded() -> None:
 
 
 def ack(rig: Rig, size: int, **changes: object) -> bytes:
-    fields: dict[str, object] = {"size": size, "head": (rig.disk.head_at(size) or b"\x00" * 32).hex()}
+    fields: dict[str, object] = {"size": size, "head": (rig.disk.head_at(1, size) or b"\x00" * 32).hex()}
     fields.update(changes)
     return ack_envelope(**fields)  # type: ignore[arg-type] # fields of many types
 
@@ -135,9 +135,9 @@ def test_10_3_no_other_ack_moves_it(size: int, changes: dict[str, object], code:
 def test_10_3_a_nack_makes_the_box_send_again() -> None:
     rig = Rig()
     rig.give(on.AckReceived(raw=ack(rig, 4)))
-    assert do.SendFrom(size=2) in rig.give(on.AckReceived(raw=ack(rig, 2, result="nack", code="BATCH_GAP")))
+    assert do.SendFrom(epoch=1, size=2) in rig.give(on.AckReceived(raw=ack(rig, 2, result="nack", code="BATCH_GAP")))
     size = rig.disk.size
-    assert do.SendFrom(size=size) in rig.give(on.AckReceived(raw=ack(rig, size, result="nack")))
+    assert do.SendFrom(epoch=1, size=size) in rig.give(on.AckReceived(raw=ack(rig, size, result="nack")))
     assert rig.box.watermark == 4
 
 

@@ -184,7 +184,7 @@ def test_drafts_are_bounded() -> None:
     for _ in range(5 * journal_module.DRAFTS_MAX):
         assert end.append("SEAL", {"open": True, "opening": 1, "at_boot": False}, stamp) is None
     found = Position(epoch=1, size=0, head=first_chain("KTV-0001", 1))
-    _, lost = end.recover(found)
+    _, lost = end.recover(found, None)
     assert journal_module.DRAFTS_MAX <= len(lost) <= 2 * journal_module.DRAFTS_MAX
 
 
@@ -198,7 +198,8 @@ def test_9_11_a_shortened_journal_begins_a_new_epoch_and_no_number_is_used_twice
     rig.restart()
     opening = rig.disk.entries[2][0]
     assert json.loads(opening)["kind"] == "EPOCH"
-    assert json.loads(opening)["body"] == {"size": known_size, "head": known_head.hex()}
+    body = {"size": known_size, "head": known_head.hex(), "reason": "lost", "at": 2}
+    assert json.loads(opening)["body"] == body
     expected = next_chain(first_chain(rig.disk.box, 2, known_head, known_size), 0, opening)
     assert rig.disk.chains[2][0] == expected
     assert rig.box.watermark == 0
@@ -312,7 +313,7 @@ def test_10_3_a_nack_for_what_is_gone_begins_an_epoch_behind_the_own_end() -> No
     rig.load_content()
     place = (rig.disk.size, rig.disk.head.hex())
     sent_again = nack(rig, size=6, head=rig.disk.chains[1][5].hex())
-    assert do.SendFrom(size=6) in sent_again
+    assert do.SendFrom(epoch=1, size=6) in sent_again
     nack(rig, size=2, head=rig.disk.chains[1][1].hex())
     assert epochs_of(rig) == [(2, *place)]
 

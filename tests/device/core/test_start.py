@@ -201,7 +201,7 @@ def test_6_6_every_save_that_matters_raises_the_counter_and_the_watermark_does_n
     before = rig.disk.counter
     rig.receipt_of(order_envelope("stop"))
     assert rig.disk.counter == before + 1
-    head = rig.disk.head_at(2)
+    head = rig.disk.head_at(1, 2)
     assert head is not None
     rig.give(on.AckReceived(raw=builders.ack_envelope(size=2, head=head.hex())))
     rig.wait(61)
@@ -213,7 +213,7 @@ def test_6_6_every_save_that_matters_raises_the_counter_and_the_watermark_does_n
 
 def test_6_6_nothing_is_saved_while_the_journal_is_away() -> None:
     rig = Rig()
-    head = rig.disk.head_at(2)
+    head = rig.disk.head_at(1, 2)
     assert head is not None
     rig.give(on.AckReceived(raw=builders.ack_envelope(size=2, head=head.hex())))
     rig.journal_works = False

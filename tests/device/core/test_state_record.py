@@ -21,7 +21,7 @@ def full_rig() -> Rig:
     rig.receipt_of(order_envelope("resume", number=3, ends=(f"{builders.REGION}-2026-000009",)))
     rig.notice(builders.notice_envelope())
     rig.give(on.RolloutReceived(raw=builders.leg_envelope()))
-    head = rig.disk.head_at(4)
+    head = rig.disk.head_at(1, 4)
     assert head is not None
     rig.give(on.AckReceived(raw=builders.ack_envelope(size=4, head=head.hex())))
     rig.seal(True)
@@ -32,7 +32,7 @@ RECORD = full_rig().disk.state or b""
 
 
 def memory() -> Memory:
-    return Memory(builders.BOX, builders.fake_verify, lambda song: None, lambda size: None, lambda key: None)
+    return Memory(builders.BOX, builders.fake_verify, lambda song: None, lambda epoch, size: None, lambda key: None)
 
 
 def sealed(value: dict[str, object]) -> bytes:

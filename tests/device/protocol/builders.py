@@ -168,7 +168,7 @@ def lease(**changes: Any) -> Lease:
 
 _PLAY = {"room": "K01", "song": "SONG-000482", "kind": "guest"}
 BODY_OF: dict[str, dict[str, Any]] = {
-    "EPOCH": {"size": 41, "head": "0" * 64},
+    "EPOCH": {"size": 41, "head": "0" * 64, "reason": "lost", "at": 40},
     "BOOT": {"version": "1.4.0", "slot": "a", "clean": False, "torn_bytes": 17, "torn_sha256": "0" * 64, "counter": 9},
     "PLAY_START": _PLAY | {"catalog_epoch": 12},
     "PLAY_END": _PLAY
@@ -222,7 +222,7 @@ def chain_over(texts: list[bytes], box: str = BOX, epoch: int = 1) -> list[bytes
 
 def checkpoint(texts: list[bytes]) -> Checkpoint:
     head = chain_over(texts)[-1].hex()
-    return Checkpoint(box=BOX, epoch=1, size=len(texts), head=head, at_ms=NOW_MS, boot=4, counter=9)
+    return Checkpoint(box=BOX, epoch=1, size=len(texts), head=head, at_ms=NOW_MS, boot=4, counter=9, ended=False)
 
 
 def batch(texts: list[bytes]) -> Batch:

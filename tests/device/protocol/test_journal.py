@@ -13,6 +13,7 @@ from device.protocol.journal import (
     FRAME_HEADER_BYTES,
     Checkpoint,
     Entry,
+    chain_behind_gap,
     entry_position,
     first_chain,
     frame,
@@ -163,3 +164,14 @@ def test_9_8_a_checkpoint_is_read_as_it_was_written() -> None:
     original = checkpoint(TEXTS)
     assert Checkpoint.decode(original.encode()) == original
     assert original.head == HEADS[-1].hex()
+
+
+def test_9_13_the_chain_behind_a_gap_says_what_is_missing() -> None:
+    values = {
+        chain_behind_gap(*place)
+        for place in (("KTV-0001", 1, 7, 8), ("KTV-0002", 1, 7, 8), ("KTV-0001", 2, 7, 8), ("KTV-0001", 1, 6, 8),
+                      ("KTV-0001", 1, 7, 9), ("KTV-0001", 1, 8, 8))
+    }  # fmt: skip
+    assert len(values) == 6
+    seed = b"FBJ2\x00KTV-0001\x00" + bytes((0, 0, 0, 1)) + bytes(7) + b"\x07" + bytes(7) + b"\x08"
+    assert chain_behind_gap("KTV-0001", 1, 7, 8) == hashlib.sha256(seed).digest()

@@ -71,7 +71,7 @@ class LanRig:
         self.journal = JournalFile(folder or Folder(path / "journal"))
         self.store = StateStore(Folder(path / "state"), builders.BoardSecret())
         songs = {name: builders.song(name) for name in SONGS}
-        self.box = Box(builders.BOX, builders.fake_verify, songs.get, self.journal.head_at, lambda _key: None)
+        self.box = Box(builders.BOX, builders.fake_verify, songs.get, self._head_at, lambda _key: None)
         self.counter = Counter(path / "counter")
         self.runtime = Runtime(
             self.box, self.clock, self.journal, self.store, self._signed, self.counter.read, write_for_s=DISK_PAUSES_S
@@ -164,6 +164,9 @@ class LanRig:
         await self.lan.close()
         self.listener.close()
 
+    def _head_at(self, _epoch: int, size: int) -> bytes | None:
+        return self.journal.head_at(size)
+
     def _started(self) -> on.Started:
         found = self.journal.recover()
         past = recovered(found.since_boot)
@@ -180,6 +183,7 @@ class LanRig:
             journal_first=found.first,
             journal_size=found.size,
             journal_head=found.head or first_chain(builders.BOX, 1),
+            journal_damaged_at=found.damaged_at,
             last_at_ms=past.last_at_ms,
             last_boot=past.last_boot,
             open_plays=past.open_plays,

@@ -18,7 +18,8 @@ from device.protocol.journal import Checkpoint, first_chain, next_chain
 from device.protocol.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from device.protocol.uplink import Batch
 from device.services import uplink as uplink_module
-from device.services.journal_feed import ACK_FOR_S_MAX, BATCHES_OPEN_MAX, JournalFeed
+from device.services.journal_feed import BATCHES_OPEN_MAX, JournalFeed
+from device.services.journal_late import ACK_FOR_S_MAX
 from device.services.uplink import FleetSession
 from tests import builders
 from tests.device.services.lan_rig import BOX_KEY, lan_rig
@@ -26,8 +27,8 @@ from tests.device.services.lan_rig import BOX_KEY, lan_rig
 BOX = builders.BOX
 
 
-def checkpoint(epoch: int, size: int, head: bytes) -> Envelope:
-    made = Checkpoint(box=BOX, epoch=epoch, size=size, head=head.hex(), at_ms=None, boot=1, counter=0)
+def checkpoint(epoch: int, size: int, head: bytes, ended: bool) -> Envelope:
+    made = Checkpoint(box=BOX, epoch=epoch, size=size, head=head.hex(), at_ms=None, boot=1, counter=0, ended=ended)
     return seal("checkpoint", made.encode(), [BOX_KEY])
 
 
@@ -47,14 +48,14 @@ def a_journal(path: Path, count: int, text: str) -> tuple[JournalFile, JournalFe
 
 
 def take(feed: JournalFeed, now_s: float) -> Batch | None:
-    seq = feed.wanted(now_s)
-    if seq is None:
+    place = feed.wanted(now_s)
+    made = None if place is None else feed.batch_from(place)
+    if made is None:
         return None
-    batch, raw = feed.batch_from(seq)
-    assert len(raw) <= BATCH_BYTES_MAX
-    assert len(batch.entries) <= BATCH_ENTRIES_MAX
-    feed.sent(batch, now_s)
-    return batch
+    assert len(made.raw) <= BATCH_BYTES_MAX
+    assert len(made.batch.entries) <= BATCH_ENTRIES_MAX
+    feed.sent(made, now_s)
+    return made.batch
 
 
 def test_10_1_batches_follow_each_other_and_end_at_their_checkpoint(tmp_path: Path) -> None:
@@ -84,14 +85,14 @@ def test_without_acks_sending_stops_and_then_begins_again_at_the_watermark(tmp_p
         assert take(feed, 0.0) is not None
     assert feed.wanted(1.0) is None
     feed.moved(effects.MoveWatermark(epoch=1, size=200), 1.0)
-    assert feed.wanted(1.0) == 200 * BATCHES_OPEN_MAX
-    assert feed.wanted(2.0 + ACK_FOR_S_MAX) == 200
+    assert feed.wanted(1.0) == (1, 200 * BATCHES_OPEN_MAX)
+    assert feed.wanted(2.0 + ACK_FOR_S_MAX) == (1, 200)
 
 
 def test_10_3_a_nack_says_from_where(tmp_path: Path) -> None:
     _, feed = a_journal(tmp_path, 300, "x")
     take(feed, 0.0)
-    feed.send_from(effects.SendFrom(size=30))
+    feed.send_from(effects.SendFrom(epoch=1, size=30))
     batch = take(feed, 0.0)
     assert batch is not None
     assert batch.first == 30
@@ -220,7 +221,11 @@ async def test_connected_and_disconnected_are_told_to_the_core(tmp_path: Path) -
         await rig.until("online", False)
 
 
-async def test_an_entry_that_cannot_be_read_is_said_and_nothing_else_stops(tmp_path: Path) -> None:
+async def test_an_entry_that_cannot_be_read_is_said_and_then_a_new_epoch_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uplink_module, "READ_AGAIN_S", 0.0)
+    monkeypatch.setattr(uplink_module, "LOOK_AGAIN_S", 0.01)
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
         _, feed = a_journal(tmp_path / "journal", 5, "x")
@@ -231,6 +236,8 @@ async def test_an_entry_that_cannot_be_read_is_said_and_nothing_else_stops(tmp_p
         session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once)
         task = asyncio.create_task(session.run())
         await rig.until("faults", ["JOURNAL_DAMAGED"])
+        while (await rig.get("/v1/state"))[1]["journal"]["epoch"] == 1:
+            pass
         assert (await rig.play())[0] == 201
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

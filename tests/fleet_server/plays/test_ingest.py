@@ -103,8 +103,12 @@ def test_a_new_epoch_goes_on_where_the_old_one_ended(desk: Desk, journal: FakeJo
     (old,) = desk.take(journal.batch())
     assert (old.result, old.epoch, old.size) == ("ack", 1, 4)
     journal.sing(1)
+    journal.ended = False  # a box that was put back: it learns how far it has been
     (late,) = desk.take(journal.batch())
     assert (late.result, late.code, late.epoch, late.size) == ("nack", "BATCH_EPOCH", 2, 3)
+    journal.ended = True  # and beyond its end an epoch never grows
+    (late,) = desk.take(journal.batch())
+    assert (late.result, late.code, late.epoch, late.size) == ("nack", "BATCH_EPOCH", 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def test_9_11_the_checkpoint_signs_what_an_epoch_begins_behind(desk: Desk, journ
     (nack,) = desk.take(json.dumps(raw).encode())
     assert (nack.result, nack.code) == ("nack", "BATCH_CHAIN")
     liar = FakeJournal(BOX, journal.key, 2, first_chain(BOX, 2, journal.chains[1], 1))
-    liar.add("EPOCH", {"size": 2, "head": journal.chains[2].hex()})
+    liar.add("EPOCH", {"size": 2, "head": journal.chains[2].hex(), "reason": "lost", "at": 2})
     (nack,) = desk.take(liar.batch())
     assert (nack.result, nack.code) == ("nack", "BATCH_CHAIN")
     assert len(desk.rows(entries)) == 2

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from device.protocol.envelope import seal
-from device.protocol.journal import first_chain, frame, next_chain
+from device.protocol.journal import chain_behind_gap, first_chain, frame, next_chain
 from tests.device.protocol.builders import (
     BODY_OF,
     BOX,
@@ -42,7 +42,14 @@ def chain_vectors() -> list[Vector]:
         given |= {"previous_head": previous_head.hex(), "previous_size": previous_size}
         return vector(name, "9.5", {"chain": found}, **given)
 
+    def behind(name: str, epoch: int, missing: int, seq: int) -> Vector:
+        expected = {"chain": [chain_behind_gap(BOX, epoch, missing, seq).hex()]}
+        return vector(name, "9.13", expected, box=BOX, epoch=epoch, missing=missing, seq=seq)
+
     return [
+        behind("behind one entry that cannot be read", 1, 7, 8),
+        behind("behind the lost beginning of a later epoch", 3, 0, 4_294_967_297),
+        behind("begun anew where nothing is missing", 2, 5, 5),
         of("an empty journal", []),
         of("five entries", [text.decode() for text in TEXTS]),
         of("the second epoch goes on from the first", [TEXTS[0].decode()], 2, _HEADS[-1], len(TEXTS)),

@@ -1,7 +1,7 @@
 // Documents of every kind by themselves: names, values and bounds, from the clause of each and SPEC 17.
 import { entry } from "./entries.mjs";
 import {
-    array, base64, box, check_versioned, code, count, distinct, free_text, hash, instant, integer, journal_epoch, key,
+    array, bool, base64, box, check_versioned, code, count, distinct, free_text, hash, instant, integer, journal_epoch, key,
     matches, needed_text, nonce, notice, object, one_of, or_empty, or_null, order, path, person, quality, region, result,
     room, slot, text, update_state, venue, version,
 } from "./forms.mjs";
@@ -147,7 +147,7 @@ const CATALOG = { epoch, issued_at_ms: instant, entries: integer(0, 1000000), ta
 const BUNDLE = {
     version, compatible: matches(/^[a-z0-9-]{1,40}$/), security_epoch: count, image: file, text_zh: free_text, text_en: free_text,
 };
-const CHECKPOINT = { box, epoch: journal_epoch, size: count, head: hash, at_ms: or_null(instant), boot: count, counter: count };
+const CHECKPOINT = { box, epoch: journal_epoch, size: count, head: hash, at_ms: or_null(instant), boot: count, counter: count, ended: bool };
 const ACK = { box, epoch: journal_epoch, result: one_of("ack", "nack"), size: count, head: hash, code, at_ms: instant };
 const voucher = matches(/^[0-9A-HJ-NP-Z-]{4,32}$/);
 

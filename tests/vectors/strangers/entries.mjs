@@ -23,7 +23,7 @@ const EPOCH_RESULT = { epoch: count, result, code };
 const orders = array(order, 64);
 const BODIES = {
     __proto__: null,
-    EPOCH: { size: count, head: hash },
+    EPOCH: { size: count, head: hash, reason: one_of("lost", "edited", "damaged", "fleet"), at: count },
     BOOT: { version: text(1, 32), slot, clean: bool, torn_bytes: count, torn_sha256: or_empty(hash), counter: count },
     PLAY_START: { ...PLAY, catalog_epoch: count },
     PLAY_END: {

@@ -1,0 +1,163 @@
+"""What can still be read of a journal behind damage (SPEC 9.13).
+
+Rules:
+
+1. Behind bytes that are no sound frame the next sound one goes on, if it is of the epoch and says a later number: the
+   frames are found by their mark and their CRC, and say their place themselves.
+2. A frame that does not continue the chain value of the frame before it is damage as well: somebody wrote it anew. The
+   frame behind it is held against the value that stands there.
+3. An epoch is only read where its end is what the next one begins behind: what was written anew to the end is not the
+   box's, and nothing of it is signed. What stands beyond that end never counted.
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from device.drivers import journal_torn as torn_files
+from device.drivers.folder import Folder
+from device.drivers.journal_bookmark import Fold
+from device.drivers.journal_room import Room
+from device.drivers.journal_segment import PORTION_BYTES, Place, Segment
+from device.ports import DriverError, Frame
+from device.protocol import journal
+
+
+class Sound(NamedTuple):
+    """A sound frame, where it begins and where the next one does."""
+
+    frame: Frame
+    offset: int
+    after: int
+
+
+def sound_frames(raw: bytes, segment: Segment, offset: int = 0, seq: int = -1, chain: bytes = b"") -> Iterator[Sound]:
+    """The sound frames of a segment, also those behind damage (rules 1, 2).
+
+    offset, seq: where the first one should stand. chain: the value before it, empty where that is not known.
+    """
+    seq = segment.first if seq < 0 else seq
+    is_adrift = False
+    while offset >= 0:
+        found = journal.parse_frame(raw, offset)
+        if found is not None and is_adrift:
+            place = _place(found[0])
+            seq, chain = max(seq, place[1]), b""
+            found = found if place == (segment.epoch, seq) else None
+        if found is None:
+            is_adrift = True
+            offset = raw.find(journal.FRAME_MAGIC, offset + 1)
+            continue
+        entry, head, after = found
+        if not chain or journal.next_chain(chain, seq, entry) == head:
+            yield Sound(Frame(segment.epoch, seq, entry, head), offset, after)
+        chain, seq, offset, is_adrift = head, seq + 1, after, False
+
+
+def damaged_bytes(raw: bytes, sound: Sequence[Sound]) -> bytes:
+    """What stands between and behind these frames, without the zeros at its end."""
+    ends = [0, *(one.after for one in sound)]
+    begins = [*(one.offset for one in sound), len(raw)]
+    return b"".join(raw[end:begin] for end, begin in zip(ends, begins, strict=True)).rstrip(b"\0")
+
+
+def keep_damaged(folder: Folder, segment: Segment) -> None:
+    """Set aside what is no frame in a segment that is to be dropped. Raises OSError."""
+    raw = folder.read(segment.name)
+    damaged = damaged_bytes(raw, list(sound_frames(raw, segment)))
+    if damaged:
+        torn_files.keep(folder, segment.epoch, segment.first, damaged)
+
+
+def take_behind_damage(fold: Fold, folder: Folder, segment: Segment, end: int) -> None:
+    """Go on with a fold that came to damage in this segment, as far as `end`. Raises OSError."""
+    if fold.next.seq >= end:
+        return
+    for frame, offset, _ in sound_frames(folder.read(segment.name), segment):
+        if fold.next.seq <= frame.seq < end:
+            fold.next = Place(segment.first, offset, frame.seq)
+            fold.take(frame)
+
+
+class EndedEpochs:
+    """The epochs before the one that is written, for those who send what is left of them. One reader at a time."""
+
+    def __init__(self, folder: Folder, segments: Callable[[], list[Segment]], room: Room) -> None:
+        """segments: those of the journal, oldest first, the last one of the epoch that is written."""
+        self._folder = folder
+        self._segments = segments
+        self._room = room
+
+    def unsent(self) -> list[int]:
+        """Epochs of which the fleet does not hold everything, oldest first; quick."""
+        known = self._segments()
+        epochs = sorted({segment.epoch for segment in known} - {known[-1].epoch}) if known else []
+        acked, ended = self._room.acked, self._room.ended
+        return [epoch for epoch in epochs if epoch not in ended or acked.get(epoch, 0) < ended[epoch]]
+
+    def watermark(self, epoch: int) -> int:
+        """Entries that the fleet has acknowledged; quick."""
+        return self._room.acked.get(epoch, 0)
+
+    def read(self, epoch: int, seq: int, count_max: int, bytes_max: int) -> list[Frame]:
+        """Consecutive entries from the first readable one at `seq` or behind it; empty where there is none.
+
+        Raises DriverError JOURNAL_DAMAGED.
+        """
+        wanted: list[Frame] = []
+        try:
+            end = self._end(epoch)
+            for frame in self._frames(epoch, seq):
+                bytes_max -= len(frame.entry)
+                is_next = not wanted or (frame.seq == wanted[-1].seq + 1 and bytes_max >= 0)
+                if not is_next or frame.seq >= end or len(wanted) == count_max:
+                    break
+                wanted.append(frame)
+        except OSError as error:
+            raise DriverError("JOURNAL_DAMAGED", str(error)) from error
+        return wanted
+
+    def _frames(self, epoch: int, seq: int) -> Iterator[Frame]:
+        known = [segment for segment in self._segments() if segment.epoch == epoch]
+        index = max(0, bisect_right([segment.first for segment in known], max(0, seq - 1)) - 1)
+        before: Frame | None = None
+        for segment in known[index:]:
+            chain = before.chain if before is not None and before.seq + 1 == segment.first else b""
+            for sound in sound_frames(self._folder.read(segment.name), segment, chain=chain):
+                before = sound.frame
+                if before.seq >= seq:
+                    yield before
+
+    def _end(self, epoch: int) -> int:
+        """Behind the last entry that counts; 0 where the epoch is not the box's (rule 3)."""
+        end = self._room.ended.get(epoch, 1 << 53)
+        opening = self._opening(epoch + 1)
+        if opening is None:
+            return end
+        size, head = opening
+        last = next(self._frames(epoch, size - 1), None) if size else None
+        if last is not None and last.seq == size - 1 and last.chain != head:
+            return 0
+        return min(end, size)
+
+    def _opening(self, epoch: int) -> tuple[int, bytes] | None:
+        """Size and head that this epoch begins behind; None where nobody can say."""
+        segment = Segment(epoch, 0)
+        if segment not in self._segments():
+            return None
+        found = journal.parse_frame(self._folder.read(segment.name, 0, PORTION_BYTES))
+        try:
+            body = json.loads(found[0])["body"] if found else {}
+            return int(body["size"]), bytes.fromhex(body["head"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def _place(entry: bytes) -> tuple[int, int]:
+    """Epoch and sequence number that an entry says of itself; (0, -1) if it says none."""
+    try:
+        value = json.loads(entry)
+        return int(value["epoch"]), int(value["seq"])
+    except (KeyError, TypeError, ValueError):
+        return 0, -1
