@@ -50,6 +50,11 @@ class _Client(paho.Client):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(self.tls, socket.SHUT_RDWR)
 
+    def let_go(self) -> None:
+        """End the thread and close every socket: paho leaves the pair that wakes its thread to the collector."""
+        self.loop_stop()
+        self._reset_sockets()
+
     def _packet_read(self) -> MQTTErrorCode:
         result = super()._packet_read()
         if self._in_packet["remaining_length"] > PACKET_BYTES_MAX or self._in_messages:
@@ -157,7 +162,7 @@ class PahoUplink:
         client, self._client = self._client, None
         if client is not None:
             client.disconnect()
-            await asyncio.to_thread(client.loop_stop)
+            await asyncio.to_thread(client.let_go)
         self._end("closed")
 
     # What follows is called in paho's thread.

@@ -75,6 +75,7 @@ class FakeBox:
     async def __aexit__(self, *_: object) -> None:
         self.client.disconnect()
         await asyncio.to_thread(self.client.loop_stop)
+        self.client._reset_sockets()  # the pair that wakes its thread is left to the collector otherwise
 
     async def connected(self, times: int = 1) -> None:
         """Wait until the broker let it in for the nth time and granted what a box subscribes to."""

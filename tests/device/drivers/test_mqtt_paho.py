@@ -1,9 +1,11 @@
 """The box's MQTT session against the real broker with real certificates."""
 
 import asyncio
+import gc
 import os
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -114,6 +116,28 @@ async def test_many_publishes_at_once_are_all_acknowledged(fleet: Fleet, broker:
     await eventually(lambda: len(fleet.delivered) == 100, "all deliveries")
     assert {message.payload for message in fleet.delivered} == {b"%d" % n for n in range(100)}
     await uplink.close()
+
+
+async def test_an_attempt_that_is_refused_leaves_no_socket_to_the_collector(fleet: Fleet, broker: Broker) -> None:
+    fleet.active = False
+    open_before = 0
+    gc.disable()
+    try:
+        for number in range(4):
+            assert await refusal_of(PahoUplink("127.0.0.1", broker.mqtt_port, fleet.tls)) == "UPLINK_REFUSED"
+            if number == 0:
+                open_before = sockets_open()
+        assert sockets_open() <= open_before
+    finally:
+        gc.enable()
+
+
+def sockets_open() -> int:
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
 
 
 async def test_a_session_that_ends_is_said_to_reader_and_writer(fleet: Fleet, broker: Broker) -> None:
