@@ -19,9 +19,8 @@ def write(path: Path, data: bytes, mode: int = PUBLIC_MODE) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except BaseException:  # whatever stopped the write, the half-written file goes
-        Path(name).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(name).unlink(missing_ok=True)  # half-written, whatever stopped it; after the rename there is none
     sync_folder(path.parent)
 
 

@@ -15,6 +15,7 @@ import logging
 import secrets
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -80,11 +81,10 @@ class Broker:
             self._plan = replace(self._plan, mqtt_port=child.free_port(self._plan.mqtt_host))
         first_is_up: asyncio.Future[None] = self._loop.create_future()
         self._watch = asyncio.create_task(self._live(first_is_up))
-        try:
+        async with AsyncExitStack() as unfinished:
+            unfinished.push_async_callback(self.__aexit__)  # cancelled or failed: nothing may be left running
             await first_is_up
-        except BaseException:  # cancelled or failed: either way nothing may be left running
-            await self.__aexit__()
-            raise
+            unfinished.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,7 +2,6 @@
 
 from fleet_server.catalog.store import (
     Import,
-    ListedSong,
     Release,
     current,
     find_songs,
@@ -15,7 +14,6 @@ from fleet_server.catalog.store import (
 
 __all__ = [
     "Import",
-    "ListedSong",
     "Release",
     "current",
     "find_songs",

@@ -51,18 +51,6 @@ class CandidateShown(BaseModel):
     threshold: int
 
 
-class ReleaseShown(BaseModel):
-    epoch: int
-    entries: int
-    revision: int
-    bytes: int
-    sha256: str
-    prepared_by: str
-    prepared_at_ms: int
-    released_by: str | None
-    released_at_ms: int | None
-
-
 class CurrentShown(BaseModel):
     """The release in force, epoch 0 if there is none; `listed` counts the songs of the list in work.
 
@@ -145,10 +133,10 @@ def show_current(call: Annotated[Call, needs(Action.CATALOG_READ)]) -> CurrentSh
 
 
 @router.get("/releases")
-def list_releases(call: Annotated[Call, needs(Action.CATALOG_READ)]) -> list[ReleaseShown]:
+def list_releases(call: Annotated[Call, needs(Action.CATALOG_READ)]) -> list[store.Release]:
     """Releases and candidates, newest first."""
     with call.reading() as act:
-        return [ReleaseShown(**asdict(release)) for release in store.list_releases(act.connection)]
+        return store.list_releases(act.connection)
 
 
 @router.get("/songs")
@@ -160,7 +148,7 @@ def list_songs(
 ) -> list[SongShown]:
     """Songs of the list in work, by id."""
     with call.reading() as act:
-        return [SongShown(**asdict(song)) for song in store.find_songs(act.connection, text, after, limit)]
+        return [SongShown(**song._asdict()) for song in store.find_songs(act.connection, text, after, limit)]
 
 
 @router.post("/imports")

@@ -1,11 +1,12 @@
 """Reading the catalog: releases, imports, songs."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, or_, select
 
 from fleet_server.catalog.model import imports, release_bans, releases, songs, songs_gone
+from fleet_server.song_lists.rows import Song
 
 SONGS_AT_ONCE_MAX = 500
 
@@ -45,24 +46,6 @@ class Import:
     applied: int
     by: str
     at_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedSong:
-    """A song of the list in work."""
-
-    song: str
-    title: str
-    artist: str
-    language: str
-    work: str
-    sha256: str
-    duration_s: int
-    flags: int
-    picture: str
-    regions: str
-    not_before: int
-    not_after: int
 
 
 def highest_epoch(connection: Connection) -> int:
@@ -119,14 +102,14 @@ def songs_count(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(songs)).scalar_one())
 
 
-def find_songs(connection: Connection, text: str, after: str, limit: int) -> list[ListedSong]:
+def find_songs(connection: Connection, text: str, after: str, limit: int) -> list[Song]:
     """Songs whose id, title or artist contains the text, by id."""
-    columns = [songs.c[field.name] for field in fields(ListedSong)]
+    columns = [songs.c[name] for name in Song._fields]
     query = select(*columns).where(songs.c.song > after).order_by(songs.c.song).limit(limit)
     if text:
         searched = (songs.c.song, songs.c.title, songs.c.artist)
         query = query.where(or_(*(column.contains(text, autoescape=True) for column in searched)))
-    return [ListedSong(**row._asdict()) for row in connection.execute(query)]
+    return [Song(*row) for row in connection.execute(query)]
 
 
 def titles(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[str, str]]:

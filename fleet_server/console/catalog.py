@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from fleet_server import catalog
-from fleet_server.catalog import Import, ListedSong, Release
+from fleet_server.catalog import Import, Release
 from fleet_server.console import frame
 from fleet_server.console.reading import read
 from fleet_server.console.refusal import PageRoute
 from fleet_server.people import Act, Action, Call, needs
+from fleet_server.song_lists.rows import Song
 
 RELEASES_MAX = 20
 IMPORTS_MAX = 10
@@ -28,7 +29,7 @@ class CatalogView:
     releases: list[tuple[Release, str]]  # with a word of `catalog.state`
     imports: list[Import]
     text: str
-    songs: list[ListedSong]
+    songs: list[Song]
     songs_count: int
     more: str  # address of the next songs, empty at the end
 

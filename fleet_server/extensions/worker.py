@@ -4,9 +4,7 @@ Its boxes cannot hear of it by MQTT, or they would not be silent: offices carry 
 come back first are told at once.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 
 from device.crypto.p256 import SigningKey
 from device.protocol import topics
@@ -15,20 +13,15 @@ from fleet_server import audit
 from fleet_server.extensions import store
 from fleet_server.extensions.outages import silent_regions
 from fleet_server.fleet import Fleet
+from fleet_server.rounds import rounds
 
 LOOK_EVERY_S = 600
 AGAIN_AFTER_MS = DAY_MS
 ACTOR = "leases"
 
 
-@asynccontextmanager
-async def worker(fleet: Fleet) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_go_on(fleet))
-        try:
-            yield
-        finally:
-            task.cancel()
+def worker(fleet: Fleet) -> AbstractAsyncContextManager[None]:
+    return rounds(LOOK_EVERY_S, lambda: look(fleet))
 
 
 def look(fleet: Fleet) -> list[store.Extended]:
@@ -73,10 +66,3 @@ def look(fleet: Fleet) -> list[store.Extended]:
 def announce(fleet: Fleet, extended: store.Extended) -> None:
     """To every box that listens; those of other regions leave it."""
     fleet.downlink.send(topics.down_all("extension"), extended.envelope)
-
-
-async def _go_on(fleet: Fleet) -> None:
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await asyncio.to_thread(look, fleet)

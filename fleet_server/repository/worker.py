@@ -8,7 +8,7 @@ every box.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from tuf.api.exceptions import RepositoryError
 
@@ -18,6 +18,7 @@ from device.protocol.errors import ProtocolError
 from fleet_server.fleet import Fleet
 from fleet_server.repository import store
 from fleet_server.repository.incoming import take_in
+from fleet_server.rounds import rounds
 
 LOOK_EVERY_S = 1
 DOORBELL = b'{"v":1}'
@@ -32,12 +33,17 @@ async def worker(fleet: Fleet) -> AsyncIterator[None]:
     # The library tells of every custodian who has not signed; two of three is how it is meant.
     logging.getLogger("tuf").setLevel(logging.WARNING)
     await asyncio.to_thread(bring_up_to_date, fleet)
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_go_on(fleet))
-        try:
-            yield
-        finally:
-            task.cancel()
+    said = ""
+
+    def look() -> None:
+        nonlocal said
+        fault = _fault(fleet)
+        if fault and fault != said:
+            _log.error("the repository cannot be brought up to date: %s", fault)
+        said = fault
+
+    async with rounds(LOOK_EVERY_S, look):
+        yield
 
 
 def bring_up_to_date(fleet: Fleet) -> None:
@@ -53,17 +59,6 @@ def bring_up_to_date(fleet: Fleet) -> None:
 def ring(fleet: Fleet) -> None:
     """The unsigned doorbell to every box (SPEC 11.2): look for new targets."""
     fleet.downlink.send(topics.down_all("look"), DOORBELL)
-
-
-async def _go_on(fleet: Fleet) -> None:
-    said = ""
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            fault = await asyncio.to_thread(_fault, fleet)
-            if fault and fault != said:
-                _log.error("the repository cannot be brought up to date: %s", fault)
-            said = fault
 
 
 def _fault(fleet: Fleet) -> str:

@@ -1,24 +1,17 @@
 """Deadlines of rollouts while the server runs."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 
 from fleet_server import audit
 from fleet_server.fleet import Fleet
 from fleet_server.rollouts import store
+from fleet_server.rounds import rounds
 
 LOOK_EVERY_S = 5
 
 
-@asynccontextmanager
-async def worker(fleet: Fleet) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(_go_on(fleet))
-        try:
-            yield
-        finally:
-            task.cancel()
+def worker(fleet: Fleet) -> AbstractAsyncContextManager[None]:
+    return rounds(LOOK_EVERY_S, lambda: time_out(fleet))
 
 
 def time_out(fleet: Fleet) -> None:
@@ -40,10 +33,3 @@ def time_out(fleet: Fleet) -> None:
             )
     for name, region in late:
         fleet.live.publish("rollout", region, name)
-
-
-async def _go_on(fleet: Fleet) -> None:
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await asyncio.to_thread(time_out, fleet)
