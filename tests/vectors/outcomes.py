@@ -111,6 +111,12 @@ def _notice(vector: "dict[str, Any]", verify: "Verify") -> "Any":
     return {"notice": accepted.notice.notice, "document": accepted.document}
 
 
+def _extension(vector: "dict[str, Any]", verify: "Verify") -> "Any":
+    trust = policy.AuthorityPolicy.decode(vector["policy"].encode())
+    found = lease.accept_extension(bytes_of(vector), trust, verify, vector["region"], vector["last"])
+    return {"extension": found.extension, "full_until_ms": found.full_until_ms}
+
+
 def _lease(vector: "dict[str, Any]", verify: "Verify") -> "Any":
     trust = policy.AuthorityPolicy.decode(vector["policy"].encode())
     box, venue, region, nonce, last = [vector[name] for name in ("box", "venue", "region", "nonce", "last")]
@@ -281,6 +287,7 @@ READERS = {
     "holds": _holds,
     "json": _json,
     "leases": _lease,
+    "extensions": _extension,
     "notices": _notice,
     "orders": _order,
     "regions": _region,

@@ -29,6 +29,7 @@ SOURCES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "holds": holds.hold_vectors,
     "json": documents.json_vectors,
     "leases": signed.lease_vectors,
+    "extensions": signed.extension_vectors,
     "notices": signed.notice_vectors,
     "orders": signed.order_vectors,
     "regions": names.region_vectors,

@@ -8,8 +8,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from device.protocol.envelope import parse_envelope, seal
 from device.protocol.lease import Lease
+from device.protocol.limits import DAY_MS, INSTANT_MAX
 from device.protocol.notices import Notice
 from device.protocol.orders import Order, Scope
+from device.protocol.policy import Move
 from tests.device.protocol.builders import (
     ACK_KEY,
     BOX,
@@ -28,6 +30,7 @@ from tests.device.protocol.builders import (
     ZHAO,
     FixedKey,
     ban,
+    extension,
     lease,
     lift,
     notice,
@@ -199,6 +202,51 @@ def lease_vectors() -> list[Vector]:
         of("the same again", "LEASE_ROLLBACK", lease(), last=7),
         of("an older one", "LEASE_ROLLBACK", lease(), last=8),
         contradicting,
+    ]
+
+
+def extension_vectors() -> list[Vector]:
+    sound = extension()
+
+    def of(
+        name: str, expect: str, payload: bytes | None = None, *signers: FixedKey, kind: str = "extension", **asked: Any
+    ) -> Vector:
+        given = {"policy": _POLICY, "region": REGION, "last": 4} | asked
+        text = sealed(kind, payload or sound.encode(), *(signers or (LEASE_KEY,)))
+        expected = {"extension": sound.extension, "full_until_ms": sound.full_until_ms}
+        return vector(name, "7.5", code(expect) if expect else expected, **given, text=text)
+
+    def spoiled(**changes: Any) -> bytes:
+        return json.dumps({"v": 1} | sound.plain() | changes).encode()
+
+    moves = (Move(region="310100", now="320100"),)
+    has_moved = policy().replace(moved=moves).encode().decode()
+    malformed = "DOCUMENT_MALFORMED"
+    return [
+        of("for the city of the box", ""),
+        of("the first one", "", last=0),
+        of("also signed by a key that nobody knows", "", None, LEASE_KEY, STRANGER),
+        of("the city has another code now, and so has the box", "", policy=has_moved, region="320106"),
+        of("the city has another code now", "LEASE_NOT_OURS", policy=has_moved),
+        of("for another city", "LEASE_NOT_OURS", region="310201"),
+        of("the box is in the province at large", "LEASE_NOT_OURS", region="310000"),
+        of("the same again", "LEASE_ROLLBACK", last=5),
+        of("an older one", "LEASE_ROLLBACK", last=6),
+        of("for another city, and an older one", "LEASE_NOT_OURS", region="310201", last=6),
+        of("signed by an officer", "SIGNER_UNKNOWN", None, ZHANG),
+        of("signed by the key of acks", "SIGNER_UNKNOWN", None, ACK_KEY),
+        of("signed by nobody we know", "SIGNER_UNKNOWN", None, STRANGER),
+        of("the envelope of a lease", "ENVELOPE_TYPE", kind="lease"),
+        of("for no time", malformed, spoiled(full_until_ms=NOW_MS)),
+        of("for the past", malformed, spoiled(full_until_ms=NOW_MS - 1)),
+        of("for a millisecond more than seven days", malformed, spoiled(full_until_ms=NOW_MS + 7 * DAY_MS + 1)),
+        of("without a number", malformed, spoiled(extension=0)),
+        of("with a number that is text", malformed, spoiled(extension="5")),
+        of("for no region", malformed, spoiled(region="31010")),
+        of("for a region below a gap", malformed, spoiled(region="310001")),
+        of("with a name more", malformed, spoiled(box=BOX)),
+        of("of another version", "DOCUMENT_VERSION", spoiled(v=2)),
+        of("with an instant behind all calendars", malformed, spoiled(issued_at_ms=INSTANT_MAX + 1)),
     ]
 
 

@@ -1,4 +1,4 @@
-// Leases, notices and the keys of a root: from SPEC 5.1, 7.1 and 12.1.
+// Leases, their extensions, notices and the keys of a root: from SPEC 4.2, 5.1, 5.2, 7.1, 7.5 and 12.1.
 import { document } from "./documents.mjs";
 import { contains, region_level } from "./names.mjs";
 import { sound_payload } from "./orders.mjs";
@@ -15,6 +15,19 @@ export function lease({ policy, box, venue, region, nonce, last }, bytes) {
     if (!nonce || found.get("nonce") !== nonce) reject("LEASE_NONCE");
     if (found.get("lease") <= last) reject("LEASE_ROLLBACK");
     return { lease: found.get("lease") };
+}
+
+// For all leases of a region: by any courier, without a nonce. `last` is the number of the one that the box took last.
+export function extension({ policy, region, last }, bytes) {
+    const { services, moved } = JSON.parse(policy);
+    const keys = services.filter((one) => one.use === "lease").map(({ key }) => [key.keyid, key_of(key)]);
+    const opened = open(read(bytes), "extension");
+    signers(opened, new Map(keys));
+    const found = document("extension", opened.payload);
+    const now = moved.find((one) => one.region === found.get("region"))?.now ?? found.get("region");
+    if (!contains(now, region)) reject("LEASE_NOT_OURS");
+    if (found.get("extension") <= last) reject("LEASE_ROLLBACK");
+    return { extension: found.get("extension"), full_until_ms: found.get("full_until_ms") };
 }
 
 export function notice({ policy, region }, bytes) {

@@ -52,6 +52,7 @@ const READERS = {
     envelopes: envelope,
     orders: (vector) => accept_order(bytes_of(vector), JSON.parse(vector.policy), vector.region),
     leases: (vector) => accepted.lease(vector, bytes_of(vector)),
+    extensions: (vector) => accepted.extension(vector, bytes_of(vector)),
     notices: (vector) => accepted.notice(vector, bytes_of(vector)),
     root_keys: (vector) => accepted.root_keys(vector.signed),
     holds: holds.box,
