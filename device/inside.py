@@ -8,6 +8,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -39,6 +40,7 @@ from device.shell import Shell
 EXIT_REBOOT = 75
 AGAIN_S = 3.0
 STOP_S_MAX = 10.0
+LATER_MAX = 64  # effects that wait for the outside
 _log = logging.getLogger(__name__)
 
 Seal = Callable[[str, bytes], Envelope]
@@ -67,7 +69,8 @@ class Inside:
         self.stands = asyncio.Event()
         self._wake: Callable[[], None] = lambda: None
         self._seal: Seal | None = None
-        self._later: list[Any] = []
+        # A newer rollout makes an older one pointless: where there is no room the oldest goes.
+        self._later: deque[Any] = deque(maxlen=LATER_MAX)
         self.runtime.faults = shell.desk.faults
         self._release = health.told_only(lambda _: shell.board.seal.release(), shell.desk.faults)
         self._confirm = health.told_only(lambda act: shell.board.slots.confirm(act.is_only), shell.desk.faults)
@@ -95,8 +98,8 @@ class Inside:
         """The outside is there: how it signs, how its session is woken, and what else it can do."""
         self._seal, self._wake = seal, wake
         self.runtime.perform_by({**self._acts(), **acts})
-        later, self._later = self._later, []
-        for effect in later:
+        while self._later:
+            effect = self._later.popleft()
             acts[type(effect)](effect)
 
     async def _stop(self, stopping: asyncio.Event) -> None:

@@ -55,6 +55,10 @@ class ListedBans:
             for key in target_keys([(target.by, target.id) for target in ban.targets]):
                 self._by_key.setdefault(key, []).append(ban)
 
+    @property
+    def are_any(self) -> bool:
+        return bool(self._by_key)
+
     def has_song(self, memory: "Memory", song: "SongRecord", now_ms: "int | None") -> bool:
         """Whether a ban that stands here names the song; `now_ms` is proven time."""
         return bool(self._by_key) and self._has(memory, song_keys(song), now_ms)

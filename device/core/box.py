@@ -120,22 +120,31 @@ class Box:
 
         The arguments are of the right form. What the box's own checks say is kept for the instant, until an event.
         """
-        moment = self._moment
-        if moment is None or (
-            moment.now is not now and (moment.now.mono_ms != now.mono_ms or moment.now.rtc_ms != now.rtc_ms)
-        ):
-            moment = self._moment = verdict.Moment(self._memory, now)
+        moment = self._moment_at(now)
         if moment.box_code:
             return moment.box_code
         return verdict.play_code(moment, room, content.find_song(moment, song), file)
 
     def question_at(self, now: "Now") -> "Callable[[str, str, str], str]":
         """`may_play` of one instant: room, song and file are asked of it, as often as one likes."""
+        moment = self._moment_at(now)
+        find_song = self._memory.find_song
 
         def asked(room: str, song: str, file: str) -> str:
+            if moment.is_plain and not file and self._moment is moment:
+                record = find_song(song)
+                if record is not None and not record.is_limited:
+                    return ""
             return self.may_play(room, song, file, now)
 
         return asked
+
+    def _moment_at(self, now: "Now") -> "verdict.Moment":
+        """The one of this instant, unless there was an event since."""
+        moment = self._moment
+        if moment is None or moment.now.mono_ms != now.mono_ms or moment.now.rtc_ms != now.rtc_ms:
+            moment = self._moment = verdict.Moment(self._memory, now)
+        return moment
 
     def state_body(self, now: "Now") -> "dict[str, Any]":
         """The answer to `GET /v1/state`."""

@@ -96,6 +96,13 @@ def find_song(turn: "Turn | Moment", song: str) -> "SongRecord | None":
     return memory.find_song(song) if memory.content.catalog_entries else None
 
 
+def is_any_limited(turn: "Turn | Moment") -> bool:
+    """Whether `song_code` may refuse a song of the catalog, asked without a file, for more than regions and dates."""
+    memory = turn.memory
+    is_banning = memory.holds.are_of_songs or memory.content.listed.are_any
+    return is_banning or not memory.content.catalog_entries or turn.standing == ladder.CORE
+
+
 def song_code(turn: "Turn | Moment", record: "SongRecord | None", file: str) -> str:
     """The code of the first check of the song that fails, empty if none does (SPEC 15.3).
 

@@ -226,6 +226,16 @@ class Holds:
         """The rooms that stops of rooms name, in order."""
         return sorted({room for hold in self._of_rooms if hold.is_in_force(now_ms) for room in hold.rooms})
 
+    @property
+    def are_of_rooms(self) -> bool:
+        """Whether any is, in force or not."""
+        return bool(self._of_rooms)
+
+    @property
+    def are_of_songs(self) -> bool:
+        """Whether any is, in force or not."""
+        return bool(self._banned)
+
     def is_room_locked(self, room: str, now_ms: int | None) -> bool:
         return any([room in hold.rooms and hold.is_in_force(now_ms) for hold in self._of_rooms])
 

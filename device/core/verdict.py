@@ -27,7 +27,11 @@ IN_SERVICE, READY, UNCLAIMED, LOCKED, CLOSED, EXPIRED_STATE, FAILED = (
 
 
 class Moment:
-    """What the checks look at, like a turn: what the box knows and one instant. `box_code`: what its own checks say."""
+    """What the checks look at, like a turn: what the box knows and one instant.
+
+    `box_code`: what its own checks say. `is_plain`: nothing stands against any room, nor against a song of the catalog
+    but its own regions and dates.
+    """
 
     def __init__(self, memory: "Memory", now: "Now") -> None:
         self.memory = memory
@@ -38,6 +42,8 @@ class Moment:
         # Before the start nothing is known, and at the end nothing is begun.
         is_able = memory.is_started and not memory.is_ending
         self.box_code = box_code(self) if is_able else "JOURNAL_UNAVAILABLE"
+        is_limited = memory.holds.are_of_rooms or memory.plays.is_full or content.is_any_limited(self)
+        self.is_plain = not (self.box_code or is_limited)
 
 
 def moment_of(turn: "Turn") -> Moment:

@@ -1,5 +1,6 @@
 """Answers of the LAN interface as bytes (SPEC 15.2), and the ids by which they are found again in the log."""
 
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Answers:
-    """Of one process. A request id is chance drawn once and a count: unique, and no secret.
+    """Of one process. A request id is chance drawn once and a count: unique for 4 x 10^9 requests, and no secret.
 
     rtc_ms: the board's clock, for the header Date; it is read once a second.
     """
@@ -33,25 +34,21 @@ class Answers:
     def __init__(self, rtc_ms: Callable[[], int]) -> None:
         self._rtc_ms = rtc_ms
         self._chance = secrets.token_hex(4)
-        self._count = 0
+        # Eight hexadecimal digits that were not there before, without a frame of ours for each.
+        self._counts = map(b"%08x".__mod__, itertools.count(1))
         self._second = -1
         self._heads: dict[int, bytes] = {}
         self.good = b""  # of an answer 200 in this round, with all of its request id but the count
+        self.next_count = self._counts.__next__  # what follows `good`
 
     def request_id(self) -> str:
-        self._count += 1
-        return f"{self._chance}{self._count:08x}"
+        return f"{self._chance}{next(self._counts).decode()}"
 
     def begin_round(self, now_s: float) -> None:
         """What is answered in this round bears this second."""
         if int(now_s) != self._second:
             self._second, self._heads = int(now_s), {}
             self.good = self._head(HTTPStatus.OK) + self._chance.encode()
-
-    def count(self) -> bytes:
-        """What follows `good`."""
-        self._count += 1
-        return b"%08x" % self._count
 
     def written(self, status: int, body: bytes, request_id: str, closes: bool, more: str = "") -> bytes:
         """A whole answer in JSON; `more` are header lines besides the usual ones."""

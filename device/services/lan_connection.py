@@ -154,7 +154,8 @@ class Connection:
             and data.endswith(tail)
             and data.startswith(_GET)
             and self._tail_pairings == self._tokens.changes
-            and self._is_at_rest
+            and not (self._held or self._is_answering or self._wire.waiting)
+            and (self._slow is None or self._is_at_rest)
         ):
             answer = self._question(data[_GET_BYTES : -self._tail_bytes], False)
             if answer is not None:
@@ -344,6 +345,10 @@ class Connection:
     def head_is_here(self) -> None:
         """aiohttp has a request under way."""
         self._waits_for, self._due_s = ANSWER, None
+
+    def body_is_awaited(self) -> None:
+        """aiohttp has a head; who drips a body is as idle as who drips a head."""
+        self._waits_for, self._due_s = BODY, None
 
     @property
     def is_idle(self) -> bool:

@@ -147,6 +147,9 @@ async def body_of(request: web.Request, bytes_max: int = LAN_BODY_BYTES_MAX) -> 
 
 async def raw_body(request: web.Request) -> bytes:
     """The bytes of a request, within BODY_S and LAN_BODY_BYTES_MAX, or what it was cloned for. Raises RefusalError."""
+    protocol = request.protocol
+    assert isinstance(protocol, GuardedConnection)
+    protocol.connection.body_is_awaited()
     try:
         async with asyncio.timeout(BODY_S):
             return await request.read()
@@ -154,6 +157,8 @@ async def raw_body(request: web.Request) -> bytes:
         raise RefusalError(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE") from error
+    finally:
+        protocol.connection.head_is_here()
 
 
 def malformed(error: ProtocolError) -> RefusalError:

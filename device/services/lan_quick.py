@@ -17,7 +17,6 @@ from device.services.lan_answers import Answers
 from device.services.runtime import Answer, BusyError
 
 QUERIES_MAX = 1_024  # rooms x kinds of a venue; what was read of them once is kept
-BODIES_MAX = 8  # of one query: codes x lengths of a song's id
 SONG_BYTES_MAX = 20
 SONG_PATH = b"/v1/songs/"
 PLAYS_PATH = b"/v1/plays"
@@ -64,12 +63,14 @@ class Quick:
             code = (self._ask or self._ask_now())(asked.room, song.decode(), asked.file)
         except NotReadyError:
             return None
-        begun = asked.bodies.get((code, len(song))) or asked.body(code, len(song))
+        begun = asked.allowed.get(len(song)) if not code else None
+        if begun is None:
+            begun = asked.body(code, len(song))
         answers = self._answers
         if closes:
             body = begun.partition(b"\r\n\r\n")[2] + song + b'"}'
             return answers.written(200, body, answers.request_id(), closes)
-        return b"".join((answers.good, answers.count(), begun, song, b'"}'))
+        return b"".join((answers.good, answers.next_count(), begun, song, b'"}'))
 
     def _ask_now(self) -> Callable[[str, str, str], str]:
         self._ask = self._desk.question()
@@ -133,12 +134,12 @@ class Quick:
 class _Asked:
     """What a query asks for, and what of the answers does not depend on the song."""
 
-    __slots__ = ("bodies", "file", "room")
+    __slots__ = ("allowed", "file", "room")
 
     def __init__(self, room: str, file: str) -> None:
         self.room = room
         self.file = file
-        self.bodies: dict[tuple[str, int], bytes] = {}
+        self.allowed: dict[int, bytes] = {}  # `body` of what may start, by the length of the song's id
 
     def body(self, code: str, song_bytes: int) -> bytes:
         """From behind the request id up to the song: canonical JSON of `vod_requests.answer_to`."""
@@ -147,10 +148,10 @@ class _Asked:
             code.encode(),
             codec.dumps(self.room),
         )
-        if len(self.bodies) >= BODIES_MAX:
-            self.bodies.clear()
         length = len(begun) + song_bytes + len(b'"}')
-        found = self.bodies[code, song_bytes] = b"\r\nContent-Length: %d\r\n\r\n%b" % (length, begun)
+        found = b"\r\nContent-Length: %d\r\n\r\n%b" % (length, begun)
+        if not code:
+            self.allowed[song_bytes] = found
         return found
 
 

@@ -3,8 +3,8 @@
 1. A connection is a stranger's until a request on it has shown a token that is paired; an address that has shown one
    since the start is no stranger's any more.
 2. Strangers have STRANGERS_MAX places, STRANGERS_PER_ADDRESS_MAX of one address. Where a place is missing, the stranger
-   that has waited longest without a request under way is cut for the new one: a VOD server that comes back finds a
-   place, shows its token, and keeps it, whoever else holds the others.
+   that has waited longest without a whole request under way is cut for the new one: a VOD server that comes back finds
+   a place, shows its token, and keeps it, whoever else holds the others.
 3. Addresses that are paired have PAIRED_MAX places that no stranger can take.
 """
 
@@ -24,7 +24,7 @@ class Seated(Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """No request is under way."""
+        """No request is under way, or its body has not come yet."""
 
     def cut(self) -> None: ...
 

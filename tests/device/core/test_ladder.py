@@ -53,6 +53,7 @@ def test_7_2_the_ladder(after_ms: int, standing: str, answers: list[str]) -> Non
     rig.mono_ms += after_ms
     assert lease(rig)["standing"] == standing
     assert [rig.box.may_play("K1", song, "", rig.now) for song in ("000482", "000484")] == answers
+    assert [rig.box.question_at(rig.now)("K1", song, "") for song in ("000482", "000484")] == answers
     assert [rig.play("K1", song).body.get("code", "") for song in ("000482", "000484")] == answers
 
 

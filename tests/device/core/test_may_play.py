@@ -3,20 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device.core import events as on
-from device.protocol.limits import DAY_MS
+from device.protocol.limits import DAY_MS, PLAYS_OPEN_MAX
 from tests import builders
 from tests.box_rig import SONGS, Rig
 from tests.builders import HOUR_MS, NOON_MS
+from tests.device.core.test_listed_bans import a_ban
+from tests.device.core.test_rooms import stop_rooms
 
 FILE = "ab" * 32
 
 
 def asked(rig: Rig, room: str = "K1", song: str = "000482", file: str = "") -> str:
-    return rig.box.may_play(room, song, file, rig.now)
+    code = rig.box.may_play(room, song, file, rig.now)
+    question = rig.box.question_at(rig.now)
+    assert [question(room, song, file) for _ in range(2)] == [code, code]
+    return code
 
 
 def test_15_1_the_question_begins_counts_and_writes_nothing() -> None:
@@ -54,9 +60,37 @@ def test_an_edge_of_time_is_seen_at_its_very_millisecond() -> None:
 
 def test_what_an_event_changes_is_seen_at_the_same_instant() -> None:
     rig = Rig()
-    assert asked(rig) == ""
+    question = rig.box.question_at(rig.now)
+    assert (asked(rig), question("K1", "000482", "")) == ("", "")
     rig.receipt_of(builders.order_envelope("stop"))
-    assert asked(rig) == "VENUE_LOCKED"
+    assert (asked(rig), question("K1", "000482", "")) == ("VENUE_LOCKED", "VENUE_LOCKED")
+
+
+def _fill(rig: Rig) -> None:
+    for number in range(PLAYS_OPEN_MAX):
+        assert rig.play(f"B{number}").status == 201
+
+
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [
+        (lambda rig: rig.receipt_of(builders.order_envelope("ban")), "SONG_BANNED"),
+        (lambda rig: rig.give(on.CatalogLoaded(epoch=2, entries=3, bans=(a_ban(),))), "SONG_BANNED"),
+        (lambda rig: rig.receipt_of(stop_rooms("K1")), "ROOM_LOCKED"),
+        (lambda rig: rig.give(on.CatalogLoaded(epoch=0, entries=3)), "SONG_UNKNOWN"),
+        (lambda rig: rig.songs.update({"000482": builders.song("000482", not_before=65_000)}), "SONG_NOT_NOW"),
+        (_fill, "PLAYS_TOO_MANY"),
+    ],
+)
+def test_15_3_whatever_may_stand_against_a_song_stands_against_the_question(
+    happens: Callable[[Rig], object], code: str
+) -> None:
+    """The way on which nothing stands against any song is left as soon as something may."""
+    rig = Rig()
+    assert asked(rig) == ""
+    happens(rig)
+    assert asked(rig) == code
+    assert rig.play().body["code"] == code
 
 
 def _order(rig: Rig, kind: str, **changes: Any) -> None:

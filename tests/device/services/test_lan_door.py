@@ -181,6 +181,36 @@ def test_answers_come_in_the_order_of_the_requests_also_where_one_waits_for_the_
     assert songs(venue.said_to(client)) == [b"the play", b"nobodys", b"000482"]
 
 
+def test_a_question_does_not_overtake_a_play_that_waits_for_the_disk(venue: Venue) -> None:
+    client = venue.client()
+    assert songs(venue.said_to(client, QUESTION)) == [b"000482"]
+    assert venue.said_to(client, PLAY) == b""
+    assert venue.said_to(client, QUESTION) == b""
+    venue.asked[0][1](Answer(201, {"play": "1-1", "song": "the play"}))
+    assert songs(venue.heard(client)) == [b"the play", b"000482"]
+
+
+def test_an_answer_waits_for_the_rest_of_the_one_before(venue: Venue) -> None:
+    client = venue.client()
+    whole = venue.said_to(client, QUESTION)
+    (connection,) = venue.shared.open
+    wire, send = connection._wire, connection._send
+
+    connection._send = lambda data: send(data[:10])
+    venue.sent[client.getsockname()] += len(QUESTION)
+    client.sendall(QUESTION)
+    select.select((wire.fd,), (), ())
+    connection.readable()
+    venue.door.watch(wire, select.EPOLLIN)  # as if the socket took no more
+    connection._send = send
+    assert venue.heard(client) == whole[:10]
+    assert venue.said_to(client, UNKNOWN) == b""
+    venue.door.watch(wire, select.EPOLLIN | select.EPOLLOUT)
+    said = venue.heard(client)
+    assert songs(said) == [b"000482", b"nobodys"]
+    assert said.startswith(whole[10:250])
+
+
 def test_what_stands_between_two_requests_is_no_target(venue: Venue) -> None:
     """The path of headers that are known must not read two requests as one, nor a line break as a part of a song."""
     client = venue.client()

@@ -245,6 +245,29 @@ async def test_a_vod_server_that_comes_back_finds_a_place_among_any_number_of_st
             writer.close()
 
 
+async def test_who_drips_a_body_gives_its_place_up_to_whoever_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finding of the review: after a start no address is known, and half-sent orders held every place."""
+    monkeypatch.setattr(lan_seats, "STRANGERS_MAX", 6)
+    head = (
+        b"POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
+    async with lan_rig(tmp_path) as rig:
+        strangers = []
+        for number in range(6):
+            _, writer = await asyncio.open_connection(*rig.address, local_addr=(f"127.0.0.{2 + number % 3}", 0))
+            writer.write(head)
+            strangers.append(writer)
+        async with asyncio.timeout(30):
+            while [one._waits_for for one in rig.listener.shared.open] != [lan_connection.BODY] * 6:  # noqa: ASYNC110 - nobody tells of a head that is read
+                await asyncio.sleep(0)
+        for number in range(3):
+            assert (await rig.play(f"K{number}"))[0] == 201
+        for writer in strangers:
+            writer.close()
+
+
 async def test_before_aiohttp_is_there_plays_are_answered_and_the_rest_waits(tmp_path: Path) -> None:
     rig = LanRig(tmp_path)
     rig.address = await rig.listener.start()
