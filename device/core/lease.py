@@ -4,7 +4,7 @@
 2. A lease is taken only if it answers the box's nonce, so an old one tells no time. A nonce lasts until it is
    answered, a new session begins, or NONCE_FOR_MS: who holds a lease back may not set the clock back for long.
 3. A new lease is wanted when there is none since boot, or RENEW_AFTER_MS after the last one, and at once after one
-   that brought a lost claim back.
+   that brought a lost claim back, or where the last one is used up: by plays it may be, within hours.
 4. A lease confirms venue and region and changes neither (SPEC 4.2). It neither adds nor ends a hold, and what it says
    of time is believed as far as `clock.py` has witnesses. Its spans count from the time that the box then has.
 """
@@ -59,9 +59,10 @@ class LeaseDesk:
         """A session begins: what was asked in the last one is void."""
         self._nonce = ""
 
-    def nonce(self, mono_ms: int) -> str:
-        """The nonce to ask with; empty if no lease is wanted (rules 2, 3)."""
-        if self._taken_mono_ms is not None and mono_ms - self._taken_mono_ms < RENEW_AFTER_MS:
+    def nonce(self, mono_ms: int, rung: str) -> str:
+        """The nonce to ask with, on this rung of the ladder; empty if no lease is wanted (rules 2, 3)."""
+        is_new = self._taken_mono_ms is not None and mono_ms - self._taken_mono_ms < RENEW_AFTER_MS
+        if is_new and rung != EXPIRED:
             return ""
         if not self._nonce or mono_ms - self._nonce_mono_ms >= NONCE_FOR_MS:
             self._asked += 1
@@ -156,6 +157,9 @@ def extension_received(turn: "Turn", event: "ExtensionReceived") -> None:
     """The leases of this region last longer; by any courier, and without a nonce: it gives nothing but service."""
     memory = turn.memory
     claim, held, policy = memory.claim, memory.lease.held, memory.content.policy
+    if not memory.journal.is_available:
+        turn.refuse(event.request, 503, "JOURNAL_UNAVAILABLE")  # nothing of it would be durable
+        return
     if claim is None or held is None or policy is None:
         turn.refuse(event.request, 403, "BOX_UNCLAIMED" if claim is None else "LEASE_EXPIRED")
         return

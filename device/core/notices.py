@@ -1,7 +1,7 @@
 """Notices: texts of the authority that the venue must show (SPEC 12).
 
 Delivery, display and acknowledgement are three facts: the receipt, `SHOWN shown`, `SHOWN acknowledged`. A
-notice is kept until `show_until_ms` by trusted time. Known, expired and addressed as with orders.
+notice is kept until `show_until_ms` by proven time. Known, expired and addressed as with orders.
 """
 
 from device.core import receipts

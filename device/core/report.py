@@ -76,7 +76,7 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         policy_epoch=memory.content.policy_epoch,
         lease=memory.lease.number,
         ladder=_ladder(turn),
-        nonce=memory.lease.nonce(turn.now.mono_ms),
+        nonce=memory.lease.nonce(turn.now.mono_ms, turn.standing),
         journal=JournalState(
             epoch=place.epoch, size=place.size, head=place.head.hex(), watermark=memory.journal.watermark
         ),

@@ -37,6 +37,14 @@ def extend(rig: Rig, **changes: Any) -> tuple[int, dict[str, Any]]:
     return reply.status, reply.body
 
 
+def test_7_5_no_extension_is_answered_for_while_nothing_can_be_written_down() -> None:
+    rig = alone()
+    before = lease(rig)
+    rig.give(on.JournalFailed(reason="full", requests=[]))
+    assert (extend(rig)[0], extend(rig)[1]["code"]) == (503, "JOURNAL_UNAVAILABLE")
+    assert lease(rig) == before
+
+
 @pytest.mark.parametrize(
     ("after_ms", "standing", "answers"),
     [

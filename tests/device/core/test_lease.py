@@ -95,6 +95,16 @@ def test_10_4_a_nonce_is_sent_only_if_a_lease_is_wanted() -> None:
     assert len(rig.report["nonce"]) == 32
 
 
+def test_10_4_a_lease_that_plays_have_used_up_asks_for_the_next_at_once() -> None:
+    rig = unleased()
+    rig.grant_lease()
+    rig.box._memory.lease.usage.plays = 10**6
+    rig.wait(5)
+    assert rig.play().body["code"] == "LEASE_EXPIRED"
+    rig.grant_lease()
+    assert rig.play().status == 201
+
+
 def test_7_1_a_nonce_that_nobody_answers_is_replaced() -> None:
     """Who holds a lease back for hours must not be able to set the box's clock back by hours."""
     rig = unleased()
