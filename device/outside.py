@@ -25,6 +25,7 @@ from device.services.health import Health
 from device.services.identity import ENROL_CA, Identity
 from device.services.identity_facts import FACTORY, FLEET
 from device.services.lan_server import LanServer
+from device.services.looking import keep_looking
 from device.services.renewal import Renewal
 from device.services.serial_api import SerialApi
 from device.services.updates import Updates
@@ -32,7 +33,6 @@ from device.services.uplink import FleetSession
 from device.settings import Settings
 from device.shell import Shell
 
-LOOK_AGAIN_S = 60.0
 FETCH_FAULTS = frozenset({"CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"})
 _ROOT = "root.json"
 _PROBE = "self-test"
@@ -152,14 +152,15 @@ class Joined:
         await Renewal(self._identity, self._inside.trusted_ms, self._session, self._shell.desk.faults).run()
 
     async def _looking(self) -> None:
-        """LookForTargets, as often as it is asked for and once in a while."""
-        while True:
-            await asyncio.gather(asyncio.wait_for(self._inside.look.wait(), LOOK_AGAIN_S), return_exceptions=True)
-            self._inside.look.clear()
-            events = await self._content.look()
-            self._shell.desk.replace_fault(FETCH_FAULTS, self._content.fault)
-            for event in events:
-                await self._inside.runtime.post(event)
+        """LookForTargets, and once in a while."""
+        await keep_looking(self._inside.look, self._look)
+
+    async def _look(self) -> bool:
+        events = await self._content.look()
+        self._shell.desk.replace_fault(FETCH_FAULTS, self._content.fault)
+        for event in events:
+            await self._inside.runtime.post(event)
+        return not self._content.fault
 
     def _acts(self) -> dict[type, Callable[[Any], object]]:
         return {

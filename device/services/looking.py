@@ -1,0 +1,40 @@
+"""When the box looks for new content (SPEC 5, 11.2).
+
+The doorbell that asks for it is not signed, and rings for every box of the fleet at once. So:
+
+1. What is rung within APART_S of a look is one more look, however often: a broker in foreign hands buys no more.
+2. Each box waits by chance, up to SPREAD_S, so that a release does not bring all of them in one moment. The first look
+   of a start waits for nothing: without policy and catalog nothing can be played.
+3. Who has heard nothing looks by himself: after AGAIN_S where the last look failed, else after OFTEN_ENOUGH_S, for the
+   fleet rings again at every report that shows less than it has.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+
+APART_S = 10.0
+SPREAD_S = 10.0
+AGAIN_S = 60.0
+OFTEN_ENOUGH_S = 900.0
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def keep_looking(
+    wanted: asyncio.Event,
+    look: Callable[[], Awaitable[bool]],
+    sleep: Sleep = asyncio.sleep,
+    chance: Callable[[], float] = random.random,
+) -> None:
+    """For ever. look: whether it came to anything; chance: 0 to 1."""
+    await wanted.wait()
+    while True:
+        wanted.clear()
+        is_well = await look()
+        await sleep(APART_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OFTEN_ENOUGH_S if is_well else AGAIN_S):
+                await wanted.wait()
+        await sleep(chance() * SPREAD_S)
