@@ -164,7 +164,12 @@ class Inside:
 
     def _seal_changed(self, is_open: bool) -> None:
         """What the callback says counts, not what the switch shows by now: it may be closed again."""
-        event = SealChanged(is_open=is_open, was_opened=is_open or self._shell.board.seal.was_opened(), at_boot=False)
+        try:
+            was_opened = is_open or self._shell.board.seal.was_opened()
+        except DriverError as error:
+            _log.error("%s", error)
+            was_opened = True  # it has moved: that is an opening, unless the latch says otherwise
+        event = SealChanged(is_open=is_open, was_opened=was_opened, at_boot=False)
         if not self.runtime.post_soon(event):
             asyncio.get_running_loop().call_later(1, self._seal_changed, is_open)
 
@@ -206,9 +211,9 @@ class Inside:
         else:
             self._shell.desk.faults.discard("BOARD_FAILED")
 
-    def _signed(self, kind: str, payload: bytes) -> dict[str, Any]:
-        assert self._seal is not None, "what is answered with a signature comes by the outside"
-        return self._seal(kind, payload).plain()
+    def _signed(self, kind: str, payload: bytes) -> dict[str, Any] | None:
+        """None before `join`: the LAN routes for documents may stand already."""
+        return None if self._seal is None else self._seal(kind, payload).plain()
 
     def _checkpoint(self, epoch: int, size: int, head: bytes, ended: bool) -> Envelope:
         checkpoint = Checkpoint(

@@ -53,7 +53,8 @@ class Identity(IdentityFacts):
         """Rule 1; the same key and box if there is one already."""
         if self.key is None:
             key = SigningKey.generate()
-            self._write({KEY: at_rest.seal(self._secret.read(), _PURPOSE, key.pem()), BOX: box.encode()})
+            # The key last: as soon as it is there it is this box's, so a cut must not leave it without the name.
+            self._write({BOX: box.encode(), KEY: at_rest.seal(self._secret.read(), _PURPOSE, key.pem())})
             self.key, self.box = key, box
         return self.key
 

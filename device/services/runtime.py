@@ -10,6 +10,7 @@ Rules:
 4. A sync that takes longer than WRITE_FOR_S_MAX has failed: the loop goes on, and the core refuses plays at once.
    Until the call returns nothing else is asked of the disk, and what an append wrote then does not count.
 5. The queue is bounded. A request that finds it full is turned away; the box's own events wait.
+   A tick waits for nobody: it goes before all that wait, one at a time.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from device.core.effects import (
 )
 from device.core.events import JournalFailed, JournalRecovered, Now, Tick
 from device.ports import Clock, DriverError, Journal, StateStore
+from device.protocol.codes import refusal
 from device.services.disk_thread import Disk, DiskThread, made
 
 QUEUE_MAX = 512
@@ -89,12 +91,14 @@ class Runtime:
         clock: Clock,
         journal: Journal,
         store: StateStore,
-        sign: Callable[[str, bytes], Mapping[str, Any]],
+        sign: Callable[[str, bytes], Mapping[str, Any] | None],
         count: Callable[[], int],
         write_for_s: float = WRITE_FOR_S_MAX,
         disk: Disk | None = None,
     ) -> None:
-        """count: reads the monotonic counter. disk: where calls that block are made; else a thread."""
+        """sign: None while that cannot be done yet.
+
+        count: reads the monotonic counter. disk: where calls that block are made; else a thread."""
         self._core = core
         self._clock = clock
         self._journal = journal
@@ -104,6 +108,7 @@ class Runtime:
         self._acts: Mapping[type, Callable[[Any], object]] = {}
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Any] = deque()
+        self._has_tick = False  # in the queue
         self._has_room = asyncio.Event()
         self._has_some: asyncio.Future[None] | None = None  # while the loop waits for events
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
@@ -148,8 +153,7 @@ class Runtime:
         if len(self._queue) >= QUEUE_MAX:
             return False
         self._queue.append(event)
-        if self._has_some is not None and not self._has_some.done():
-            self._has_some.set_result(None)
+        self._wake()
         return True
 
     async def ask(self, request: str, event: Any) -> Answer:
@@ -203,6 +207,10 @@ class Runtime:
         self._ending = CloseDown
         self.post_soon(Tick())
 
+    def _wake(self) -> None:
+        if self._has_some is not None and not self._has_some.done():
+            self._has_some.set_result(None)
+
     async def _group(self) -> list[Any]:
         """All that wait. As long as a look at the sockets brings more, another look costs less than another sync."""
         queue = self._queue
@@ -227,6 +235,7 @@ class Runtime:
                 effects.append(event)
                 continue
             if kind is Tick:
+                self._has_tick = False
                 self.ticked_at_s = self._loop.time()
             effects += handle(event, now)
         return effects
@@ -305,7 +314,13 @@ class Runtime:
         await self.post(outcome)
 
     def _answer_signed(self, effect: ReplySigned) -> None:
-        self._answer(effect.request, Answer(effect.status, self._sign(effect.kind, effect.payload)))
+        signed = self._sign(effect.kind, effect.payload)
+        if signed is None:  # what was decided stands, and is told to whoever asks again
+            self._answer(
+                effect.request, Answer(HTTPStatus.SERVICE_UNAVAILABLE, refusal("BOX_STARTING", effect.request))
+            )
+        else:
+            self._answer(effect.request, Answer(effect.status, signed))
 
     def _end_by(self, acts: Mapping[type, Callable[[Any], object]], effect: CloseDown | Reboot) -> None:
         self._ending = type(effect)
@@ -321,6 +336,10 @@ class Runtime:
             waiting.set_result(answer)
 
     async def _tick(self) -> None:
+        """Rule 5: whoever keeps the queue full does not starve the watchdog."""
         while True:
             await asyncio.sleep(TICK_EVERY_S)
-            self.post_soon(Tick())
+            if not self._has_tick:
+                self._has_tick = True
+                self._queue.appendleft(Tick())
+                self._wake()

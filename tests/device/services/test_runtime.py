@@ -279,3 +279,48 @@ async def test_the_journal_is_tended_beside_the_loop_and_says_how_full_it_is(tmp
     await asyncio.gather(caring, return_exceptions=True)
     assert tended.seen == {"SERIAL_DOWN", "JOURNAL_NEARLY_FULL"}
     assert faults == {"SERIAL_DOWN"}
+
+
+class Crowd:
+    """A core, and those who fill its queue anew whenever the loop lets them."""
+
+    def __init__(self, rig: LanRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.handled: list[type] = []
+        self._runtime = rig.runtime
+        monkeypatch.setattr(runtime_module, "TICK_EVERY_S", 0)
+        monkeypatch.setattr(rig.runtime, "_core", self)
+
+    def handle(self, event: Any, _now: on.Now) -> list[Any]:
+        self.handled.append(type(event))
+        return []
+
+    async def press(self) -> list[type]:
+        """What was handled while the queue was full whenever somebody else could have had his turn."""
+        for _ in range(20):
+            while self._runtime.post_soon(on.ReopenRequested(request="")):
+                pass
+            await asyncio.sleep(0)
+        return self.handled[:]
+
+
+async def test_a_full_queue_keeps_no_tick_from_the_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with lan_rig(tmp_path) as rig:
+        crowd = Crowd(rig, monkeypatch)
+        pressing = asyncio.create_task(crowd.press())
+        ticking = asyncio.create_task(rig.runtime._tick())
+        handled = await pressing
+        ticking.cancel()
+    assert len(handled) > runtime_module.QUEUE_MAX
+    assert on.Tick in handled
+
+
+async def test_a_receipt_that_cannot_be_signed_yet_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lan_rig(tmp_path) as rig:
+        with monkeypatch.context() as before:
+            before.setattr(rig.runtime, "_sign", lambda *_: None)
+            early = await rig.runtime.ask("r1", on.OrderReceived(request="r1", raw=builders.order_envelope()))
+        later = await rig.runtime.ask("r2", on.OrderReceived(request="r2", raw=builders.order_envelope()))
+    assert (early.status, early.body["code"]) == (503, "BOX_STARTING")
+    assert (later.status, "payload" in later.body) == (200, True)
