@@ -17,7 +17,7 @@ from device.drivers.folder import Folder
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
 from device.protocol import journal
-from device.protocol.limits import CHECKPOINT_ENTRIES
+from device.protocol.limits import CHECKPOINT_ENTRIES, INTEGER_MAX
 
 SLOTS = ("bookmark-a", "bookmark-b")
 RECENT_ENTRIES = 1_024  # read back all the same: an end of play told again after a restart is found in them
@@ -100,16 +100,40 @@ class Fold:
             return None
         try:
             value = json.loads(body)
-            fold = cls(Segment(value["epoch"], value["last"][0]))
-            fold.next = fold.last = Place(*value["last"])
+            last = Place(*_numbers(value["last"]))
+            fold = cls(Segment(*_numbers([value["epoch"], last.first])))
+            fold.next = fold.last = last
             fold.head = bytes.fromhex(value["head"])
-            fold.newest_boot = value["boot"]
-            fold.acked, fold.ended = dict(value["acked"]), dict(value["ended"])
-            fold.starts = {play: entry.encode() for play, entry in value["starts"]}
-            fold._places.append(Place(*value["recent"]))
+            (fold.newest_boot,) = _numbers([value["boot"]])
+            fold.acked, fold.ended = _sizes(value["acked"]), _sizes(value["ended"])
+            fold.starts = dict(_start_of(play, entry) for play, entry in value["starts"])
+            fold._places.append(Place(*_numbers(value["recent"])))
         except (KeyError, TypeError, ValueError, RecursionError):
-            return None  # of another version, or of somebody else
+            return None  # of another version, or of somebody else: no key of the box is behind the hash
         return fold
+
+
+def _start_of(play: str, text: str) -> tuple[str, bytes]:
+    """Raises KeyError, TypeError, ValueError if this entry does not begin this play, or lacks what recovery reads."""
+    entry = json.loads(text)
+    _numbers([entry["boot"], entry["at_ms"] or 0])
+    words = [entry["body"][name] for name in ("room", "song", "kind")]
+    is_start = entry["kind"] == "PLAY_START" and play == journal.play_id(*_numbers([entry["epoch"], entry["seq"]]))
+    if not is_start or not all(isinstance(word, str) for word in words):
+        raise ValueError(play)
+    return play, text.encode()
+
+
+def _sizes(rows: list[list[object]]) -> dict[int, int]:
+    """By epoch. Raises TypeError, ValueError."""
+    return {epoch: size for epoch, size in map(_numbers, rows)}
+
+
+def _numbers(values: list[object]) -> list[int]:
+    """Raises TypeError, ValueError where one is no number that a bookmark has."""
+    if not all(type(value) is int and -1 <= value <= INTEGER_MAX for value in values):
+        raise ValueError(values)
+    return [value for value in values if type(value) is int]
 
 
 def read_bookmarks(folder: Folder, epoch: int) -> list[Fold]:

@@ -125,6 +125,17 @@ def changed(**changes: object) -> Callable[[bytes], bytes]:
         changed(recent=[0, 7, 0]),
         changed(epoch=2),
         lambda _: hashed(b"[" * 5_000),
+        lambda _: hashed(b"[]"),
+        changed(last=[]),
+        changed(last=[0, "x", 0]),
+        changed(last=[0, -7, 0]),
+        changed(recent=["q", 0, 0]),
+        changed(boot="1"),
+        changed(acked=[["1", "2"]]),
+        changed(ended=5),
+        changed(starts=[["1-0", 5]]),
+        changed(starts=[["1-0", "nonsense"]]),
+        changed(starts=[[7, "{}"]]),
     ],
 )
 def test_a_bookmark_that_is_wrong_is_not_believed(spoil: Callable[[bytes], bytes]) -> None:
