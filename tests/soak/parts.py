@@ -68,7 +68,7 @@ PARTS = (
         (UNLOCKED, LOCKED, OVERRUN),
     ),
     Part("images", "images put back", 10_000, 200, 10, f"{_CORE}.image_restores:run", (FORGOTTEN, OVERRUN, LOCKED)),
-    Part("years", "simulated days of 20 boxes", 20 * 365, 365, 110, "tests.simulation.years:run", PROMISES[:-1]),
+    Part("years", "simulated days of 20 boxes", 20 * 365, 365, 280, "tests.simulation.years:run", PROMISES[:-1]),
     Part(
         "kills",
         "SIGKILLs of the whole program",
