@@ -25,7 +25,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check one file; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     is_zh = options.lang == "zh"
     for path in (options.evidence, options.root):
         if not path.is_file():
@@ -109,7 +109,7 @@ def _print(facts: dict[str, object], sentence: str, output: str) -> None:
     print(json.dumps(facts, ensure_ascii=False, sort_keys=True) if output == "json" else sentence)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="frontbox-verify",
         description="Checks an evidence file with nothing but that file and the trust root. 核验证据文件。",
