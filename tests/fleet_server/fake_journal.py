@@ -11,13 +11,17 @@ from device.protocol.envelope import Envelope, seal
 from device.protocol.journal import Checkpoint, Entry, chain_behind_gap, first_chain, next_chain, play_id
 from device.protocol.uplink import Batch
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.protocol.envelope import Signer
+
 EVENING_MS = 1_790_000_000_000  # 2026-09-21 21:33 in Shanghai
 
 
 class FakeJournal:
     """Valid by default; tests reach in and change one fact."""
 
-    def __init__(self, box: str, key: SigningKey | None = None, epoch: int = 1, start: bytes | None = None) -> None:
+    def __init__(self, box: str, key: "Signer | None" = None, epoch: int = 1, start: bytes | None = None) -> None:
         self.box = box
         self.key = key or SigningKey.generate()
         self.epoch = epoch

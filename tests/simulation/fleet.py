@@ -173,6 +173,7 @@ class Fleet:
 
     def _take_report(self, box: str, record: Record, report: Report) -> None:
         record.report, record.reported_at_ms = report, self._now_ms()
+        record.taken.update(report.holds)
         expected, shown = self.expected(), set(report.holds)
         lacks = {order.number for order in self.orders if self._may_be_taken(record, order)} & expected - shown
         is_lent = self.gives_leases and not (report.state == "failed" and lacks)

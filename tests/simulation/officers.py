@@ -4,15 +4,17 @@ import random
 from typing import Any
 
 from device.protocol.limits import DAY_MS
-from device.protocol.orders import BAN, LIFT, RESUME, STOP, Order, Target
+from device.protocol.orders import BAN, LIFT, RESUME, SERVICE, STOP, Order, Scope, Target
 from device.protocol.regions import level
 from tests import builders
 from tests.builders import PROVINCE, REGION
 from tests.simulation.fleet import Issued
+from tests.simulation.venue import ROOMS
 
 SIGNERS = {REGION: (builders.ZHANG, builders.LI), PROVINCE: (builders.CHEN, builders.ZHOU)}
 DRAFTERS = {REGION: "zhang", PROVINCE: "chen"}
 ENDING_OF = {RESUME: STOP, LIFT: BAN}
+DAYS_TO_ACCEPT = {STOP: (10, 60), BAN: (10, 60), RESUME: (1, 10, 60), LIFT: (1, 10, 60), SERVICE: (1, 10)}
 ROUGHLY_MS = 420_000  # how far a box may lag: a lease may be held back as long as its nonce lasts, and clocks drift
 
 
@@ -33,9 +35,12 @@ class Officers:
             "authority": authority,
             "drafted_by": DRAFTERS[authority],
             "issued_at_ms": now_ms - 1000,
-            "expires_at_ms": now_ms + 60 * DAY_MS,
+            "expires_at_ms": now_ms + self._chance.choice(DAYS_TO_ACCEPT[kind]) * DAY_MS,
         }
         if kind == STOP:
+            if self._chance.random() < 0.4:
+                rooms = tuple(self._chance.sample(ROOMS, self._chance.randint(1, 3)))
+                fields["scope"] = Scope(venues=(builders.VENUE,), region="", rooms=rooms)
             fields["grace_s"] = self._chance.choice((0, 10, 600))
             fields["ends_at_ms"] = now_ms + self._chance.choice((3_600_000, DAY_MS, 3 * DAY_MS, 15 * DAY_MS))
         elif kind == BAN:
@@ -43,7 +48,7 @@ class Officers:
             by, name = self._chance.choice((("version", song), ("work", f"w-{song}")))
             fields["targets"] = (Target(by=by, id=name),)
             fields["ends_at_ms"] = self._chance.choice((None, now_ms + 2 * DAY_MS))
-        else:
+        elif kind != SERVICE:
             fields["ends"] = tuple(self._standing(ENDING_OF[kind]))
         fields |= changes
         order = builders.order(kind, **fields)
@@ -69,7 +74,7 @@ class Standing:
 
     def __init__(self, orders: dict[str, Order]) -> None:
         self._orders = orders
-        self._accepted: set[str] = set()
+        self.accepted_at_ms: dict[str, int] = {}
         self._ended = Endings(orders)
         self._ended_there = Endings(orders)
 
@@ -77,14 +82,25 @@ class Standing:
         """Officers have signed this; it is under way to the box."""
         self._ended.take(number)
 
-    def accepted(self, number: str) -> None:
-        """The box has signed that it accepted this order."""
-        self._accepted.add(number)
+    def accepted(self, number: str, true_ms: int) -> None:
+        """The box has signed that it accepted this order; the last time counts, for its grace may begin anew."""
+        self.accepted_at_ms[number] = true_ms
         self._ended_there.take(number)
 
     def forgot(self) -> None:
         """The record of the box was put back: what it knew to be ended may hold it until the fleet says so again."""
         self._ended_there = Endings(self._orders)
+
+    def may_be_cleared(self, opening: int) -> bool:
+        """Whether officers have signed a service for this opening of the seal."""
+        return any(order.kind == SERVICE and order.opening == opening for order in self._orders.values())
+
+    def must_be_over(self, confirmed: set[str]) -> set[str]:
+        """What was ended by orders that the box has confirmed to the fleet: in contact none of it stands."""
+        ended = Endings(self._orders)
+        for number in confirmed:
+            ended.take(number)
+        return {order.order for order in self._orders.values() if ended.has(order)}
 
     def numbers(self) -> list[str]:
         """Every order that was signed."""
@@ -94,7 +110,9 @@ class Standing:
         """What the box must obey: it said so, nobody signed an end, and the end by itself is not near."""
         at_ms = true_ms + ROUGHLY_MS
         return [
-            order for order in self._of(kind, at_ms) if order.order in self._accepted and not self._ended.has(order)
+            order
+            for order in self._of(kind, at_ms)
+            if order.order in self.accepted_at_ms and not self._ended.has(order)
         ]
 
     def may_be_in_force(self, kind: str, true_ms: int) -> list[Order]:

@@ -2,14 +2,18 @@
 
  1. No play that was allowed is lost, and none is numbered twice.
  2. What the VOD server was told of a play, what the journal says and what the fleet has is the same.
- 3. No false unlock: nothing starts under an order that the box has said to obey, and no banned song.
- 4. No false lock: a box that is in contact refuses for no stop that is not in force.
+ 3. No false unlock: nothing starts under an order that the box has said to obey, and no banned song; of a stop of rooms
+    in those, and once its grace is over none sounds there.
+ 4. No false lock: a box that is in contact refuses for no stop that is not in force, and a stop of rooms shuts no other
+    room. What the fleet knows to be ended locks nothing after contact, whatever old orders came by whom.
  5. No hold is forgotten; a box that might have forgotten one refuses until contact.
  6. No lease is overrun: powered time after a lease is no longer than the lease.
  7. The box always starts, and restricts itself exactly after an old image was put back.
  8. After the faults it is back in service by itself, and the fleet has every play.
  9. The watermark never passes the journal; memory and disk stay bounded; the chain is whole.
 10. In the closed hours nothing starts while time is signed.
+11. A seal that was opened stays an alarm until officers sign a service for that very opening.
+12. A second box with the same key is an incident each time, and changes nothing of what the fleet has.
 """
 
 from collections import deque
@@ -21,7 +25,7 @@ from device.core.effects import Send
 from device.protocol.codec import loads
 from device.protocol.journal import Entry, first_chain, next_chain, parse_frame
 from device.protocol.lease import Lease
-from device.protocol.limits import DAY_MS
+from device.protocol.limits import DAY_MS, GRACE_S_MAX
 from device.protocol.orders import BAN, STOP, Order
 from tests.box_rig import SONGS
 from tests.simulation.fleet import Fleet
@@ -66,7 +70,7 @@ class Promises:
     standing: Standing
     suspicion: Suspicion = field(default_factory=Suspicion)
     leases: dict[int, tuple[Lease, int]] = field(default_factory=dict)  # by number; with the powered time when given
-    waits: int = 0  # times that a box was not in service for the known limit of `_waits_for_a_lease`
+    sealed: str = "intact"
     plays: int = 0
     ends: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -86,7 +90,7 @@ class Promises:
         elif isinstance(effect, Send) and effect.kind == "receipt":
             receipt = loads(effect.payload, 65_536)
             if receipt["subject"] == "order" and receipt["result"] in ("accepted", "known"):
-                self.standing.accepted(receipt["id"])
+                self.standing.accepted(receipt["id"], self.machine.around.true_ms())
 
     def answered(self, asked: Asked) -> None:
         """A guest's wish was granted or refused."""
@@ -95,7 +99,7 @@ class Promises:
         if asked.answer.status == 201:
             self._allowed(asked, asked.answer.body)
         else:
-            self._refused(asked.answer.body["code"])
+            self._refused(asked.room, asked.answer.body["code"])
 
     def ended(self, play: str, status: int, body: Mapping[str, Any]) -> None:
         """The end of a play was answered."""
@@ -117,6 +121,8 @@ class Promises:
             return
         state = life.state()
         self._require(state["journal"]["watermark"] <= state["journal"]["size"], "the watermark passes the journal")
+        self._look_at_seal(state["seal"], state["opening"])
+        self._look_at_rooms({play["room"] for play in state["rooms"]})
         if self._is_restricted():
             self._require(self.suspicion.may_restrict, "restricted, and nobody put anything back")
         elif not self.suspicion.must_restrict or self._has_contact():
@@ -129,6 +135,31 @@ class Promises:
                 self.suspicion.must_restrict = False
             else:
                 self.suspicion.may_restrict = False  # so the record says: it began without, and asked nobody
+
+    def seal_is_cleared(self) -> None:
+        """Rule 11: closed again, and cleared by officers for the opening that the box has reported."""
+        life = self.machine.life
+        assert life is not None
+        self._require(life.state()["seal"] == "intact", f"the seal is {life.state()['seal']} after its service")
+
+    def was_cloned(self, is_noticed: bool, is_unchanged: bool) -> None:
+        """Rule 12."""
+        self._require(is_noticed, "a second box has spoken with this key, and there is no incident")
+        self._require(is_unchanged, "a second box has changed what the fleet has")
+
+    def _look_at_seal(self, word: str, opening: int) -> None:
+        """Rule 11."""
+        is_cleared = self.sealed != "intact" and word == "intact"
+        self._require(not is_cleared or self.standing.may_be_cleared(opening), f"opening {opening} was forgotten")
+        self.sealed = word
+
+    def _look_at_rooms(self, busy: set[str]) -> None:
+        """Rule 3: the longest grace is over."""
+        now_ms = self.machine.around.true_ms()
+        for order in self.standing.surely_in_force(STOP, now_ms):
+            is_due = now_ms - self.standing.accepted_at_ms[order.order] > GRACE_S_MAX * 1000 + ROUGHLY_MS
+            sounding = sorted(busy & set(order.scope.rooms)) if order.scope.rooms else sorted(busy)
+            self._require(not (is_due and sounding), f"{sounding} sound under {order.order}")
 
     def look_deeply(self) -> None:
         """Now and then: nothing grows without bound."""
@@ -146,7 +177,7 @@ class Promises:
         is_new = play not in self.venue.told or self.suspicion.lost_by_owner
         self._require(is_new, f"{play} is numbered twice")
         self._require(song in SONGS, f"{song} is not listed")
-        stops = [order.order for order in self.standing.surely_in_force(STOP, now_ms)]
+        stops = [order.order for order in self.standing.surely_in_force(STOP, now_ms) if _shuts(order, asked.room)]
         self._require(not stops, f"{play} starts under {stops}")
         for order in self.standing.surely_in_force(BAN, now_ms):
             names = {f"version:{song}", f"work:w-{song}"}
@@ -162,7 +193,7 @@ class Promises:
         self.venue.told[play] = Told(song, asked.room, asked.kind, now_ms, self.machine.lives)
         self.venue.running[asked.room] = play
 
-    def _refused(self, code: str) -> None:
+    def _refused(self, room: str, code: str) -> None:
         self.refusals[code] = self.refusals.get(code, 0) + 1
         life = self.machine.life
         if life is None:
@@ -170,7 +201,9 @@ class Promises:
         if code == "BOX_RESTRICTED":
             self._require(self.suspicion.may_restrict, "restricted, and nobody put anything back")
         if code in ("VENUE_LOCKED", "ROOM_LOCKED") and life.state()["tq"] == "signed":
-            self._require(bool(self._may_hold(STOP)), f"{code} and no stop is in force")
+            is_of_rooms = code == "ROOM_LOCKED"
+            stops = [order for order in self._may_hold(STOP) if bool(order.scope.rooms) == is_of_rooms]
+            self._require(any(_shuts(order, room) for order in stops), f"{code} in {room} and no stop is in force")
 
     def _may_hold(self, kind: str) -> list[Order]:
         now_ms = 0 if self.suspicion.clock_was_wrong else self.machine.around.true_ms()
@@ -218,21 +251,17 @@ class Promises:
         answer = asked.answer
         self._require(answer is not None, "no answer although everything is well")
         assert answer is not None
-        if answer.status == 201 or self.standing.may_be_in_force(STOP, self.machine.around.true_ms()):
-            return
-        if self._waits_for_a_lease():
-            self.waits += 1
+        life = self.machine.life
+        assert life is not None
+        over = self.standing.must_be_over(self.fleet.records[self.machine.box].taken)
+        locking = sorted(over & {hold["order"] for hold in life.state()["holds"]})
+        self._require(not locking, f"{locking} stand, and the fleet knows that they were ended")
+        stops = self.standing.may_be_in_force(STOP, self.machine.around.true_ms())
+        if answer.status == 201 or any(_shuts(order, asked.room) for order in stops):
             return
         banned = {f"{t.by}:{t.id}" for order in self._may_hold(BAN) for t in order.targets}
         names = {f"version:{asked.song}", f"work:w-{asked.song}"}
         self._require(answer.body["code"] == "SONG_BANNED" and bool(names & banned), f"not in service: {answer.body}")
-
-    def _waits_for_a_lease(self) -> bool:
-        """A known limit, counted: a battery clock that jumped ahead while the box was off is believed (SPEC 7.3), so
-        every lease comes from its past until the last one has run out.
-        """
-        report = self.fleet.records[self.machine.box].report
-        return self.suspicion.clock_was_wrong and report is not None and "LEASE_TIME" in report.refused
 
     def books_agree(self) -> None:
         """Rules 1, 2, 9: disk, fleet and VOD server tell the same story."""
@@ -296,6 +325,11 @@ class Promises:
                 found.append(entry)
                 offset += length
         return found
+
+
+def _shuts(order: Order, room: str) -> bool:
+    """Whether a stop, if it is in force, keeps songs out of this room."""
+    return not order.scope.rooms or room in order.scope.rooms
 
 
 def container_sizes(roots: list[Any]) -> dict[str, int]:

@@ -4,7 +4,7 @@ import random
 
 from device.protocol.limits import DAY_MS
 from tests.simulation.machine import Machine
-from tests.simulation.network import Weather
+from tests.simulation.network import Network
 from tests.simulation.virtual_time import VirtualLoop
 
 ERRORS = {"write": (5, 28), "sync": (5,), "rename": (5, 30), "remove": (30,), "sync_names": (5,), "truncate": (30,)}
@@ -13,11 +13,28 @@ ERRORS = {"write": (5, 28), "sync": (5,), "rename": (5, 30), "remove": (30,), "s
 class Trouble:
     """Happenings of one box; each returns what it did, for the story."""
 
-    def __init__(self, machine: Machine, weather: Weather, loop: VirtualLoop, chance: random.Random) -> None:
+    def __init__(self, machine: Machine, network: Network, loop: VirtualLoop, chance: random.Random) -> None:
         self._machine = machine
-        self._weather = weather
+        self._network = network
+        self._weather = network.weather
+        self._line_returns_s = 0.0
         self._loop = loop
         self._chance = chance
+
+    def line_is_cut(self) -> str:
+        self._network.cut()
+        return "line: cut"
+
+    def line_is_cut_for_days(self) -> str:
+        days = self._chance.choice((4, 9, 33))
+        self._network.cut()
+        self._line_returns_s = self._loop.time() + days * DAY_MS / 1000
+        return f"line: cut for {days} days"
+
+    def line_returns(self) -> str:
+        self._weather.is_cut = self._loop.time() < self._line_returns_s
+        self._weather.withheld = frozenset()
+        return f"line: {'still cut' if self._weather.is_cut else 'returns'}"
 
     def line_worsens(self) -> str:
         weather, chance = self._weather, self._chance
@@ -71,6 +88,7 @@ class Trouble:
     def all_is_well(self) -> None:
         """Nature rests: what is left is the box's own doing."""
         weather = self._weather
+        self._line_returns_s = 0.0
         weather.is_cut, weather.lost, weather.doubled, weather.late_s = False, 0.0, 0.0, 0.05
         weather.withheld = frozenset()
         self.disk_heals()

@@ -21,11 +21,12 @@ from device.core.events import OrderReceived, ReopenRequested
 from device.protocol.catalog import CORE
 from device.protocol.lease import Lease
 from device.protocol.limits import ENDS_MAX
-from device.protocol.orders import BAN, LIFT, RESUME, STOP
+from device.protocol.orders import BAN, LIFT, RESUME, SERVICE, STOP
 from device.services import runtime, uplink
 from tests import builders
 from tests.box_rig import SONGS
 from tests.builders import PROVINCE
+from tests.simulation.clone import Clone
 from tests.simulation.evening import Evening
 from tests.simulation.fleet import Fleet, Issued
 from tests.simulation.impostor import Impostor
@@ -59,7 +60,6 @@ class Figures:
     lives: int = 0
     orders: int = 0
     images: int = 0
-    waits: int = 0
 
 
 class World:
@@ -70,7 +70,6 @@ class World:
         self.custom = CUSTOMS[seed % len(CUSTOMS)]
         self.chance = random.Random(seed)
         self.loop = VirtualLoop()
-        self.line_returns_s = 0.0
         self.story: deque[str] = deque(maxlen=STORY_MAX)
         self.figures = Figures()
         self.network = Network(self.chance, self.loop)
@@ -97,8 +96,9 @@ class World:
         self.promises = Promises(self.machine, self.venue, self.fleet, self.standing)
         self.fleet.expected = lambda: self.standing.wanted(self.around.true_ms())
         self.evening = Evening(self.venue, self.promises, self.chance)
-        self.trouble = Trouble(self.machine, self.network.weather, self.loop, self.chance)
+        self.trouble = Trouble(self.machine, self.network, self.loop, self.chance)
         self.impostor = Impostor(self.machine, self.fleet, self.network, self.promises, self.chance)
+        self.clone = Clone(self.machine, self.fleet, self.network, self.promises, self.chance)
         self.owner = Owner(self.machine, self.promises, self.network, self.chance)
 
     def run(self, days: int) -> Figures:
@@ -119,7 +119,6 @@ class World:
         promises = self.promises
         self.figures.days = self.loop.time() / DAY_S
         self.figures.asked, self.figures.plays, self.figures.ends = self.venue.asked, promises.plays, promises.ends
-        self.figures.waits = promises.waits
         self.figures.lives, self.figures.orders = self.machine.lives, len(self.officers.orders)
         return self.figures
 
@@ -134,7 +133,9 @@ class World:
         self.loop.close()
 
     async def _live(self, days: int) -> None:
-        await self.machine.switch_on()
+        self.loop.call_soon(self._plug_is_loose)
+        if not await self.machine.switch_on():
+            await self._power_returns()
         for day in range(days):
             await self._day(day)
             if (day + 1) % HEAL_EVERY_DAYS == 0 or day + 1 == days:
@@ -143,6 +144,11 @@ class World:
         await self.machine.life.stop()
         await self.machine.cut_power()
         self.promises.books_agree()
+
+    def _plug_is_loose(self) -> None:
+        """The power may go in the very first start, when nothing is on the card yet."""
+        if self.chance.random() < 0.3 and self.machine.life is not None:
+            self.machine.life.power.left = self.chance.randrange(12)
 
     async def _day(self, day: int) -> None:
         """Scenes from eight in the morning on; some days one at two in the night."""
@@ -197,10 +203,11 @@ class World:
             (evening.a_song_ends, 18),
             (self._an_order, 4),
             (self._an_order_at_the_box, 1),
+            (self._a_service, 0.5),
             (self._old_orders, 2),
-            (self._line_is_cut, 3 * bad),
-            (self._line_is_cut_for_days, 0.06),
-            (self._line_returns, 2),
+            (self._told(trouble.line_is_cut), 3 * bad),
+            (self._told(trouble.line_is_cut_for_days), 0.06),
+            (self._told(trouble.line_returns), 2),
             (self._told(trouble.line_worsens), 2 * bad),
             (self._told(trouble.disk_falls_ill), 1.5 * bad),
             (self._told(trouble.disk_stalls), bad),
@@ -213,6 +220,8 @@ class World:
             (self._orderly_stop, 0.5),
             (self._new_edition, 0.3),
         ]
+        if self.custom in ("owner", "fleet"):
+            table.append((self._told(self.clone.speaks), 0.4))
         if self.custom == "owner":
             table += [
                 (self._while_off(owner.take_an_image), 2),
@@ -244,6 +253,12 @@ class World:
         self._note(f"officers: {issued.number} {issued.kind}")
         self.standing.signed(issued.number)
         self.fleet.issue(issued)
+
+    async def _a_service(self) -> None:
+        """Officers have seen the box, and clear the opening that it reported last."""
+        report = self.fleet.records[self.machine.box].report
+        if report is not None and report.opening and report.seal != "intact":
+            self._issue(self.officers.order(SERVICE, self.around.true_ms(), opening=report.opening))
 
     async def _an_order_at_the_box(self) -> None:
         """By a courier; the fleet has it as well."""
@@ -284,20 +299,6 @@ class World:
             await self._power_returns()
 
         return while_off
-
-    async def _line_is_cut(self) -> None:
-        self._note("line: cut")
-        self.network.cut()
-
-    async def _line_is_cut_for_days(self) -> None:
-        days = self.chance.choice((4, 9, 33))
-        self._note(f"line: cut for {days} days")
-        self.network.cut()
-        self.line_returns_s = self.loop.time() + days * DAY_S
-
-    async def _line_returns(self) -> None:
-        self.network.weather.is_cut = self.loop.time() < self.line_returns_s
-        self.network.weather.withheld = frozenset()
 
     async def _power_cut(self) -> None:
         self._note("power: cut")
@@ -340,7 +341,6 @@ class World:
     async def _heal(self) -> None:
         """Faults end; nobody comes; after a while everything must be as promised."""
         self._note("all is well")
-        self.line_returns_s = 0.0
         self.trouble.all_is_well()
         self.fleet.gives_acks = self.fleet.gives_leases = True
         if self.machine.life is not None:
@@ -348,8 +348,8 @@ class World:
         await self._look()
         day = int(self.loop.time() - NOON_S) // DAY_S + 1
         await self._until(day * DAY_S + NOON_S)
-        if self.promises.suspicion.clock_was_wrong:
-            await self._power_cut()  # what a clock said of the time off is never taken back within a life (SPEC 7.3)
+        if self.promises.suspicion.was_falsified or self.chance.random() < 0.3:
+            await self._power_cut()  # with a dead battery a false lease sets the hour until the next boot
         for half_minute in range(40):
             if half_minute == 4 and self.promises.suspicion.clock_was_wrong:
                 # Where no second witness of time is left, the word of officers is one (SPEC 7.3).
@@ -357,7 +357,12 @@ class World:
                 for first in range(0, len(ends), ENDS_MAX):
                     some = ends[first : first + ENDS_MAX]
                     self._issue(self.officers.order(RESUME, self.around.true_ms(), authority=PROVINCE, ends=some))
+            if half_minute == 20:
+                self.machine.hardware.move_seal(is_open=False)
+                await self._pause(70)
+                await self._a_service()
             await self._pause(30)
+        self.promises.seal_is_cleared()
         await self._venue_confirms()
         self.promises.back_in_service(await self.evening.a_song("K1", SONGS[0]))
         await self._pause(20)

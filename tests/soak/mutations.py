@@ -1,6 +1,6 @@
 """Rules broken one at a time: for each, a named part must turn red, or that part proves nothing.
 
-    survivors(NAMED, say)      # names of the mutants that nobody found
+    seen_by(number)      # what the part of that mutant says; empty if it does not see it
 
 The owners of rules break their own (`*_mutations.py` beside the tests of the core and the drivers); here stand those
 that lie between owners.
@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from device.core import holds, start
+from device.core import holds, seal, start
 from device.drivers import catalog_file, journal_segment, state_store
 from device.protocol import journal
 from tests.device.drivers.crash_folder import CrashFolder
+from tests.simulation import fleet
 from tests.simulation.disk import SimulatedFolder
 from tests.soak.parts import PARTS, fault_of
 
@@ -113,6 +114,25 @@ def a_hold_is_not_kept() -> AbstractContextManager[None]:
     return patched((holds.Holds, "all_holds", lambda _self: []))
 
 
+def rooms_are_not_stopped() -> AbstractContextManager[None]:
+    return patched((holds.Holds, "is_room_locked", lambda *_arguments: False))
+
+
+def a_stop_of_rooms_locks_the_venue() -> AbstractContextManager[None]:
+    return patched((holds.Hold, "is_of_venue", property(lambda hold: hold.kind == "stop")))
+
+
+def a_seal_that_is_closed_again_was_never_open() -> AbstractContextManager[None]:
+    def opened(self: seal.Seal, counter: int) -> None:
+        self.opening = max(counter, self.opening + 1)
+
+    return patched((seal.Seal, "opened", opened))
+
+
+def a_second_box_is_nobodys_business() -> AbstractContextManager[None]:
+    return patched((fleet, "INCIDENTS", frozenset()))
+
+
 def open_plays_stay_open() -> AbstractContextManager[None]:
     return patched((start, "end_by_power", lambda *_arguments: None))
 
@@ -144,6 +164,10 @@ OURS = (
     Mutation("no chain", no_chain, "journal-flips", 400, 1),
     Mutation("no MAC of the record", no_mac, "state-flips", 200, 1),
     Mutation("holds are not kept", a_hold_is_not_kept, "years", 24, 1),
+    Mutation("rooms are not stopped", rooms_are_not_stopped, "years", 24, 1),
+    Mutation("a stop of rooms locks the venue", a_stop_of_rooms_locks_the_venue, "years", 24, 1),
+    Mutation("a seal that is closed again was never open", a_seal_that_is_closed_again_was_never_open, "years", 24, 2),
+    Mutation("a second box is nobody's business", a_second_box_is_nobodys_business, "years", 24, 3),
     Mutation("open plays stay open", open_plays_stay_open, "years", 24, 1),
     Mutation("no page hash", no_page_hash, "catalog-flips", 600, 1),
 )
