@@ -60,11 +60,12 @@ class HostileFleet:
         edition: int = 0,
         published: bool = True,
         snapshot_sha256: str = "",
+        is_hashed: bool = False,
     ) -> None:
         """Snapshot and timestamp of these versions, as only the fleet server can sign them.
 
         number, edition: versions of the two themselves, by default the next. published: there is a timestamp already.
-        snapshot_sha256: what the timestamp says of the snapshot beside its version.
+        snapshot_sha256: what the timestamp says of the snapshot beside its version; is_hashed: it says the truth.
         """
         if published:
             last = Metadata[Timestamp].from_file(str(self._metadata / "timestamp.json")).signed
@@ -73,7 +74,8 @@ class HostileFleet:
         snapshot = Metadata(Snapshot(version=number, expires=_expiry(), meta=meta))
         snapshot.sign(signer_of(self._keys / "snapshot.pem"))
         self._metadata.joinpath(f"{number}.snapshot.json").write_bytes(snapshot.to_bytes())
-        hashes = {"sha256": snapshot_sha256} if snapshot_sha256 else None
+        digest = sha256(snapshot.to_bytes()).hexdigest() if is_hashed else snapshot_sha256
+        hashes = {"sha256": digest} if digest else None
         newest = Timestamp(version=edition, expires=_expiry(), snapshot_meta=MetaFile(number, hashes=hashes))
         metadata = Metadata(newest)
         metadata.sign(signer_of(self._keys / "timestamp.pem"))

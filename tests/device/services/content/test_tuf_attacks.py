@@ -2,6 +2,7 @@
 online keys and what keys of custodians the name of the attack grants it. `test_attacks.py` has our own rules.
 """
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -10,7 +11,6 @@ import pytest
 from tuf.api.metadata import Root
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
-from device.services import fleet_files
 from hil_tests.bench.hostile_fleet import HostileFleet
 from tests.device.services.content.rig import SONGS, Box, answer_with
 from tests.device.services.content.signed_anew import Roots
@@ -144,12 +144,25 @@ async def test_mix_and_match_of_metadata(singing: Box, fleet: PublishedFleet) ->
     assert singing.catalog.find("900001") is None
 
 
-async def test_slow_retrieval(singing: Box, fleet: PublishedFleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every byte has its time: what is slower is given up, and the box goes on."""
+@pytest.mark.parametrize("suffix", ["timestamp.json", "snapshot.json", "catalog.json", "manifest.json", "6.bin"])
+async def test_slow_retrieval(singing: Box, fleet: PublishedFleet, server: TufServer, suffix: str) -> None:
+    """Every byte has its time: a server that sends one by one, each in 20 s of the box's clock, is given up."""
     fleet.publish_catalog(6, SONGS)
-    with monkeypatch.context() as patch:
-        patch.setattr(fleet_files, "GRACE_S", -10_000)
-        assert await singing.look() == []
+
+    def slow(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        answer.send_response(200)
+        answer.send_header("Content-Length", str(len(data)))
+        answer.end_headers()
+        answer.close_connection = True
+        with contextlib.suppress(OSError):
+            for byte in data:
+                answer.wfile.write(bytes([byte]))
+        return True
+
+    server.misbehave, singing.passes_ms = {suffix: slow}, 20_000
+    assert await singing.look() == []
+    assert server.requests[-1].endswith(suffix)
+    server.misbehave, singing.passes_ms = {}, 0
     assert await singing.look() == [CatalogLoaded(epoch=6, entries=len(SONGS))]
 
 

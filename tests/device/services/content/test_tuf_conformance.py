@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata, Root
+from tuf.api.metadata import Metadata, Root, Targets
 from tuf.ngclient import UpdaterConfig
 
 from device.core.events import CatalogLoaded, ContentRejected
@@ -242,6 +242,31 @@ async def test_deprecated_keyid_hash_algorithms(singing: Box, roots: Roots) -> N
 async def test_new_snapshot_hash_mismatch(singing: Box, roots: Roots, hostile: HostileFleet) -> None:
     hostile.seal({"targets": 1, "policy": 1, "catalog": 3, "firmware": 1}, snapshot_sha256="0" * 64)
     assert await singing.look() == UNTRUSTED
+
+
+async def test_snapshot_rollback_with_local_snapshot_hash_mismatch(singing: Box, hostile: HostileFleet) -> None:
+    """The snapshot that the box has is another than the timestamp means, and still says what versions there were."""
+    versions = {"targets": 1, "policy": 1, "catalog": 3, "firmware": 1}
+    hostile.seal(versions, is_hashed=True)
+    assert await takes_it(singing)
+    hostile.seal(versions | {"catalog": 2}, is_hashed=True)
+    assert [event.code for event in await singing.look()] == ["CATALOG_ROLLBACK"]
+
+
+async def test_new_targets_fast_forward_recovery(
+    singing: Box, fleet: PublishedFleet, roots: Roots, hostile: HostileFleet
+) -> None:
+    """Custodians' keys gave the catalog a version that no honest edition reaches: another snapshot key ends it."""
+    edition = Metadata[Targets].from_file(str(roots.metadata / "2.catalog.json")).signed
+    edition.version = 99_999
+    hostile.publish_role("catalog", edition, fleet.custodians("catalog"))
+    assert await singing.look() == []
+    versions = {"targets": 1, "policy": 1, "catalog": 3, "firmware": 1}
+    hostile.seal(versions)
+    assert [event.code for event in await singing.look()] == ["CATALOG_ROLLBACK"]
+    roots.rotate(lambda root: roots.give_new_online_key(root, "snapshot"), roots.custodians)
+    hostile.seal(versions)
+    assert await takes_it(singing)
 
 
 async def test_expired_timestamp_version_rollback(singing: Box, fleet: PublishedFleet, hostile: HostileFleet) -> None:
