@@ -81,7 +81,7 @@ class Clock:
         if self._proven_ms is None:
             return None
         passed_ms = max(0, now.mono_ms - self._mono_ms)
-        return min(self._proven_ms + passed_ms - _drift_ms(passed_ms), INSTANT_MAX)
+        return min(self._proven_ms + passed_ms - drift_over(passed_ms), INSTANT_MAX)
 
     def likely_ms(self, now: "Now") -> int | None:
         """Trusted time and what the real-time clock says has passed while the box was off; None with quality `none`."""
@@ -170,7 +170,7 @@ class Clock:
         if likely_ms is None or not self._gap_known or is_free:
             return proven_ms, INSTANT_MAX
         latest_ms = max(likely_ms, self._officers_ms)
-        drift_ms = _drift_ms(max(0, likely_ms - self._leased_ms))
+        drift_ms = drift_over(max(0, likely_ms - self._leased_ms))
         if not likely_ms - drift_ms - LEASE_OFF_MS <= issued_at_ms <= latest_ms + drift_ms + LEASE_OFF_MS:
             raise RejectedError("LEASE_TIME", f"{issued_at_ms}, expected {likely_ms}")
         return likely_ms - drift_ms - LEASE_STEP_MS, latest_ms + drift_ms + LEASE_STEP_MS
@@ -181,7 +181,7 @@ class Clock:
         if proven_ms is None:
             proven_ms, other_ms = 0, rtc_instant(now)
         else:
-            other_ms = proven_ms + max(0, self._gap_ms - _drift_ms(self._gap_ms) - LEASE_STEP_MS)
+            other_ms = proven_ms + max(0, self._gap_ms - drift_over(self._gap_ms) - LEASE_STEP_MS)
         self._proven_ms = max(proven_ms, min(issued_at_ms, max(other_ms, self._officers_ms)))
 
 
@@ -196,6 +196,6 @@ def _gap_ms(saved: TimeRecord, rtc_ms: int) -> int | None:
     return rtc_ms - saved.rtc_ms if saved.gap_known and is_sound else None
 
 
-def _drift_ms(span_ms: int) -> int:
+def drift_over(span_ms: int) -> int:
     """By how much a clock of the box may be wrong after a span."""
     return (span_ms * DRIFT_PPM + 999_999) // 1_000_000

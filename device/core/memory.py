@@ -12,6 +12,7 @@ from device.core.notices import Notices
 from device.core.orders import KnownOrders
 from device.core.plays import Plays
 from device.core.refusals import Refusals
+from device.core.rtc_steps import RtcWatch
 from device.core.seal import Seal
 from device.core.update import NO_UPDATE
 
@@ -45,6 +46,7 @@ class Memory:
         self.head_at = head_at
 
         self.clock = Clock()
+        self.rtc = RtcWatch()
         self.journal = JournalEnd(box)
         self.damage = Damage()
         self.holds = Holds()

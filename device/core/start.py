@@ -28,7 +28,9 @@ def started(turn: "Turn", event: "Started") -> None:
     memory = turn.memory
     memory.version, memory.slot, memory.counter = event.version, event.slot, event.counter
     memory.lease.begin(event.seed)
-    memory.clock.resume(None if saved is None else saved.time, event.last_at_ms, turn.now)
+    known_time = None if saved is None else saved.time
+    memory.clock.resume(known_time, event.last_at_ms, turn.now)
+    memory.rtc.resume(None if known_time is None else known_time.rtc_ms, turn.now)
     memory.kept_holds = [hold.order for hold in memory.holds.in_force(turn.proven_ms)]
     if saved is not None:
         memory.lease.usage.resume(saved.used, turn.now.mono_ms)

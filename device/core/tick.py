@@ -1,6 +1,6 @@
 """What time alone brings about."""
 
-from device.core import cuts, grace, hours, lease, reopen, update
+from device.core import cuts, grace, hours, lease, reopen, rtc_steps, update
 from device.core.effects import RecoverJournal
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
     if journal.must_recover(turn.now.mono_ms):
         turn.do(RecoverJournal())
     memory.clock.look(turn.now)
+    rtc_steps.follow(turn)
     hours.warn(turn)
     cuts.follow(turn)
     lease.follow(turn)

@@ -105,6 +105,7 @@ BODIES = {
         ("extension", COUNT),
     ),
     "TIME": (("from_ms", maybe(INSTANT)), ("to_ms", INSTANT)),
+    "CLOCK": (("from_ms", INSTANT), ("to_ms", INSTANT)),
     "CATALOG": _EPOCH_RESULT,
     "POLICY": _EPOCH_RESULT,
     "UPDATE": (

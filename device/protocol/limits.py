@@ -42,6 +42,7 @@ EXTENSION_FOR_MS_MAX = 7 * DAY_MS
 LEASE_STEP_MS = 2_000
 LEASE_OFF_MS = 300_000  # as long as a nonce waits for its answer
 DRIFT_PPM = 250
+RTC_STEP_MS = 60_000
 RTC_OFF_MS = 2 * DAY_MS  # twenty years of such a drift, and no dead battery
 REPORT_EVERY_S = 60
 PROBE_S = 5

@@ -116,6 +116,7 @@ def test_7_2_the_hours_of_service_are_bounded_whatever_trusted_time_says() -> No
     cuts = LEASE_POWERED_S_MIN * 1000 // POWERED_AHEAD_MS - 1
     for _ in range(cuts):
         rig.mono_ms += 540_000
+        rig.rtc_ms += 540_000
         rig.give(on.Tick())
         rig.restart()
         assert lease(rig)["standing"] == "full"

@@ -201,6 +201,14 @@ def test_14_a_new_venue_voids_the_lease_and_keeps_the_holds() -> None:
     assert rig.bodies("CLAIM")[-1] == {"venue": OTHER_VENUE, "region": builders.REGION}
 
 
+def test_14_the_same_venue_in_another_region_keeps_the_lease() -> None:
+    rig = Rig()
+    rig.give(on.Claimed(venue=builders.VENUE, region=builders.ELSEWHERE))
+    body = rig.box.state_body(rig.now)
+    assert (body["region"], body["lease"]["lease"]) == (builders.ELSEWHERE, 1)
+    assert rig.bodies("CLAIM")[-1] == {"venue": builders.VENUE, "region": builders.ELSEWHERE}
+
+
 def test_14_the_same_claim_again_keeps_the_lease() -> None:
     rig = Rig()
     before = rig.disk.counter, rig.disk.size

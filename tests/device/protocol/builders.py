@@ -181,6 +181,7 @@ BODY_OF: dict[str, dict[str, Any]] = {
     "SHOWN": {"notice": "310101-2026-T00007", "what": "acknowledged"},
     "LEASE": {"lease": 7, "full_until_ms": NOW_MS, "core_from_ms": NOW_MS, "stop_at_ms": NOW_MS, "extension": 0},
     "TIME": {"from_ms": None, "to_ms": NOW_MS},
+    "CLOCK": {"from_ms": NOW_MS, "to_ms": NOW_MS + 3_600_000},
     "CATALOG": {"epoch": 12, "result": "accepted", "code": ""},
     "POLICY": {"epoch": 3, "result": "rejected", "code": "POLICY_ROLLBACK"},
     "UPDATE": {"rollout": "r-7", "version": "1.4.1", "slot": "b", "state": "rolled-back", "code": "UPDATE_UNHEALTHY"},

@@ -36,6 +36,7 @@ const BODIES = {
     SHOWN: { notice, what: one_of("shown", "acknowledged") },
     LEASE: { lease: count, full_until_ms: instant, core_from_ms: instant, stop_at_ms: instant, extension: count },
     TIME: { from_ms: or_null(instant), to_ms: instant },
+    CLOCK: { from_ms: instant, to_ms: instant },
     CATALOG: EPOCH_RESULT,
     POLICY: EPOCH_RESULT,
     UPDATE: { rollout: text(0, 40), version: text(0, 32), slot, state: update_state, code },
