@@ -81,8 +81,7 @@ class Memory:
         self.told: dict[str, tuple[int, bool, str]] = {}
         # Something that may wait is not in the saved record; when the record was saved last.
         self.is_unsaved = False
-        self.saved_at_ms = 0
-        self.bound_at_ms = 0
+        self.saved_at_ms = self.bound_at_ms = 0
         # What was last shown, pushed and reported (`report.py`).
         self.shown: tuple[str, bool] | None = None
         self.pushed: dict[str, Any] | None = None
