@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Root, Targets
-from tuf.ngclient import UpdaterConfig
 
 from device.core.events import CatalogLoaded, ContentRejected
 from device.crypto.p256 import SigningKey
@@ -119,7 +118,7 @@ async def test_max_root_rotations(singing: Box, roots: Roots, monkeypatch: pytes
     """So many and no more. A box walks from the factory's root at every look: TUF's 256 are those of its life."""
     for _ in range(5):
         roots.rotate(nothing, roots.custodians)
-    monkeypatch.setattr("tuf.ngclient.updater.UpdaterConfig", lambda: UpdaterConfig(max_root_rotations=3))
+    monkeypatch.setattr("device.services.content.ROOT_STEPS_MAX", 3)
     await singing.look()
     assert trusted_root(singing) == 4
     monkeypatch.undo()
