@@ -13,6 +13,7 @@ Rules:
 import asyncio
 import pkgutil
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +28,8 @@ from device.protocol.record import fields_of
 from device.protocol.shape import free_text
 from device.services import vod_requests
 from device.services.desk import Desk, NotReadyError
-from device.services.lan_guard import REQUEST_ID, RefusalError, body_of, malformed, raw_body
+from device.services.lan_couriers import Couriers
+from device.services.lan_guard import REQUEST_ID, RefusalError, body_of, malformed, raw_body, require_token
 from device.services.listeners import Mailbox, TooManyListenersError
 from device.services.pairing import PairingError
 from device.services.registrar import EnrolmentError
@@ -86,6 +88,7 @@ def _answered(route: Callable[[web.Request], Awaitable[tuple[int, Any]]]) -> _Ro
 class _Routes:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._couriers = Couriers()
 
     async def question(self, request: web.Request) -> tuple[int, Any]:
         if len(set(request.query)) != len(request.query):
@@ -102,17 +105,27 @@ class _Routes:
         return await self._ask(vod_requests.play_ended(request[REQUEST_ID], play, await body_of(request)))
 
     async def order(self, request: web.Request) -> tuple[int, Any]:
-        larger = request.clone(client_max_size=ORDER_BYTES_MAX)
-        await body_of(larger, ORDER_BYTES_MAX)  # sound JSON of the right type; what it says is for the core
-        return await self._ask(OrderReceived(request=request[REQUEST_ID], raw=await raw_body(larger)))
+        with self._courier(request):
+            larger = request.clone(client_max_size=ORDER_BYTES_MAX)
+            await body_of(larger, ORDER_BYTES_MAX)  # sound JSON of the right type; what it says is for the core
+            return await self._ask(OrderReceived(request=request[REQUEST_ID], raw=await raw_body(larger)))
 
     async def reopen(self, request: web.Request) -> tuple[int, Any]:
         fields_of(await body_of(request), (), "body")
         return await self._ask(ReopenRequested(request=request[REQUEST_ID]))
 
     async def extension(self, request: web.Request) -> tuple[int, Any]:
-        await body_of(request)
-        return await self._ask(ExtensionReceived(request=request[REQUEST_ID], raw=await raw_body(request)))
+        with self._courier(request):
+            await body_of(request)
+            return await self._ask(ExtensionReceived(request=request[REQUEST_ID], raw=await raw_body(request)))
+
+    def _courier(self, request: web.Request) -> AbstractContextManager[None]:
+        """Who has a token is the venue's own, and no stranger."""
+        try:
+            require_token(request, self._desk.pairing.vod_of)
+        except RefusalError:
+            return self._couriers.bringing(request.remote or "?", int(asyncio.get_running_loop().time() * 1000))
+        return nullcontext()
 
     async def notice(self, request: web.Request) -> tuple[int, Any]:
         names = request.match_info

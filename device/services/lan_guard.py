@@ -115,7 +115,7 @@ def guard(
         try:
             _check_origin(request, names)
             if not is_open(request.path):
-                _check_token(request, vod_of)
+                require_token(request, vod_of)
                 connection.show_token()
             response = await handler(request)
         except RefusalError as error:
@@ -185,7 +185,8 @@ def _check_origin(request: web.Request, names: frozenset[str]) -> None:
         raise RefusalError(HTTPStatus.FORBIDDEN, "ORIGIN_FOREIGN")
 
 
-def _check_token(request: web.Request, vod_of: Callable[[str], str]) -> None:
+def require_token(request: web.Request, vod_of: Callable[[str], str]) -> None:
+    """Raises RefusalError TOKEN_MISSING or TOKEN_UNKNOWN."""
     token = token_of(request.headers.get("Authorization", ""))
     if not token:
         raise RefusalError(HTTPStatus.UNAUTHORIZED, "TOKEN_MISSING")

@@ -50,6 +50,8 @@ BOUNDS = {
     "drivers.folder.Folder._direct": "[as _open]",
     "drivers.gpio_lines.GpioLines._told": "[who listens is in the program]",
     "drivers.journal_bookmark.Fold._places": "drivers.journal_bookmark:RECENT_ENTRIES",
+    "services.lan_couriers.Couriers._allowances": "services.lan_couriers:ADDRESSES_MAX",
+    "services.lan_couriers.Couriers._at_work": "services.lan_couriers:AT_A_TIME_MAX",
     "services.journal_feed.JournalFeed._owing": "[an epoch for each time that a journal was lost]",
     "drivers.journal_bookmark.Fold.acked": "[an epoch for each time that a journal was lost]",
     "drivers.journal_bookmark.Fold.ended": "[as acked]",

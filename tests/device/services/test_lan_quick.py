@@ -256,7 +256,7 @@ async def test_who_drips_a_body_gives_its_place_up_to_whoever_comes(
     async with lan_rig(tmp_path) as rig:
         strangers = []
         for number in range(6):
-            _, writer = await asyncio.open_connection(*rig.address, local_addr=(f"127.0.0.{2 + number % 3}", 0))
+            _, writer = await asyncio.open_connection(*rig.address, local_addr=(f"127.0.0.{2 + number}", 0))
             writer.write(head)
             strangers.append(writer)
         async with asyncio.timeout(30):
