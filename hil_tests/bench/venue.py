@@ -120,9 +120,18 @@ class Venue:
     # -- the VOD server
 
     def open_doors(
-        self, *, rooms: int = 12, plays: int | None = None, pace: float = 1.0, by_serial: bool = False
+        self,
+        *,
+        rooms: int = 12,
+        plays: int | None = None,
+        pace: float = 1.0,
+        by_serial: bool = False,
+        confirms: bool = False,
     ) -> None:
-        """The VOD server sings, over the LAN or the serial line, for so many plays or until ``close_doors``."""
+        """The VOD server sings, over the LAN or the serial line, for so many plays or until ``close_doors``.
+
+        confirms: its owner confirms that a suspension is over as soon as the box asks for it.
+        """
         command = [sys.executable, "-m", "hil_tests.vod", "--songs", str(self._songs), "--leave-with-parent"]
         if by_serial:
             command += ["--serial", str(self.board.directory / "serial" / "vod")]
@@ -132,6 +141,8 @@ class Venue:
         command += ["--seed", self.place.box]
         if plays is not None:
             command += ["--plays", str(plays)]
+        if confirms:
+            command += ["--confirm-reopening"]
         self._vod = Process(f"VOD of {self.place.box}", command, self.folder / "vod.log", {"PYTHONPATH": str(CHECKOUT)})
 
     def close_doors(self) -> None:

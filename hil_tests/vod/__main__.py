@@ -20,7 +20,8 @@ async def sing(asked: argparse.Namespace) -> None:
     await box.open()
     try:
         with TallyFile(asked.tally) as tally:
-            server = VodServer(box, tally, read_songs(asked.songs), asked.seed, asked.pace)
+            songs = read_songs(asked.songs)
+            server = VodServer(box, tally, songs, asked.seed, asked.pace, confirms=asked.confirm_reopening)
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, server.close)
             await server.run([f"{room:02d}" for room in range(1, asked.rooms + 1)], asked.plays)
@@ -48,6 +49,9 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--plays", type=int, help="end after so many plays (default: never)")
     options.add_argument("--seed", default="1", help="of the guests' choices (default: 1)")
     options.add_argument("--pace", type=float, default=1.0, help="2 sings twice as fast (default: 1)")
+    options.add_argument(
+        "--confirm-reopening", action="store_true", help="the owner confirms at once when a suspension has run out"
+    )
     options.add_argument("--leave-with-parent", action="store_true", help="end when the starting process ends")
     return options
 

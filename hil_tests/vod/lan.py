@@ -47,6 +47,10 @@ class BoxLan:
     async def end(self, play: str, played_s: int, reason: str) -> Answer:
         return await self._ask(f"/v1/plays/{play}/end", {"played_s": played_s, "reason": reason})
 
+    async def reopen(self) -> Answer:
+        """The venue's owner confirms that a suspension is over; again, the same answer."""
+        return await self._ask("/v1/reopen", {})
+
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """Events of the box, over as many connections as it takes; never ends."""
         assert self._session is not None

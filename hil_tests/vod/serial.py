@@ -71,7 +71,13 @@ class BoxSerial:
     async def end(self, play: str, played_s: int, reason: str) -> Answer:
         return await self._ask({"op": "end", "play": play, "played_s": played_s, "reason": reason})
 
+    async def reopen(self) -> Answer:
+        return await self._ask({"op": "reopen"})
+
     async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """The line has no beginning that the box could see: its state is asked first, every change comes unasked."""
+        state = await self._ask({"op": "state"})
+        yield {"type": "state", **state.body}
         while True:
             yield await self._events.get()
 

@@ -20,13 +20,21 @@ class Box(Protocol):
 
     async def play(self, room: str, song: str, kind: str) -> Answer: ...
     async def end(self, play: str, played_s: int, reason: str) -> Answer: ...
+    async def reopen(self) -> Answer: ...
     def events(self) -> AsyncIterator[dict[str, Any]]: ...
 
 
 class VodServer:
-    """``pace`` 2 sings twice as fast; ``plays_max`` ends the evening after that many plays, None never."""
+    """``pace`` 2 sings twice as fast; ``plays_max`` ends the evening after that many plays, None never.
 
-    def __init__(self, box: Box, tally: TallyFile, songs: Sequence[Song], seed: str, pace: float) -> None:
+    ``confirms``: when a suspension has run out, the owner presses the button that says so. Nobody else may: without
+    it every play stays refused with `VENUE_READY`.
+    """
+
+    def __init__(
+        self, box: Box, tally: TallyFile, songs: Sequence[Song], seed: str, pace: float, *, confirms: bool = False
+    ) -> None:
+        self._confirms = confirms
         self._box = box
         self._tally = tally
         self._songs = songs
@@ -107,12 +115,18 @@ class VodServer:
             return
 
     async def _listen(self) -> None:
+        """The first event of a connection is the whole state, so what was missed meanwhile is made up for."""
         async for event in self._box.events():
-            if event.get("type") == "countdown":
-                ends_in_s = event["ends_in_s"]
-                self._tally.note("countdown", play=event["play"], reason=event["reason"], ends_in_s=ends_in_s)
-            if event.get("type") == "cut":
-                play = str(event["play"])
-                self._tally.note("cut", play=play, room=event.get("room"), reason=event["reason"])
-                if play in self._cut:
-                    self._cut[play].set()
+            match event.get("type"):
+                case "cut":
+                    play = str(event["play"])
+                    self._tally.note("cut", play=play, room=event.get("room"), reason=event["reason"])
+                    if play in self._cut:
+                        self._cut[play].set()
+                case "countdown":  # the room is told; the song goes on until the box says `cut`
+                    facts = {name: event[name] for name in ("play", "reason", "ends_in_s")}
+                    self._tally.note("countdown", **facts)
+                case "state" if event["state"] == "ready" and self._confirms:
+                    answer = await self._box.reopen()
+                    said = answer.body.get("state", answer.body.get("code", answer.status))
+                    self._tally.note("reopened", answer=str(said))

@@ -2,7 +2,8 @@
 
 Facts: ``allowed`` (the box's 201), ``refused`` (its 403), ``ending`` (what will be said at the end, so that
 a retry after a crash says the same), ``ended`` (the box's answer, counted or not), ``cut`` and ``countdown``
-(events of the box). What the box did not acknowledge is no fact. A torn last line, left by a kill, is no fact either.
+(events of the box), ``reopened`` (its answer when the venue confirmed that a suspension is over). What the box
+did not acknowledge is no fact. A torn last line, left by a kill, is no fact either.
 """
 
 import json
@@ -26,6 +27,8 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)  # by code
     cuts: Counter[str] = field(default_factory=Counter)  # by reason
     counting: dict[str, int] = field(default_factory=dict)  # seconds that rooms were told, by play id
+    countdowns: Counter[str] = field(default_factory=Counter)  # by reason, as often as the box said one
+    reopened: Counter[str] = field(default_factory=Counter)  # by what the box said
 
     def add(self, fact: Fact) -> None:
         match fact["fact"]:
@@ -36,14 +39,21 @@ class Tally:
             case "ended":
                 self.ended[fact["play"]] = fact
                 self.counting.pop(fact["play"], None)
-            case "countdown" if fact["ends_in_s"] is None:
-                self.counting.pop(fact["play"], None)
             case "countdown":
-                self.counting[fact["play"]] = fact["ends_in_s"]
+                self._count_down(fact)
             case "refused":
                 self.refused[fact["code"]] += 1
             case "cut":
                 self.cuts[fact["reason"]] += 1
+            case "reopened":
+                self.reopened[fact["answer"]] += 1
+
+    def _count_down(self, fact: Fact) -> None:
+        if fact["ends_in_s"] is None:
+            self.counting.pop(fact["play"], None)
+        else:
+            self.counting[fact["play"]] = fact["ends_in_s"]
+            self.countdowns[fact["reason"]] += 1
 
     def counted(self) -> Count:
         """Counted plays by room and song: what the ledger must hold, exactly."""

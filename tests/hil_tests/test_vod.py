@@ -1,13 +1,18 @@
 """The VOD simulator: its own count survives kills, its choices follow the seed, its frames are the box's."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from device.protocol import serial_frame
 from hil_tests.demo.songs import mapping_of, write_catalog, write_song_list
+from hil_tests.vod.lan import Answer
 from hil_tests.vod.serial import frame, take_frames
+from hil_tests.vod.server import VodServer
 from hil_tests.vod.songbook import Guests, Song, read_songs
 from hil_tests.vod.tally import TallyFile, read_tally
 
@@ -32,6 +37,50 @@ def test_a_countdown_stands_until_it_is_taken_back_or_the_song_ends(tmp_path: Pa
             tally.note("countdown", play=play, reason="lock", ends_in_s=ends_in_s)
         tally.note("ended", play="1-5", counted=False, played_s=20)
     assert read_tally(tmp_path / "tally.jsonl").counting == {"1-3": 60}
+
+
+class ReadyBox:
+    """A box that says that a suspension is over, and refuses until it is told."""
+
+    def __init__(self) -> None:
+        self.reopened = self.refused = 0
+        self.seen_enough = asyncio.Event()  # a song that was sung, or a guest who was refused again
+
+    async def play(self, room: str, _song: str, _kind: str) -> Answer:
+        if self.reopened:
+            return Answer(201, {"play": f"1-{room}"})
+        self.refused += 1
+        if self.refused == 2:
+            self.seen_enough.set()
+        return Answer(403, {"code": "VENUE_READY"})
+
+    async def end(self, _play: str, _played_s: int, _reason: str) -> Answer:
+        self.seen_enough.set()
+        return Answer(200, {"counted": True})
+
+    async def reopen(self) -> Answer:
+        self.reopened += 1
+        return Answer(200, {"state": "in-service"})
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        yield {"type": "countdown", "room": "01", "play": "1-9", "reason": "lock", "ends_in_s": 9}
+        yield {"type": "state", "state": "ready"}
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+async def test_only_the_owner_confirms_that_the_venue_opens_again(tmp_path: Path, confirms: bool) -> None:
+    box = ReadyBox()
+    with TallyFile(tmp_path / "tally.jsonl") as tally:
+        server = VodServer(box, tally, SONGS, "1", 1_000_000.0, confirms=confirms)
+        listening = asyncio.create_task(server.run(["01"], None))
+        await box.seen_enough.wait()
+        server.close()
+        await listening
+    assert box.reopened == (1 if confirms else 0)
+    assert tally.tally.reopened == ({"in-service": 1} if confirms else {})
+    assert tally.tally.countdowns == {"lock": 1}
+    assert read_tally(tmp_path / "tally.jsonl").reopened == tally.tally.reopened
 
 
 def test_a_line_that_a_kill_tore_is_no_fact(tmp_path: Path) -> None:
