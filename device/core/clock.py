@@ -40,6 +40,7 @@ class TimeRecord(Fact):
 
     at_ms, proven_ms: trusted and proven time, rtc_ms the real-time clock at the same moment. gap_ms: for how long the
     box was off since the last lease, as far as the real-time clock could tell; gap_known: whether it could each time.
+    off_ms: the same as proven time sees it: entries newer than the record move trusted time on, and prove nothing.
     leased_ms: trusted time at the last lease. officers_ms: the newest instant that officers signed since. key: id of
     the key that set the time.
     """
@@ -49,10 +50,11 @@ class TimeRecord(Fact):
     rtc_ms: int
     gap_ms: int
     gap_known: bool
+    off_ms: int
     leased_ms: int
     officers_ms: int
     key: str
-    FIELDS = ("at_ms", "proven_ms", "rtc_ms", "gap_ms", "gap_known", "leased_ms", "officers_ms", "key")
+    FIELDS = ("at_ms", "proven_ms", "rtc_ms", "gap_ms", "gap_known", "off_ms", "leased_ms", "officers_ms", "key")
 
 
 class Clock:
@@ -66,6 +68,7 @@ class Clock:
         self._mono_ms = 0
         self._gap_ms = 0
         self._gap_known = False
+        self._off_ms = 0
         self._leased_ms = 0
         self._officers_ms = 0
         self._seen_mono_ms = self._seen_rtc_ms = 0
@@ -97,6 +100,7 @@ class Clock:
             self._gap_known = gap_ms is not None
             self._at_ms = max(saved.at_ms, last_at_ms or 0)
             self._gap_ms = max(0, saved.at_ms + saved.gap_ms + (gap_ms or 0) - self._at_ms)
+            self._off_ms = saved.off_ms + (gap_ms or 0)
             self._proven_ms, self._leased_ms, self.key = saved.proven_ms, saved.leased_ms, saved.key
             self._officers_ms = saved.officers_ms
         elif last_at_ms is not None:
@@ -125,6 +129,7 @@ class Clock:
             rtc_ms=rtc_instant(now),
             gap_ms=self._gap_ms,
             gap_known=self._gap_known,
+            off_ms=self._off_ms,
             leased_ms=self._leased_ms,
             officers_ms=self._officers_ms,
             key=self.key,
@@ -157,7 +162,7 @@ class Clock:
         self._prove(issued_at_ms, now)
         self._at_ms = self._leased_ms = max(taken_ms, proven_ms or 0)
         self.quality, self.key, self._mono_ms = SIGNED, key, now.mono_ms
-        self._gap_ms, self._gap_known, self._officers_ms = 0, True, 0
+        self._gap_ms, self._gap_known, self._off_ms, self._officers_ms = 0, True, 0, 0
         if before is not None and abs(self._at_ms - before) <= LEASE_STEP_MS:
             return None
         return before, self._at_ms
@@ -181,7 +186,7 @@ class Clock:
         if proven_ms is None:
             proven_ms, other_ms = 0, rtc_instant(now)
         else:
-            other_ms = proven_ms + max(0, self._gap_ms - drift_over(self._gap_ms) - LEASE_STEP_MS)
+            other_ms = proven_ms + max(0, self._off_ms - drift_over(self._off_ms) - LEASE_STEP_MS)
         self._proven_ms = max(proven_ms, min(issued_at_ms, max(other_ms, self._officers_ms)))
 
 

@@ -128,6 +128,16 @@ def a_clock_that_was_mended_is_not_seen() -> AbstractContextManager[None]:
     return _patched((clock.Clock, "look", lambda *_arguments: None))
 
 
+def what_entries_say_of_time_is_taken_from_the_proof() -> AbstractContextManager[None]:
+    resume = clock.Clock.resume
+
+    def resumed(self: clock.Clock, saved: Any, last_at_ms: int | None, now: Any) -> None:
+        resume(self, saved, last_at_ms, now)
+        self._off_ms = self._gap_ms
+
+    return _patched((clock.Clock, "resume", resumed))
+
+
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     broken.__name__: broken
     for broken in (
@@ -148,5 +158,6 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         nights_are_open,
         holds_go_by_no_time,
         a_clock_that_was_mended_is_not_seen,
+        what_entries_say_of_time_is_taken_from_the_proof,
     )
 }

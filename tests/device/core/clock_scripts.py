@@ -82,7 +82,7 @@ class Script:
     def _happenings(self) -> list[Callable[[], None]]:
         common = [self._run_on, self._run_on, self._run_to_the_end, self._off, self._contact, self._contact, self._sing]
         common += [self._run_out] * (self.chance.random() < 0.1)
-        common += [self._paper, self._old_lease, self._extension]
+        common += [self._paper, self._old_lease, self._extension, self._cut_short]
         common += [self._visit, self._visit] * (self.nature == JUMPED)
         return common + [self._set_rtc, self._set_rtc] * (self.nature == OWNER)
 
@@ -113,9 +113,10 @@ class Script:
         self.rig.rtc_ms += passed_ms + passed_ms * self.rtc_ppm // 1_000_000
         self.rig.give(on.Tick())
 
-    def _off(self) -> None:
-        passed_ms = self.chance.choice((0, MINUTE_MS, HOUR_MS, 9 * HOUR_MS, DAY_MS, 31 * DAY_MS, 400 * DAY_MS))
-        passed_ms += self.chance.randrange(HOUR_MS)
+    def _off(self, passed_ms: int | None = None) -> None:
+        if passed_ms is None:
+            passed_ms = self.chance.choice((0, MINUTE_MS, HOUR_MS, 9 * HOUR_MS, DAY_MS, 31 * DAY_MS, 400 * DAY_MS))
+            passed_ms += self.chance.randrange(HOUR_MS)
         self.real_ms += passed_ms
         self.boots += 1
         self.signed = False
@@ -133,6 +134,16 @@ class Script:
         assert all(now >= before for now, before in zip(self._used(), used, strict=True)), (
             f"used {used}, {self._used()}"
         )
+
+    def _cut_short(self) -> None:
+        """The power goes nine minutes behind the last record, about when the stop ends; entries are newer."""
+        left_ms = self.stop[2] - self.real_ms - 10 * MINUTE_MS if self.stop else 0
+        if 0 < left_ms <= 7 * DAY_MS:
+            self._run_for(left_ms)
+        self._run_for(9 * MINUTE_MS)
+        self._sing()
+        self._off(4 * MINUTE_MS)
+        self._contact()
 
     def _set_rtc(self) -> None:
         near = self.real_ms + self.chance.choice((-1, 1)) * self.chance.choice(LIES_MS)

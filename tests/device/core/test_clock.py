@@ -281,3 +281,18 @@ def test_a_battery_clock_that_is_set_proves_nothing_and_reopens_nothing() -> Non
     rig.receipt_of(stop)
     assert lease(rig, NOON_MS + 31 * DAY_MS) == ""
     assert rig.state == "locked", "one witness is none"
+
+
+def test_entries_that_are_newer_than_the_record_hold_no_suspension_longer() -> None:
+    """A card that takes entries and no record: trusted time goes on by the entries, and proven time by two witnesses."""
+    rig = Rig()
+    stop_for(rig, 1)
+    record, counter = rig.disk.state, rig.disk.counter
+    later(rig, 20 * HOUR_MS)
+    assert rig.disk.state != record
+    rig.seal(True)
+    rig.disk.state, rig.disk.counter = record, counter
+    off(rig, HOUR_MS)
+    off(rig, 4 * HOUR_MS)
+    assert lease(rig, NOON_MS + 25 * HOUR_MS) == ""
+    assert rig.state == "ready"
