@@ -27,6 +27,7 @@ class Damage:
 
     def __init__(self) -> None:
         self.is_restricted = False
+        self.healed_at_ms = 0  # trusted time; what was issued before may have been ended, and that was forgotten
         self._contact_ms: int | None = None
 
     def found(self) -> None:

@@ -55,6 +55,7 @@ def encode_state(memory: "Memory", now: "Now") -> bytes:
         "boot": memory.journal.boot,
         "counter": memory.counter,
         "restricted": memory.damage.is_restricted,
+        "healed_at_ms": memory.damage.healed_at_ms,
         "claim": _plain(memory.claim),
         "holds": [_plain(hold) for hold in memory.holds.all_holds()],
         "in_doubt": memory.holds.in_doubt(),
@@ -101,6 +102,7 @@ def _restore(memory: "Memory", value: "dict[str, Any]") -> Saved:
     memory.journal.boot = value["boot"]
     if value["restricted"]:
         memory.damage.found()
+    memory.damage.healed_at_ms = value["healed_at_ms"]
     memory.claim = _optional(Claim, value["claim"])
     for hold in value["holds"]:
         memory.holds.restore(Hold(**hold))

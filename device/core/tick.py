@@ -24,6 +24,7 @@ def ticked(turn: "Turn", _event: "Tick") -> None:
     cuts.follow(turn)
     lease.follow(turn)
     if memory.damage.heal(turn.now.mono_ms):
+        memory.damage.healed_at_ms = turn.trusted_ms or 0
         turn.save()
     _forget(turn)
     update.go_on(turn)

@@ -59,6 +59,16 @@ def test_a_ban_likewise(is_old: bool) -> None:
     assert rig.receipt_of(order_envelope("lift", number=3, **OLD))["holds"] == []
 
 
+def test_a_stop_of_before_that_comes_after_contact_is_in_doubt_too() -> None:
+    """A courier waits until the box has healed; the stop may be taken for long, the resume may not."""
+    rig = Rig()
+    put_back(rig)
+    contact(rig)
+    rig.restart()
+    assert rig.receipt_of(order_envelope("stop"))["holds"] == [NUMBER]
+    assert rig.receipt_of(order_envelope("resume", number=2, **OLD))["holds"] == []
+
+
 def test_an_old_resume_ends_no_stop_that_is_beyond_doubt() -> None:
     """Officers who let their resume grow too old have not opened this venue."""
     rig = Rig()
@@ -66,7 +76,7 @@ def test_an_old_resume_ends_no_stop_that_is_beyond_doubt() -> None:
     rig.receipt_of(order_envelope("stop"))
     contact(rig)
     other = f"{REGION}-2026-000003"
-    rig.receipt_of(order_envelope("stop", number=3))
+    rig.receipt_of(order_envelope("stop", number=3, issued_at_ms=rig.rtc_ms))
     assert rig.receipt_of(order_envelope("resume", number=2, ends=(other,), **OLD))["code"] == "ORDER_EXPIRED"
     assert rig.receipt_of(order_envelope("resume", number=4, ends=(NUMBER, other), **OLD))["holds"] == [other]
     assert rig.receipt_of(order_envelope("resume", number=5, ends=(other,)))["holds"] == []
