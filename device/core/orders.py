@@ -7,8 +7,8 @@ the box's memory, time and place:
    content it is an equivocation.
 2. SPEC 6.2 (9), (10): not past its acceptance by proven time, and addressed to this venue. A restricted box takes
    an old stop or ban all the same: it may be one that its record has forgotten. It may as well be one that was ended,
-   so whatever such a box has or takes, or takes later and was issued before it healed, is in doubt, and an old resume or
-   lift ends what is in doubt, and nothing else.
+   so whatever such a box has or takes is in doubt, also what it takes later and was issued before it healed; and an old
+   resume or lift ends what is in doubt, and nothing else.
 3. What is known is forgotten once it could not be accepted any more, and is bounded. A restricted box forgets only to
    have room: else an old stop, given every second, would be an entry and a step of the counter each time.
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.

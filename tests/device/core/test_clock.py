@@ -284,7 +284,7 @@ def test_a_battery_clock_that_is_set_proves_nothing_and_reopens_nothing() -> Non
 
 
 def test_entries_that_are_newer_than_the_record_hold_no_suspension_longer() -> None:
-    """A card that takes entries and no record: trusted time goes on by the entries, and proven time by two witnesses."""
+    """A card that takes entries and no record: trusted time goes on by the entries, proven time by two witnesses."""
     rig = Rig()
     stop_for(rig, 1)
     record, counter = rig.disk.state, rig.disk.counter
