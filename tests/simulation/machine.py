@@ -89,8 +89,7 @@ class Machine:
 
     def powered_ms(self) -> int:
         """True time with power, over all lives."""
-        now_s = self.around.loop.time() - self.hardware.power_on_s if self.life is not None else 0.0
-        return round((self._powered_s + now_s) * 1000)
+        return round((self._powered_s + (0.0 if self.life is None else self.life.lived_s())) * 1000)
 
     @property
     def is_on(self) -> bool:
@@ -108,7 +107,7 @@ class Machine:
         """At once; also to be called when a step found the power gone."""
         life, self.life = self.life, None
         if life is not None:
-            self._powered_s += self.around.loop.time() - self.hardware.power_on_s
+            self._powered_s += life.lived_s()
             life.power.is_on = False
             await life.end()
             self.disk.lose_power()
@@ -127,6 +126,7 @@ class Life:
         self.power = Power()
         machine.hardware.power = self.power
         self.faults: set[str] = set()
+        self._began_s: float | None = None
         self.stands = asyncio.Event()
         self.ended = asyncio.Event()
         self.listeners = Listeners()
@@ -201,6 +201,10 @@ class Life:
         except BusyError:
             return None
 
+    def lived_s(self) -> float:
+        """Since its core began. Before, a card that gives nothing back is as good as no power: nothing is allowed."""
+        return 0.0 if self._began_s is None else self.machine.around.loop.time() - self._began_s
+
     def state(self) -> dict[str, Any]:
         """The answer to `GET /v1/state`."""
         return self.core.state_body(self.runtime.now())
@@ -215,6 +219,7 @@ class Life:
         """As `inside.Inside` and `outside.Joined`."""
         try:
             started = await self._read_until_readable()
+            self._began_s = self.machine.around.loop.time()
             await self.runtime.post(started)
             hardware = self.machine.hardware
             found = {"is_open": hardware.is_open(), "was_opened": hardware.was_opened()}
