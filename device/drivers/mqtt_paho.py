@@ -31,6 +31,7 @@ PUBLISH_S = 30.0
 INFLIGHT_MAX = 20
 ARRIVED_MAX = 1024  # then messages are dropped: QoS 0, the fleet sends again what a report lacks (SPEC 10.5)
 PACKET_BYTES_MAX = ORDER_BYTES_MAX + 1024  # the largest document, and its topic
+ARRIVED_BYTES_MAX = 2 * ORDER_BYTES_MAX  # of all that wait; what comes beyond is dropped likewise
 _log = logging.getLogger(__name__)
 
 
@@ -99,6 +100,7 @@ class PahoUplink:
         self._client: _Client | None = None
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue(ARRIVED_MAX)
+        self._came_bytes = self._taken_bytes = 0  # of a session; counted in paho's thread and in the loop's
         self._ended = DriverError("UPLINK_DOWN", "the session ended")
         self._published: dict[int, asyncio.Future[None]] = {}
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -121,6 +123,7 @@ class PahoUplink:
         client.user_data_set(list(downlink))
         self._client = client
         self._arrived = asyncio.Queue(ARRIVED_MAX)
+        self._came_bytes = self._taken_bytes = 0
         self._ready = self._loop.create_future()
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -155,6 +158,7 @@ class PahoUplink:
 
     async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
         while (message := await self._arrived.get()) is not None:
+            self._taken_bytes += len(message[1])
             yield message
         raise self._ended
 
@@ -183,6 +187,11 @@ class PahoUplink:
         self._soon(self._lost, client, str(reason))
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        # Here, before the loop hears of it: a loop that is busy takes nothing, and the broker sends on.
+        if self._came_bytes - self._taken_bytes + len(message.payload) > ARRIVED_BYTES_MAX:
+            _log.warning("too many bytes wait; %d for %s are dropped", len(message.payload), message.topic)
+            return
+        self._came_bytes += len(message.payload)
         self._soon(self._arrive, message.topic, bytes(message.payload))
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, _reason: Any, _props: Any) -> None:
@@ -202,6 +211,7 @@ class PahoUplink:
         if self._arrived.qsize() < ARRIVED_MAX - 1:
             self._arrived.put_nowait((topic, payload))
         else:
+            self._taken_bytes += len(payload)
             _log.warning("too many messages wait; one for %s is dropped", topic)
 
     def _acknowledge(self, mid: int) -> None:

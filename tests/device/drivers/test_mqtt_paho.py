@@ -9,10 +9,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from device.drivers import mqtt_paho
-from device.drivers.mqtt_paho import PahoUplink
+from device.drivers.mqtt_paho import ARRIVED_BYTES_MAX, PahoUplink
 from device.ports import DriverError
 from device.protocol import topics
 from fleet_server.broker import Broker, BrokerPlan, UplinkMessage, find_binary
@@ -203,3 +205,24 @@ async def test_whoever_answers_nothing_holds_no_thread(fleet: Fleet, monkeypatch
             uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
             assert await refusal_of(uplink) == "UPLINK_REFUSED"
             await asyncio.wait_for(gone.get(), 30)
+
+
+async def test_what_waits_of_a_broker_that_sends_without_end_has_a_bound_in_bytes() -> None:
+    uplink = PahoUplink("127.0.0.1", 1, ssl.create_default_context)
+    large = paho.MQTTMessage(topic=b"v1/dn/KTV-00A1/order")
+    large.payload = bytes(500_000)
+    for _ in range(200):  # the loop does not run meanwhile
+        uplink._on_message(paho.Client(CallbackAPIVersion.VERSION2), None, large)
+    uplink._soon(uplink._end, "over")
+    taken: list[int] = []
+
+    async def take_all() -> None:
+        async for _, payload in uplink.messages():
+            taken.append(len(payload))
+
+    with pytest.raises(DriverError, match="over"):
+        await take_all()
+    assert ARRIVED_BYTES_MAX - 500_000 < sum(taken) <= ARRIVED_BYTES_MAX
+    uplink._on_message(paho.Client(CallbackAPIVersion.VERSION2), None, large)
+    _, payload = await anext(uplink.messages())
+    assert len(payload) == 500_000, "what was taken makes room"
