@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+import threading
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
@@ -46,6 +47,7 @@ class Pairing:
 
     def __init__(self, values: Values, mono_ms: Callable[[], int]) -> None:
         self._values = values
+        self._one_at_a_time = threading.Lock()  # requests and the look at a failing disk come from threads
         self._mono_ms = mono_ms
         self._tries_ms: deque[int] = deque(maxlen=TRIES_PER_MINUTE_MAX)
         self.is_failing = False
@@ -56,9 +58,10 @@ class Pairing:
     def try_again(self, *, is_first: bool = False) -> None:
         """Read what could not be read, and see whether a value can be kept. Blocks; `is_failing` says how it went."""
         try:
-            self._hashes = self._values.named(_PAIRED) | self._hashes
-            if not is_first:
-                self._values.put(_PROBE, secrets.token_hex(8))
+            with self._one_at_a_time:
+                self._hashes = self._values.named(_PAIRED) | self._hashes
+                if not is_first:
+                    self._values.put(_PROBE, secrets.token_hex(8))
         except DriverError as error:
             _log.error("%s", error)
             self.is_failing = True
@@ -66,12 +69,14 @@ class Pairing:
             self.is_failing = False
 
     def set_label_code(self, code: str) -> None:
-        self._values.put(_LABEL, _hash(code))
+        with self._one_at_a_time:
+            self._values.put(_LABEL, _hash(code))
 
     def pair(self, label_code: str, vod: str) -> str:
         """A new token. Raises PairingError, or DriverError if it cannot be kept."""
         try:
-            return self._paired(label_code, vod)
+            with self._one_at_a_time:
+                return self._paired(label_code, vod)
         except DriverError:
             self.is_failing = True
             raise
@@ -89,7 +94,7 @@ class Pairing:
         self._tries_ms.pop()
         token = secrets.token_urlsafe(24)
         self._values.put(_PAIRED + vod, _hash(token))
-        self._hashes[vod] = _hash(token)
+        self._hashes = self._hashes | {vod: _hash(token)}
         self.changes += 1
         return token
 

@@ -113,7 +113,9 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> dict[s
     try:
         headers = {"Content-Type": "application/json"}
         async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-            raw = await response.content.read(ENVELOPE_BYTES_MAX + 1)
+            raw = b""
+            while len(raw) <= ENVELOPE_BYTES_MAX and (part := await response.content.readany()):
+                raw += part
             status = response.status
         answer = codec.loads(raw, ENVELOPE_BYTES_MAX)
     except (aiohttp.ClientError, TimeoutError, OSError, ProtocolError) as error:

@@ -1,5 +1,6 @@
 """Factory step and claim against a fleet over real TLS; the disk is real, and cut where it hurts."""
 
+import asyncio
 import base64
 import json
 import ssl
@@ -7,7 +8,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from cryptography import x509
 
 from device.core.events import Claimed
@@ -15,6 +19,7 @@ from device.drivers.folder import Folder
 from device.ports import DriverError
 from device.protocol.enrolment import Voucher
 from device.protocol.errors import MalformedError, ProtocolError
+from device.services import registrar
 from device.services.enrolment import Enrolment
 from device.services.identity import Identity
 from device.services.registrar import EnrolmentError
@@ -189,3 +194,22 @@ async def test_a_key_sealed_to_another_board_is_said(box: Applicant) -> None:
         box.identity.load()
     with pytest.raises(EnrolmentError, match="ALREADY_ENROLLED"):
         await box.enrolment.factory_csr({"box": builders.BOX})
+
+
+async def test_an_answer_that_comes_in_parts_is_one_answer() -> None:
+    """As on the poor lines where a claim matters most."""
+    body = b'{"nonce":"' + b"a" * 3_000 + b'"}'
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for at in range(0, len(body), 100):
+            await response.write(body[at : at + 100])
+            for _ in range(20):
+                await asyncio.sleep(0)
+        return response
+
+    application = web.Application()
+    application.router.add_post("/", answer)
+    async with TestServer(application) as server, aiohttp.ClientSession() as session:
+        assert await registrar._post(session, str(server.make_url("/")), b"{}") == {"nonce": "a" * 3_000}
