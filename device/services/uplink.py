@@ -146,8 +146,6 @@ class FleetSession:
                 _log.warning("dropped %d bytes for %s", len(payload), topic)
                 continue
             await self._runtime.post(make(payload))
-            # One at a time: a broker in foreign hands sends as much as it likes, and songs wait behind it.
-            await self._runtime.settled()
 
     async def _send_all(self, uplink: Uplink) -> None:
         while True:
