@@ -105,9 +105,8 @@ async def test_an_order_reaches_the_box_and_its_word_the_console(country: Countr
             raw = await line.received("order")
             took_s = time.monotonic() - began_s
             line.publish("receipt", box.obey(raw))
-            while not (await li.get(path)).json()["in_force"]:
+            while not (await li.get(path)).json()["in_force"] or "order" not in seen:
                 seen.append((await asyncio.wait_for(anext(listener), 30)).topic)
-    assert "order" in seen
     print(f"on the wire {took_s * 1000:.0f} ms after the second signature")  # noqa: T201 - as above
 
 
