@@ -102,6 +102,11 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
     ),
     "ORDER_WITHDRAWN": (409, "这份草稿已撤回。", "This draft was withdrawn."),
     "DRAFT_EXPIRED": (409, "草稿超过 72 小时未复核，请重新起草。", "The draft waited too long; draft it again."),
+    "HOLDS_TOO_MANY": (
+        409,
+        "有场所的前置机放不下这份指令（连同其现行指令和禁播曲目），请先解除或合并一部分。",
+        "A venue's box has no room for this order beside those in force there; lift or merge some first.",
+    ),
     "SIGNER_NOT_YOU": (403, "签名人与登录人不符。", "The signature is not of the person who is signed in."),
     # boxes
     "CERTIFICATE_MALFORMED": (422, "证书不合格。", "This is not a sound certificate for a box."),

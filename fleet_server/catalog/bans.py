@@ -14,6 +14,7 @@ from device.protocol.errors import RejectedError
 from device.protocol.limits import BANNED_MAX, HOLDS_MAX, LIFTED_MAX
 from device.protocol.orders import BAN, LIFT, Order
 from device.protocol.regions import contains, level
+from fleet_server.orders import keys_count
 
 
 def in_force(orders: Iterable[Order], now_ms: int) -> tuple[ListedBan, ...]:
@@ -25,8 +26,7 @@ def in_force(orders: Iterable[Order], now_ms: int) -> tuple[ListedBan, ...]:
     lifts = [order for order in given if order.kind == LIFT]
     found = [_listed(order, lifts) for order in sorted(given, key=lambda order: order.order) if order.kind == BAN]
     bans = tuple(ban for ban in found if not ban.is_over(now_ms) and not _is_lifted(ban))
-    # A picture counts twice on a box.
-    targets = sum(2 if target.by == "picture" else 1 for ban in bans for target in ban.targets)
+    targets = sum(keys_count(ban.targets) for ban in bans)
     if len(bans) > HOLDS_MAX or targets > BANNED_MAX or any(len(ban.lifted) > LIFTED_MAX for ban in bans):
         raise RejectedError("CATALOG_BANS_TOO_MANY", f"{len(bans)} bans of {targets} targets")
     return bans

@@ -22,6 +22,7 @@ from fleet_server.orders.queries import (
     one_order,
     signers_of,
 )
+from fleet_server.orders.room import keys_count
 
 __all__ = [
     "ISSUED",
@@ -35,6 +36,7 @@ __all__ = [
     "forget_rejections",
     "holds_of",
     "issued_bans",
+    "keys_count",
     "lacks_a_hold",
     "list_orders",
     "missing",

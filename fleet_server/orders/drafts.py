@@ -30,6 +30,7 @@ from fleet_server.http_errors import ProblemError
 from fleet_server.numbering import next_order
 from fleet_server.orders.approval import DRAFT, DRAFT_FOR_MS
 from fleet_server.orders.model import order_ends, orders
+from fleet_server.orders.room import keys_count, require_room
 from fleet_server.people import Act
 
 ACCEPTED_FOR_MS = 30 * DAY_MS  # how long boxes that are away may still take the order, unless the draft says otherwise
@@ -66,7 +67,7 @@ class Draft:
 
 
 def draft(act: Act, wish: Wish, policy: AuthorityPolicy) -> Draft:
-    """Number, check and keep a draft. Raises ProblemError, ProtocolError with the codes of SPEC 6.2."""
+    """Number, check and keep a draft. Raises ProtocolError with the codes of SPEC 6.2, ProblemError."""
     person = _officer(act, policy)
     scope = wish.scope or _scope_of_ended(act, wish.ends)
     number = next_order(act.connection, wish.authority, act.now_ms)
@@ -78,6 +79,7 @@ def draft(act: Act, wish: Wish, policy: AuthorityPolicy) -> Draft:
     require_scope(policy, order.order, order.authority, order.scope, "", "ORDER")
     found = addressees(act.connection, order.scope)
     require_jurisdiction(order.scope, found, order.authority)
+    require_room(act.connection, order, act.now_ms)
     document = Envelope("order", payload, ()).document
     draft_until_ms = min(act.now_ms + DRAFT_FOR_MS, order.expires_at_ms)
     keep(act, order, payload, document, draft_until_ms)
@@ -107,6 +109,7 @@ def keep(act: Act, order: Order, payload: bytes, document: str, draft_until_ms: 
             ends_at_ms=order.ends_at_ms,
             payload=payload,
             document=document,
+            banned=keys_count(order.targets),
         )
     )
     if order.ends:

@@ -29,6 +29,7 @@ from fleet_server.orders.approval import (
     require_signable,
 )
 from fleet_server.orders.model import order_venues, orders
+from fleet_server.orders.room import require_room
 from fleet_server.people import Act
 
 
@@ -126,6 +127,7 @@ def _issue(act: Act, row: Row[Any], accepted: AcceptedOrder) -> Issued:
         raise ProblemError("ORDER_EXPIRED", order.order)
     found = addressees(act.connection, order.scope)
     require_jurisdiction(order.scope, found, order.authority)
+    require_room(act.connection, order, act.now_ms)  # again: others were issued since it was drafted
     others = [person.person for person in accepted.persons if person.person != order.drafted_by]
     raw = accepted.envelope.encode()
     _set(

@@ -1,6 +1,6 @@
 """Tables of orders: the signed text, and what became of it at each venue."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table
 
 from fleet_server.database import metadata
 
@@ -19,6 +19,7 @@ orders = Table(
     Column("ends_at_ms", BigInteger),
     Column("payload", LargeBinary, nullable=False),  # what is signed, byte for byte
     Column("document", String(64), nullable=False),
+    Column("banned", Integer, nullable=False),  # what it takes of a box's BANNED_MAX
     Column("envelope", LargeBinary),  # with one signature, then with two
     Column("signed_at_ms", BigInteger),
     Column("approved_by", String(32)),

@@ -1,6 +1,7 @@
 """The migrations make exactly the tables that the domains declare, as one chain."""
 
 import importlib
+import json
 import pkgutil
 import sqlite3
 from pathlib import Path
@@ -8,11 +9,15 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import column, insert, select, table
 
 import fleet_server
+from device.protocol.orders import Target
 from fleet_server import migrations
 from fleet_server.database import Database, metadata
 from fleet_server.fleet import Fleet
+from fleet_server.orders import keys_count
+from fleet_server.orders.model import orders
 
 for module in pkgutil.walk_packages(fleet_server.__path__, "fleet_server."):
     if module.name.endswith(".model"):
@@ -36,6 +41,26 @@ def test_every_older_version_is_brought_up(older: str, tmp_path: Path) -> None:
         migrations.upgrade(database)
         with database.reading() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    finally:
+        database.close()
+
+
+def test_bans_that_are_here_already_are_counted_as_new_ones(tmp_path: Path) -> None:
+    targets = [Target(by=by, id=name) for by, name in (("work", "W1"), ("version", "S1"), ("picture", "a" * 64))]
+    payload = json.dumps({"targets": [target.plain() for target in targets]}).encode()
+    database = Database(tmp_path / "old.db")
+    try:
+        migrations.upgrade(database, "0009")
+        with database.writing() as connection:
+            names = [column.name for column in orders.columns if not column.nullable and column.name != "banned"]
+            values = {name: 0 if name.endswith("_ms") else name for name in names}
+            for kind in ("stop", "ban"):
+                row = values | {"order": kind, "kind": kind, "payload": payload}
+                connection.execute(insert(table("orders", *map(column, row))).values(row))
+        migrations.upgrade(database)
+        with database.reading() as connection:
+            counted = {row.order: row.banned for row in connection.execute(select(orders))}
+        assert counted == {"stop": 0, "ban": keys_count(targets)}
     finally:
         database.close()
 
