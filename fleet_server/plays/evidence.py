@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from device.protocol.codec import dumps
 from fleet_server import boxes
@@ -63,7 +63,7 @@ def of_day(connection: Connection, box: str, epoch: int | None, day: str) -> tup
     here = [plays.c.box == box, plays.c.day == day]
     if epoch is not None:
         here.append(plays.c.epoch == epoch)
-    ends = func.max(func.coalesce(plays.c.end_seq, plays.c.seq))
+    ends = func.max(case((plays.c.end_epoch == plays.c.epoch, plays.c.end_seq), else_=plays.c.seq))
     query = select(plays.c.epoch, func.min(plays.c.seq), ends).where(*here).group_by(plays.c.epoch)
     row = connection.execute(query.order_by(plays.c.epoch.desc()).limit(1)).one_or_none()
     if row is None:

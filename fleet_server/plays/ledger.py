@@ -7,6 +7,10 @@ Rules (SPEC 9.1-9.4, domain C9):
 2. The box decides `counted`, by the policy in force at the start; the rule's version stands in the entry.
 3. Where trusted time is missing the real-time clock's is kept, with `time_quality` none.
 4. An end without its start (the epoch in which it began was lost) makes the play from what the end says.
+5. A room plays one song at a time, and behind a BOOT runs nothing that began before it (SPEC 9.9). A play that runs by
+   these books where a later entry of its box says otherwise has lost its end, with damaged entries or a journal that
+   was put back. It ends with `lost` where that entry stands: it is not counted, and nobody knows how long it was. If
+   its end comes after all, that stands instead.
 """
 
 from typing import Any
@@ -18,6 +22,8 @@ from device.protocol.journal import Entry
 from fleet_server.mailroom import Sender
 from fleet_server.plays.business_day import business_day
 from fleet_server.plays.model import meters, plays
+
+LOST = "lost"  # the one reason that no box gives
 
 _Sums = dict[str, dict[str, int]]  # by day
 
@@ -41,6 +47,7 @@ def add(connection: Connection, sender: Sender, entries: tuple[Entry, ...]) -> N
     for row in starts:
         _count(sums, row["day"], started=1)
     _end_plays(connection, sender, [entry for entry in entries if entry.kind == "PLAY_END"], sums)
+    _close_lost(connection, sender, entries, sums)
     for entry in entries:
         if entry.kind == "REFUSED":
             _count(sums, business_day(_at_ms(entry)), refused=1)
@@ -57,24 +64,42 @@ def _end_plays(connection: Connection, sender: Sender, ends: list[Entry], sums: 
         if row is None:
             made = _made_by_end(sender, entry, epoch, seq)
             connection.execute(insert(plays).values(made))
-            known[epoch, seq] = (made["day"], True)
-            _count(sums, made["day"], started=1, **_sums_of(entry))
-        elif not row[1]:  # of two ends the first stands
+            known[epoch, seq] = (made["day"], str(made["reason"]))
+            _count(sums, made["day"], started=1, ended=1, **_sums_of(entry))
+        elif row[1] in (None, LOST):  # of two ends the first stands
             key = {"of_box": sender.box, "of_epoch": epoch, "of_seq": seq}
             updates.append(key | _ended(entry))
-            known[epoch, seq] = (row[0], True)
-            _count(sums, row[0], **_sums_of(entry))
+            known[epoch, seq] = (row[0], entry.body["reason"])
+            _count(sums, row[0], ended=int(row[1] is None), **_sums_of(entry))
     if updates:
         connection.execute(_END, updates)
 
 
-def _known(connection: Connection, box: str, keys: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, bool]]:
-    """Day of each play, and whether it has ended."""
+def _close_lost(connection: Connection, sender: Sender, entries: tuple[Entry, ...], sums: _Sums) -> None:
+    """Rule 5."""
+    over = [entry for entry in entries if entry.kind in ("BOOT", "PLAY_START")]
+    if not over:
+        return
+    open_plays = select(plays).where(plays.c.box == sender.box, plays.c.ended_at_ms.is_(None))
+    for play in connection.execute(open_plays).all():
+        later = (entry for entry in over if (entry.epoch, entry.seq) > (play.epoch, play.seq))
+        entry = next((entry for entry in later if entry.kind == "BOOT" or entry.body["room"] == play.room), None)
+        if entry is not None:
+            place = {"end_epoch": entry.epoch, "end_seq": entry.seq}
+            closed = {"ended_at_ms": max(_at_ms(entry), play.started_at_ms), "reason": LOST} | place
+            connection.execute(update(plays).where(plays.c.id == play.id).values(closed))
+            _count(sums, play.day, ended=1)
+
+
+def _known(
+    connection: Connection, box: str, keys: list[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[str, str | None]]:
+    """Day of each play, and for what reason it has ended."""
     if not keys:
         return {}
-    query = select(plays.c.epoch, plays.c.seq, plays.c.day, plays.c.ended_at_ms)
+    query = select(plays.c.epoch, plays.c.seq, plays.c.day, plays.c.reason)
     found = connection.execute(query.where(plays.c.box == box, tuple_(plays.c.epoch, plays.c.seq).in_(keys)))
-    return {(row.epoch, row.seq): (row.day, row.ended_at_ms is not None) for row in found}
+    return {(row.epoch, row.seq): (row.day, row.reason) for row in found}
 
 
 def _started(sender: Sender, entry: Entry) -> dict[str, Any]:
@@ -100,7 +125,7 @@ def _ended(entry: Entry) -> dict[str, Any]:
 
 
 def _sums_of(entry: Entry) -> dict[str, int]:
-    return {"ended": 1, "counted": int(entry.body["counted"]), "played_s": int(entry.body["played_s"])}
+    return {"counted": int(entry.body["counted"]), "played_s": int(entry.body["played_s"])}
 
 
 def _count(sums: _Sums, day: str, **change: int) -> None:

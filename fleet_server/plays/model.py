@@ -1,6 +1,6 @@
 """Tables of the ledger: the journals as received, and what they say about plays."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint, text
 
 from fleet_server.database import metadata
 
@@ -65,6 +65,7 @@ plays = Table(
     Column("end_epoch", BigInteger),
     Column("end_seq", BigInteger),
     UniqueConstraint("box", "epoch", "seq"),
+    Index("ix_plays_open", "box", sqlite_where=text("ended_at_ms IS NULL")),
 )
 
 # What each venue's business day comes to; kept in the transaction of the plays it counts.

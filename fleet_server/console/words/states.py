@@ -58,6 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "play.reason.ban": ("因禁播中断", "Cut by a ban"),
     "play.reason.hours": ("因禁播时段中断", "Cut by closed hours"),
     "play.reason.power": ("断电", "Power lost"),
+    "play.reason.lost": ("结束记录缺失", "Record of its end is lost"),
     "notice.kind.notice": ("通知", "Notice"),
     "notice.kind.announcement": ("公告", "Announcement"),
     "notice.kind.warning": ("警示", "Warning"),
