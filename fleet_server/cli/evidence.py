@@ -1,6 +1,9 @@
 """Verb of evidence: export."""
 
+import io
+import json
 import os
+import tarfile
 from pathlib import Path
 
 from fleet_server.cli.outcome import OK
@@ -34,8 +37,24 @@ def _export(context: Context) -> int:
     raw = context.client.send("GET", "/api/v1/evidence", params=query).content
     _write(given.out, raw)
     context.say(f"证据已写入 {given.out}。", f"The evidence is in {given.out}.")
-    context.show({"evidence": str(given.out), "bytes": len(raw)})
+    gaps = _gaps(raw)
+    for first, last in gaps:
+        context.say(
+            f"其中第 {first} 至 {last} 条前置机已无法读取，由其签名声明。",
+            f"Entries {first} to {last} are missing: the box has signed that it cannot read them.",
+        )
+    missing = sum(last - first + 1 for first, last in gaps)
+    context.show({"evidence": str(given.out), "bytes": len(raw), "missing": missing})
     return OK
+
+
+def _gaps(raw: bytes) -> list[tuple[int, int]]:
+    """First and last entry of what is missing (SPEC 16.1)."""
+    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
+        member = archive.extractfile("info.json")
+        assert member is not None, "the server packs only files"
+        gaps = json.load(member)["gaps"]
+    return [(gap["missing"], gap["seq"] - 1) for gap in gaps if gap["missing"] < gap["seq"]]
 
 
 def _write(path: Path, raw: bytes) -> None:

@@ -6,25 +6,31 @@ Rules:
    last one there is. Without a checkpoint there is no evidence.
 2. Entries, checkpoints and acknowledgements are the bytes that were received and sent; nothing is made anew but
    `info.json`, `previous.json` and the lists of hashes.
-3. The archive has one form, so that the same stretch is the same bytes but for `exported_at_ms`.
+3. Where entries are missing for good (SPEC 9.13), or the box has begun its chain anew, `info.json` names the gap, which
+   the checkpoint behind it signs. A stretch that would begin within a gap begins where the gap does.
+4. The archive has one form, so that the same stretch is the same bytes but for `exported_at_ms`.
 """
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from device.protocol.codec import dumps
+from device.protocol.journal import next_chain
+from device.protocol.limits import GAPS_MAX
 from fleet_server import boxes
 from fleet_server.http_errors import ProblemError
 from fleet_server.plays.model import checkpoints, entries, journals, plays
 from fleet_server.repository import RepositoryFolder
 
 ENTRIES_MAX = 250_000
+NOTHING_PROVEN = bytes(32)  # the head before a gap
 POLICY_PATH = "policy/authority.json"
 
 
@@ -46,6 +52,7 @@ def choose(
     if epoch is None:
         epoch = connection.scalar(select(func.max(journals.c.epoch)).where(journals.c.box == box)) or 0
     begins = first or 0
+    begins = _begin_of_gap(connection, box, epoch, begins)
     of_epoch = (checkpoints.c.box == box, checkpoints.c.epoch == epoch, checkpoints.c.size > begins)
     size = connection.scalar(select(func.max(checkpoints.c.size)).where(*of_epoch))
     if last is not None:
@@ -53,9 +60,20 @@ def choose(
         size = connection.scalar(covering) or size
     if size is None:
         raise ProblemError("EVIDENCE_NONE", f"{box} epoch {epoch} from {begins}")
-    if size - begins > ENTRIES_MAX:
-        raise ProblemError("EVIDENCE_TOO_LONG", f"{size - begins} entries, at most {ENTRIES_MAX}")
-    return Stretch(box, venue, epoch, begins, size - 1)
+    stretch = Stretch(box, venue, epoch, begins, size - 1)
+    count = connection.scalar(select(func.count()).where(*_within(stretch))) or 0
+    if count > ENTRIES_MAX:
+        raise ProblemError("EVIDENCE_TOO_LONG", f"{count} entries, at most {ENTRIES_MAX}")
+    return stretch
+
+
+def _begin_of_gap(connection: Connection, box: str, epoch: int, first: int) -> int:
+    """The first entry that is missing, where `first` lies in a gap or right behind it; else `first`."""
+    of_epoch = (entries.c.box == box, entries.c.epoch == epoch)
+    there = connection.scalar(select(func.min(entries.c.seq)).where(*of_epoch, entries.c.seq >= first))
+    before = connection.scalar(select(func.max(entries.c.seq)).where(*of_epoch, entries.c.seq < first))
+    behind = 0 if before is None else before + 1
+    return behind if there is not None and behind < there else first
 
 
 def of_day(connection: Connection, box: str, epoch: int | None, day: str) -> tuple[int, int, int]:
@@ -72,15 +90,24 @@ def of_day(connection: Connection, box: str, epoch: int | None, day: str) -> tup
 
 
 def export(connection: Connection, repository: RepositoryFolder, stretch: Stretch, now_ms: int) -> bytes:
-    """The archive. Raises ProblemError `EVIDENCE_NONE` where the box has no certificate."""
+    """The archive. Raises ProblemError `EVIDENCE_NONE` where the box has no certificate, `EVIDENCE_TOO_LONG`."""
     certificate = boxes.certificate_of(connection, stretch.box)
     if certificate is None:
         raise ProblemError("EVIDENCE_NONE", f"{stretch.box} has no certificate")
     files = _trust(repository) | {"box.pem": certificate.public_bytes(Encoding.PEM)}
-    files |= _entries(connection, stretch) | _signed(connection, stretch)
+    before = _head_before(connection, stretch)
+    rows = connection.execute(select(entries).where(*_within(stretch)).order_by(entries.c.seq)).all()
+    gaps = _gaps(stretch, before, rows)
+    if len(gaps) > GAPS_MAX:
+        raise ProblemError("EVIDENCE_TOO_LONG", f"{len(gaps)} gaps, at most {GAPS_MAX}")
+    if gaps and gaps[0]["missing"] == stretch.first:
+        before = NOTHING_PROVEN
+    files |= _signed(connection, stretch)
+    files["entries.jsonl"] = b"".join(row.text + b"\n" for row in rows)
+    files["chain.txt"] = "".join(f"{row.chain.hex()}\n" for row in rows).encode()
     info = {"v": 1, "box": stretch.box, "venue": stretch.venue, "epoch": stretch.epoch, "exported_at_ms": now_ms}
-    files["info.json"] = dumps(info | {"from": stretch.first, "to": stretch.last})
-    files["previous.json"] = dumps({"head": _head_before(connection, stretch).hex(), "size": stretch.first})
+    files["info.json"] = dumps(info | {"from": stretch.first, "to": stretch.last, "gaps": gaps})
+    files["previous.json"] = dumps({"head": before.hex(), "size": stretch.first})
     lines = [f"{sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
     files["manifest.sha256"] = "".join(lines).encode()
     return _pack(files)
@@ -97,16 +124,20 @@ def _trust(repository: RepositoryFolder) -> dict[str, bytes]:
     return files | {"policy.json": policy.read_bytes()}
 
 
-def _entries(connection: Connection, stretch: Stretch) -> dict[str, bytes]:
-    wanted = entries.c.seq.between(stretch.first, stretch.last)
-    query = select(entries.c.text, entries.c.chain).where(
-        entries.c.box == stretch.box, entries.c.epoch == stretch.epoch, wanted
-    )
-    rows = connection.execute(query.order_by(entries.c.seq)).all()
-    return {
-        "entries.jsonl": b"".join(row.text + b"\n" for row in rows),
-        "chain.txt": "".join(f"{row.chain.hex()}\n" for row in rows).encode(),
-    }
+def _within(stretch: Stretch) -> tuple[ColumnElement[bool], ...]:
+    here = (entries.c.box == stretch.box, entries.c.epoch == stretch.epoch)
+    return (*here, entries.c.seq.between(stretch.first, stretch.last))
+
+
+def _gaps(stretch: Stretch, before: bytes, rows: Sequence[Row[Any]]) -> list[dict[str, int]]:
+    """Where an entry does not continue the one before: entries are missing, or the chain begins anew (rule 3)."""
+    found = []
+    seq, chain = stretch.first, before
+    for row in rows:
+        if row.seq != seq or next_chain(chain, row.seq, row.text) != row.chain:
+            found.append({"missing": seq, "seq": row.seq})
+        seq, chain = row.seq + 1, row.chain
+    return found
 
 
 def _signed(connection: Connection, stretch: Stretch) -> dict[str, bytes]:
@@ -133,7 +164,7 @@ def _head_before(connection: Connection, stretch: Stretch) -> bytes:
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:
-    """Rule 3: POSIX ustar, names ascending, mode 0644, owner and time 0."""
+    """Rule 4: POSIX ustar, names ascending, mode 0644, owner and time 0."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in sorted(files.items()):

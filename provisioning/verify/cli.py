@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from provisioning.verify.finding import SENTENCES, FindingError
+from provisioning.verify.journal import Info
 from provisioning.verify.verification import Verdict, verify_evidence
 
 VALID, NOT_VALID, NOT_FOUND = 0, 1, 3
@@ -72,6 +73,8 @@ def _of_verdict(verdict: Verdict) -> dict[str, object]:
         "to": info.last,
         "exported_at_ms": info.exported_at_ms,
         "policy_epoch": verdict.policy_epoch,
+        "gaps": [{"missing": missing, "seq": seq} for missing, seq in info.gaps.items()],
+        "missing": info.missing,
         "entries": counts.entries,
         "checkpoints": counts.checkpoints,
         "acks": counts.acks,
@@ -94,6 +97,7 @@ def _say_verdict(verdict: Verdict, is_zh: bool) -> str:
             f"检查点 {counts.checkpoints} 个，平台回执 {counts.acks} 个，全部相符。\n"
             f"点播 {counts.kinds['PLAY_START']} 次，有效 {counts.counted} 次，拒绝 {counts.kinds['REFUSED']} 次，"
             f"指令 {counts.kinds['ORDER']} 条。"
+            + "".join(f"\n缺失：记录 {gap} 前置机已无法读取，由其签名声明，其中可能有点播。" for gap in _gaps(info))
         )
     word = "" if is_signed else " (by the platform's word: the box signs it in no entry of these)"
     return (
@@ -102,7 +106,17 @@ def _say_verdict(verdict: Verdict, is_zh: bool) -> str:
         f"{counts.checkpoints} checkpoints, {counts.acks} acknowledgements; all of them fit.\n"
         f"{counts.kinds['PLAY_START']} plays, {counts.counted} counted, {counts.kinds['REFUSED']} refused, "
         f"{counts.kinds['ORDER']} orders."
+        + "".join(
+            f"\nMISSING: {gap}. The box has signed that it cannot read them; plays may be among them."
+            for gap in _gaps(info)
+        )
     )
+
+
+def _gaps(info: Info) -> list[str]:
+    """What is missing, each as `EPOCH-SEQ..EPOCH-SEQ`; where the chain only begins anew nothing is."""
+    ranges = [(missing, seq - 1) for missing, seq in info.gaps.items() if missing < seq]
+    return [f"{info.epoch}-{first}..{info.epoch}-{last}" for first, last in ranges]
 
 
 def _print(facts: dict[str, object], sentence: str, output: str) -> None:

@@ -9,7 +9,9 @@ Rules:
 3. `chain.txt` is unsigned. Where a signed head does not fit, the first line that differs names the entry.
 4. The box signs where it stands only when it is claimed: a CLAIM among the entries must name the venue of `info.json`.
    Without one the venue is the platform's word, and the verdict says so.
-5. An acknowledgement is signed by the platform, for a head that the chain has.
+5. Where the box has begun the chain anew behind entries that it cannot read (SPEC 9.13), `info.json` names the gap. The
+   box has signed which entries are missing there, and a checkpoint covers what stands before them.
+6. An acknowledgement is signed by the platform, for a head that the chain has.
 """
 
 from collections import Counter
@@ -21,18 +23,21 @@ from device.crypto.p256 import verify
 from device.protocol.codec import loads
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.errors import ProtocolError
-from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
+from device.protocol.journal import Checkpoint, Entry, chain_behind_gap, first_chain, next_chain
 from device.protocol.keys import Key
-from device.protocol.limits import ENVELOPE_BYTES_MAX
+from device.protocol.limits import ENVELOPE_BYTES_MAX, GAPS_MAX
 from device.protocol.record import Document, fields_of
-from device.protocol.shape import BOX, COUNT, INSTANT, SHA256, VENUE, integer
+from device.protocol.shape import BOX, COUNT, INSTANT, SHA256, VENUE, array, integer
 from device.protocol.uplink import Ack
 from provisioning.verify.finding import FindingError
 from provisioning.verify.trust import Trusted
 
 Signed = TypeVar("Signed", bound=Document)
 
+NOTHING_PROVEN = "0" * 64  # the head of previous.json where a gap begins
+
 _PREVIOUS = (("head", SHA256), ("size", COUNT))
+_GAP = (("missing", COUNT), ("seq", COUNT))
 _INFO = (
     ("v", integer(1, 1)),
     ("box", BOX),
@@ -40,6 +45,7 @@ _INFO = (
     ("epoch", integer(1)),
     ("from", COUNT),
     ("to", COUNT),
+    ("gaps", array(lambda value, where: fields_of(value, _GAP, where), GAPS_MAX)),
     ("exported_at_ms", INSTANT),
 )
 
@@ -53,7 +59,13 @@ class Info:
     epoch: int
     first: int
     last: int
+    gaps: Mapping[int, int]  # from the first entry that is missing to the next that is there
     exported_at_ms: int
+
+    @property
+    def missing(self) -> int:
+        """How many entries the box cannot read any more."""
+        return sum(seq - missing for missing, seq in self.gaps.items())
 
 
 @dataclass
@@ -75,8 +87,13 @@ def read_info(files: Mapping[str, bytes]) -> Info:
         raise FindingError("INFO_MALFORMED", str(error)) from error
     if found["to"] < found["from"]:
         raise FindingError("INFO_MALFORMED", "it ends before it begins")
+    at = found["from"] - 1
+    for gap in found["gaps"]:
+        if not at < gap["missing"] <= gap["seq"] <= found["to"]:
+            raise FindingError("INFO_MALFORMED", "its gaps are in no order")
+        at = gap["seq"]
     place = (found["box"], found["venue"], found["epoch"], found["from"], found["to"])
-    return Info(*place, found["exported_at_ms"])
+    return Info(*place, {gap["missing"]: gap["seq"] for gap in found["gaps"]}, found["exported_at_ms"])
 
 
 def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) -> Counts:
@@ -87,10 +104,15 @@ def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) ->
     hints = _lines(files, "chain.txt")
     heads: dict[int, str] = {}
     suspect: int | None = None
+    seq = info.first
     for offset, line in enumerate(_lines(files, "entries.jsonl")):
-        seq = info.first + offset
+        is_anew = seq in info.gaps
+        if is_anew:
+            _require_covered(info, seq, checkpoints)
+            chain = chain_behind_gap(info.box, info.epoch, seq, info.gaps[seq])
+            seq = info.gaps[seq]
         entry = _entry(line, info, seq)
-        _require_beginning(entry, chain)
+        _require_beginning(entry, None if is_anew else chain)
         chain = next_chain(chain, seq, line)
         heads[seq + 1] = chain.hex()
         if suspect is None and hints[offset : offset + 1] != [chain.hex().encode()]:
@@ -102,7 +124,11 @@ def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) ->
         _count(counts, entry)
         if entry.kind == "CLAIM" and entry.body["venue"] != info.venue:
             raise FindingError("INFO_MALFORMED", f"the box stands in {entry.body['venue']}, not in {info.venue}")
-    _require_end(info, counts, checkpoints)
+        seq += 1
+    _require_end(info, seq, checkpoints)
+    stray = sorted(set(checkpoints) - set(heads))
+    if stray:
+        raise FindingError("CHECKPOINT_INVALID", f"checkpoints/{stray[0]}.json stands where entries are missing")
     if suspect is not None or len(hints) != counts.entries:
         raise FindingError("FILE_CHANGED", "chain.txt")
     counts.checkpoints = len(checkpoints)
@@ -110,14 +136,19 @@ def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) ->
     return counts
 
 
-def _require_end(info: Info, counts: Counts, checkpoints: Mapping[int, Checkpoint]) -> None:
-    expected = info.last - info.first + 1
-    if counts.entries != expected:
-        at = info.first + min(counts.entries, expected)
-        raise FindingError("ENTRY_CHANGED", f"{counts.entries} entries, {expected} are announced", info.epoch, at)
-    if info.last + 1 not in checkpoints:
-        covered = max(checkpoints, default=info.first)
-        raise FindingError("ENTRY_UNSIGNED", "no checkpoint covers it", info.epoch, covered)
+def _require_end(info: Info, seq: int, checkpoints: Mapping[int, Checkpoint]) -> None:
+    """`seq` is the one behind the last entry."""
+    if seq != info.last + 1:
+        at = min(info.gaps.get(seq, seq), info.last + 1)
+        raise FindingError("ENTRY_CHANGED", f"the entries end before {seq}, not at {info.last}", info.epoch, at)
+    _require_covered(info, seq, checkpoints)
+
+
+def _require_covered(info: Info, size: int, checkpoints: Mapping[int, Checkpoint]) -> None:
+    """The box has signed everything before `size`, if there is anything."""
+    if size != info.first and size not in checkpoints:
+        covered = max((at for at in checkpoints if at < size), default=info.first)
+        raise FindingError("ENTRY_UNSIGNED", "no checkpoint covers it", info.epoch, info.gaps.get(covered, covered))
 
 
 def _entry(line: bytes, info: Info, seq: int) -> Entry:
@@ -130,12 +161,12 @@ def _entry(line: bytes, info: Info, seq: int) -> Entry:
     return entry
 
 
-def _require_beginning(entry: Entry, chain: bytes) -> None:
-    """An epoch begins with the place that it begins behind (SPEC 9.11); `chain` stands before the entry."""
+def _require_beginning(entry: Entry, chain: bytes | None) -> None:
+    """An epoch begins with the place that it begins behind (SPEC 9.11); `chain` stands before it, None if anew."""
     begins = entry.seq == 0 and entry.epoch > 1
     if (entry.kind == "EPOCH") != begins:
         raise FindingError("ENTRY_OTHER", "EPOCH begins every epoch but the first", entry.epoch, entry.seq)
-    if begins:
+    if begins and chain is not None:
         head, size = bytes.fromhex(entry.body["head"]), entry.body["size"]
         if first_chain(entry.box, entry.epoch, head, size) != chain:
             raise FindingError("ENTRY_CHANGED", "previous.json is of another place than EPOCH", entry.epoch, 0)
@@ -157,7 +188,10 @@ def _start(files: Mapping[str, bytes], info: Info) -> bytes:
     head = bytes.fromhex(found["head"])
     if found["size"] != info.first:
         raise FindingError("INFO_MALFORMED", "previous.json does not end where the entries begin")
-    if info.epoch == 1 and info.first == 0 and head != first_chain(info.box, 1):
+    if info.first in info.gaps:
+        if found["head"] != NOTHING_PROVEN:
+            raise FindingError("INFO_MALFORMED", "previous.json says what nothing proves: a gap begins there")
+    elif info.epoch == 1 and info.first == 0 and head != first_chain(info.box, 1):
         raise FindingError("INFO_MALFORMED", "previous.json is not how a journal begins")
     return head
 
@@ -169,6 +203,8 @@ def _checkpoints(files: Mapping[str, bytes], info: Info, trusted: Trusted) -> di
         is_within = info.first < checkpoint.size <= info.last + 1
         if not fits or not is_within or name != f"checkpoints/{checkpoint.size}.json":
             raise FindingError("CHECKPOINT_INVALID", f"{name} is of another place")
+        if not checkpoint.ended and any(seq < checkpoint.size for seq in info.gaps.values()):
+            raise FindingError("CHECKPOINT_INVALID", f"{name} is behind a gap of an epoch that goes on")
         found[checkpoint.size] = checkpoint
     return found
 

@@ -1,6 +1,7 @@
 """A sound evidence file of one box, as the fleet server would export it, and the means to spoil it."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from device.crypto.p256 import SigningKey
 from device.protocol.envelope import seal
-from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
+from device.protocol.journal import Checkpoint, Entry, chain_behind_gap, first_chain, next_chain
 from device.protocol.uplink import Ack
 from provisioning.verify.archive import MANIFEST, manifest_of, pack
 from tests.fleet_server.repository.published import PublishedFleet
@@ -23,9 +24,19 @@ BEHIND = (b"\x07" * 32, 41)  # head and size that a later epoch begins behind
 
 
 class Evidence:
-    """`files` may be changed; `write` packs them with a manifest that fits."""
+    """`files` may be changed; `write` packs them with a manifest that fits.
 
-    def __init__(self, fleet: PublishedFleet, entries_count: int = 20, first: int = 0, epoch: int = 1) -> None:
+    gaps: from the first entry that is missing to the next that is there, all before the last entry.
+    """
+
+    def __init__(
+        self,
+        fleet: PublishedFleet,
+        entries_count: int = 20,
+        first: int = 0,
+        epoch: int = 1,
+        gaps: Mapping[int, int] | None = None,
+    ) -> None:
         self.key = SigningKey.generate()
         self.ack_key = SigningKey.load(fleet.data / "keys" / "ack.pem")
         self.first = first
@@ -38,7 +49,11 @@ class Evidence:
             "policy.json": (fleet.keys / "policy.json").read_bytes(),
             "box.pem": box_certificate(fleet.data / "keys", self.key, BOX),
         }
-        self.lines = [an_entry(first + offset, epoch) for offset in range(entries_count)]
+        self.gaps = dict(gaps or {})
+        self.has_ended = bool(self.gaps)
+        missing = {seq for begin, end in self.gaps.items() for seq in range(begin, end)}
+        self.seqs = [seq for seq in range(first, first + entries_count) if seq not in missing]
+        self.lines = [an_entry(seq, epoch) for seq in self.seqs]
         self.sign()
 
     def sign(self) -> None:
@@ -46,23 +61,34 @@ class Evidence:
         for name in [name for name in self.files if name.startswith(("checkpoints/", "acks/"))]:
             del self.files[name]
         chain = bytes(range(32)) if self.first else first_chain(BOX, self.epoch, *(BEHIND if self.epoch > 1 else ()))
-        self.files["previous.json"] = json.dumps({"head": chain.hex(), "size": self.first}).encode()
+        before = bytes(32) if self.first in self.gaps else chain
+        self.files["previous.json"] = json.dumps({"head": before.hex(), "size": self.first}).encode()
         chains = []
-        for offset, line in enumerate(self.lines):
-            size = self.first + offset + 1
-            chain = next_chain(chain, size - 1, line)
+        at = self.first
+        for seq, line in zip(self.seqs, self.lines, strict=True):
+            if at in self.gaps:
+                chain = chain_behind_gap(BOX, self.epoch, at, seq)
+            at = seq + 1
+            chain = next_chain(chain, seq, line)
             chains.append(chain.hex())
-            if (offset + 1) % EVERY == 0 or offset + 1 == len(self.lines):
-                self.files[f"checkpoints/{size}.json"] = a_checkpoint(self.key, size, chain, self.epoch)
-                self.files[f"acks/{size}.json"] = an_ack(self.ack_key, size, chain, self.epoch)
+            if (at - self.first) % EVERY == 0 or seq == self.seqs[-1] or at in self.gaps:
+                self.files[f"checkpoints/{at}.json"] = a_checkpoint(self.key, at, chain, self.epoch, self.has_ended)
+                self.files[f"acks/{at}.json"] = an_ack(self.ack_key, at, chain, self.epoch)
         self.files["chain.txt"] = "".join(f"{chain}\n" for chain in chains).encode()
         self.files["entries.jsonl"] = b"".join(line + b"\n" for line in self.lines)
         self.describe()
 
     def describe(self) -> None:
-        last = self.first + len(self.lines) - 1
-        info = {"v": 1, "box": BOX, "venue": VENUE, "epoch": self.epoch, "from": self.first, "to": last}
-        self.files["info.json"] = json.dumps(info | {"exported_at_ms": NOW_MS}).encode()
+        gaps = [{"missing": missing, "seq": seq} for missing, seq in self.gaps.items()]
+        info = {
+            "v": 1,
+            "box": BOX,
+            "venue": VENUE,
+            "epoch": self.epoch,
+            "from": self.first,
+            "to": self.seqs[len(self.lines) - 1],
+        }
+        self.files["info.json"] = json.dumps(info | {"gaps": gaps, "exported_at_ms": NOW_MS}).encode()
 
     def write(self, path: Path) -> Path:
         self.files[MANIFEST] = manifest_of(self.files)
@@ -99,9 +125,9 @@ def an_entry(seq: int, epoch: int = 1) -> bytes:
     ).encode()
 
 
-def a_checkpoint(key: SigningKey, size: int, chain: bytes, epoch: int = 1) -> bytes:
+def a_checkpoint(key: SigningKey, size: int, chain: bytes, epoch: int = 1, has_ended: bool = False) -> bytes:
     checkpoint = Checkpoint(
-        box=BOX, epoch=epoch, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1, ended=False
+        box=BOX, epoch=epoch, size=size, head=chain.hex(), at_ms=NOW_MS, boot=1, counter=1, ended=has_ended
     )
     return seal("checkpoint", checkpoint.encode(), [key]).encode()
 

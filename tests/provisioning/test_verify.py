@@ -67,6 +67,24 @@ def test_a_claim_among_the_entries_decides_the_venue(evidence: Evidence, fleet: 
     assert finding(evidence, fleet, tmp_path).code == "INFO_MALFORMED"
 
 
+@pytest.mark.parametrize(
+    ("lang", "word"),
+    [("en", "MISSING: 1-7..1-9. The box has signed"), ("zh", "缺失：记录 1-7..1-9 前置机已无法读取")],
+)
+def test_what_is_missing_is_said_in_the_verdict(
+    fleet: PublishedFleet, tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str, word: str
+) -> None:
+    path, root = Evidence(fleet, gaps={7: 10, 14: 14}).write(tmp_path / "evidence.tar"), tmp_path / "root.json"
+    root.write_bytes(fleet.root)
+    assert cli.main([str(path), "--root", str(root), "--lang", lang]) == 0
+    said = capsys.readouterr().out
+    assert word in said
+    assert "1-14" not in said, "where the chain only begins anew nothing is missing"
+    assert cli.main([str(path), "--root", str(root), "--output", "json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["missing"], facts["gaps"]) == (3, [{"missing": 7, "seq": 10}, {"missing": 14, "seq": 14}])
+
+
 @pytest.mark.parametrize(("lang", "word"), [("en", "platform's word"), ("zh", "由平台注明")])
 def test_a_venue_that_no_entry_signs_is_said_to_be_the_platforms_word(
     evidence: Evidence, fleet: PublishedFleet, tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str, word: str

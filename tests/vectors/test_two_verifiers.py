@@ -43,7 +43,9 @@ def packed(evidence: Evidence) -> bytes:
 
 def ours(raw: bytes, root: bytes) -> str:
     try:
-        return f"VALID {verify_bytes(raw, root).counts.entries} entries"
+        verdict = verify_bytes(raw, root)
+        missing = f", {verdict.info.missing} missing" if verdict.info.missing else ""
+        return f"VALID {verdict.counts.entries} entries{missing}"
     except FindingError as error:
         return f"BAD {error.entry}"
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from fleet_server.fleet import Fleet
+from fleet_server.plays import evidence
 from fleet_server.repository.worker import bring_up_to_date
 from provisioning import ceremony
 from provisioning.people import read_people
@@ -106,6 +107,74 @@ async def test_the_bytes_are_those_that_were_received(auditor: httpx.AsyncClient
     files = unpack(await exported(auditor, box))
     assert files["entries.jsonl"] == b"".join(text + b"\n" for text in box.journal.texts)
     assert files["chain.txt"].split() == [chain.hex().encode() for chain in box.journal.chains[1:]]
+
+
+@pytest.fixture
+def damaged(country: Country) -> StandingBox:
+    """Entries 4 to 6 of its first epoch cannot be read; behind a nack it has begun the chain anew at 10."""
+    box = country.box("KTV-AAAA0003", country.venue("310101"))
+    journal = box.journal
+    journal.sing(6)
+    mail(country, box, "journal", journal.batch(0, 4))
+    behind = journal.next_epoch(reason="damaged", at=4)
+    batches = journal.batch_behind_gap(4, 7, 10), journal.batch_behind_gap(10, 10), behind.batch()
+    mail(country, box, "journal", *batches)
+    return box
+
+
+GAPS = {4: 7, 10: 10}
+
+
+@pytest.mark.parametrize(
+    ("asked", "stretch", "gaps", "entries"),
+    [
+        ((None, None), (0, 11), GAPS, 9),
+        ((0, 3), (0, 3), {}, 4),
+        ((2, 4), (2, 9), {4: 7}, 5),
+        ((4, 8), (4, 9), {4: 7}, 3),
+        ((5, 6), (4, 9), {4: 7}, 3),
+        ((7, 9), (4, 9), {4: 7}, 3),
+        ((8, 9), (8, 9), {}, 2),
+        ((10, 11), (10, 11), {10: 10}, 2),
+        ((6, 11), (4, 11), GAPS, 5),
+    ],
+)
+async def test_16_1_what_the_box_cannot_read_is_named(
+    auditor: httpx.AsyncClient,
+    damaged: StandingBox,
+    root: bytes,
+    tmp_path: Path,
+    asked: tuple[int | None, int | None],
+    stretch: tuple[int, int],
+    gaps: dict[int, int],
+    entries: int,
+) -> None:
+    ends = {name: at for name, at in zip(("from", "to"), asked, strict=True) if at is not None}
+    verdict = verified(await exported(auditor, damaged, epoch=1, **ends), root, tmp_path)
+    assert ((verdict.info.first, verdict.info.last), verdict.info.gaps) == (stretch, gaps)
+    assert verdict.counts.entries == entries
+
+
+async def test_16_1_an_epoch_whose_beginning_cannot_be_read(
+    country: Country, auditor: httpx.AsyncClient, root: bytes, tmp_path: Path
+) -> None:
+    box = country.box("KTV-AAAA0004", country.venue("310101"))
+    box.journal.sing(2)
+    second = box.journal.next_epoch()
+    second.sing(2)
+    third = second.next_epoch(reason="damaged", at=0)
+    mail(country, box, "journal", box.journal.batch(), second.batch_behind_gap(0, 2), third.batch())
+    verdict = verified(await exported(auditor, box, epoch=2, **{"from": 1}), root, tmp_path)
+    assert (verdict.info.first, verdict.info.last, verdict.info.gaps) == (0, 4, {0: 2})
+
+
+async def test_16_1_more_gaps_than_a_file_names_are_too_many(
+    auditor: httpx.AsyncClient, damaged: StandingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "GAPS_MAX", 1)
+    answer = await auditor.get("/api/v1/evidence", params={"venue": damaged.venue, "epoch": 1})
+    assert (answer.status_code, answer.json()["code"]) == (422, "EVIDENCE_TOO_LONG")
+    assert len(await exported(auditor, damaged, epoch=1, to=8))
 
 
 async def test_what_cannot_be_exported(country: Country, auditor: httpx.AsyncClient, box: StandingBox) -> None:

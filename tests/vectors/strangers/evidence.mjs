@@ -4,7 +4,7 @@ import { createHash, verify, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { document } from "./documents.mjs";
 import { entry } from "./entries.mjs";
-import { first_chain, next_chain } from "./journal.mjs";
+import { chain_behind_gap, first_chain, next_chain } from "./journal.mjs";
 import { venue_code } from "./names.mjs";
 import { key_of, open, signers } from "./signatures.mjs";
 import { read, Rejected, require_names } from "./strict_json.mjs";
@@ -90,6 +90,8 @@ function signed_heads(files, kind, keys, info) {
         const is_within = info.from < size && size <= info.to + 1;
         const fits = is_here && is_within && path === `${kind}s/${size}.json` && (result ?? "ack") === "ack";
         require(fits, `${path} is of another place`);
+        const is_behind_gap = [...info.gaps.values()].some((seq) => seq < size);
+        require(result !== undefined || !is_behind_gap || found_head.get("ended"), `${path} goes on behind a gap`);
         found.set(size, found_head.get("head"));
     }
     return found;
@@ -97,13 +99,37 @@ function signed_heads(files, kind, keys, info) {
 
 function check_info(file) {
     const found = read(file("info.json"));
-    require_names(found, ["v", "box", "venue", "epoch", "from", "to", "exported_at_ms"]);
+    require_names(found, ["v", "box", "venue", "epoch", "from", "to", "gaps", "exported_at_ms"]);
     const info = Object.fromEntries(found);
     const numbers = [info.epoch, info.from, info.to, info.exported_at_ms].every((one) => Number.isInteger(one) && one >= 0);
     require(info.v === 1 && numbers && info.epoch > 0 && info.from <= info.to, "info.json");
     require(/^KTV-[0-9A-Z]{4,32}$/.test(info.box), "info.json: box");
     venue_code(info.venue);
+    info.gaps = gaps_of(info);
     return info;
+}
+
+// SPEC 16.1: from the first entry that is missing to the next that is there.
+function gaps_of(info) {
+    require(Array.isArray(info.gaps) && info.gaps.length <= 256, "info.json: gaps");
+    const gaps = new Map();
+    let at = info.from - 1;
+    for (const gap of info.gaps) {
+        require_names(gap, ["missing", "seq"]);
+        const [missing, seq] = [gap.get("missing"), gap.get("seq")];
+        require([missing, seq].every(Number.isInteger), "info.json: gaps");
+        require(at < missing && missing <= seq && seq <= info.to, "info.json: gaps are in no order");
+        gaps.set(missing, seq);
+        at = seq;
+    }
+    return gaps;
+}
+
+// Everything before `size`, if there is anything, is signed; else the first entry that is not is named.
+function check_covered(info, heads, size) {
+    if (size === info.from || heads.has(size)) return;
+    const covered = Math.max(info.from, ...[...heads.keys()].filter((one) => one < size));
+    throw new Bad(`${info.epoch}-${info.gaps.get(covered) ?? covered}: the box has not signed it`);
 }
 
 function check_journal(file, info, heads, acks) {
@@ -111,16 +137,23 @@ function check_journal(file, info, heads, acks) {
     require(/^[0-9a-f]{64}$/.test(previous.head) && Object.keys(previous).length === 2, "previous.json");
     let chain = Buffer.from(previous.head, "hex");
     require(previous.size === info.from, "previous.json is of another place");
-    require(info.from || info.epoch > 1 || chain.equals(first_chain(info.box, 1)), "the journal begins otherwise");
+    if (info.gaps.has(info.from)) require(previous.head === "0".repeat(64), "previous.json: a gap begins there");
+    else require(info.from || info.epoch > 1 || chain.equals(first_chain(info.box, 1)), "the journal begins otherwise");
     const lines = file("entries.jsonl").toString("latin1").split("\n");
     require(lines.pop() === "", "entries.jsonl ends within a line");
     const hints = file("chain.txt").toString().split("\n");
     let suspect = null;
+    let seq = info.from;
     lines.forEach((line, offset) => {
-        const seq = info.from + offset;
+        const is_anew = info.gaps.has(seq);
+        if (is_anew) {
+            check_covered(info, heads, seq);
+            chain = chain_behind_gap(info.box, info.epoch, seq, info.gaps.get(seq));
+            seq = info.gaps.get(seq);
+        }
         const raw = Buffer.from(line, "latin1");
         const body = sound_entry(raw, info, seq);
-        check_beginning(raw, info, seq, chain);
+        check_beginning(raw, info, seq, is_anew ? null : chain);
         chain = next_chain(chain, seq, raw);
         const head = chain.toString("hex");
         if (suspect === null && hints[offset] !== head) suspect = seq;
@@ -128,20 +161,25 @@ function check_journal(file, info, heads, acks) {
         require(!differs, `${info.epoch}-${suspect ?? seq}: the box has signed another head at ${seq + 1}`);
         require((acks.get(seq + 1) ?? head) === head, `the platform has acknowledged another head at ${seq + 1}`);
         require((body.get("venue") ?? info.venue) === info.venue, "the box stands in another venue");
+        seq += 1;
     });
-    require(lines.length === info.to - info.from + 1, `${info.epoch}-${info.from + lines.length}: entries are missing`);
-    const covered = Math.max(info.from, ...heads.keys());
-    require(heads.has(info.to + 1), `${info.epoch}-${covered}: the box has not signed it`);
+    const last = Math.min(info.gaps.get(seq) ?? seq, info.to + 1);
+    require(seq === info.to + 1, `${info.epoch}-${last}: entries are missing or too many`);
+    check_covered(info, heads, seq);
+    const in_gap = (size) => [...info.gaps].some(([missing, next]) => missing < size && size <= next);
+    require(![...heads.keys()].some(in_gap), "a checkpoint where entries are missing");
+    require(![...acks.keys()].some(in_gap), "an acknowledgement where entries are missing");
     require(suspect === null && hints.length === lines.length + 1 && hints.at(-1) === "", "chain.txt");
     return lines.length;
 }
 
-// SPEC 9.11: every epoch but the first begins with EPOCH, behind the place that this names; `chain` stands before it.
+// SPEC 9.11: every epoch but the first begins with EPOCH, behind the place that this names; `chain` stands before it,
+// null where it begins anew.
 function check_beginning(raw, info, seq, chain) {
     const found = entry(raw);
     const begins = seq === 0 && info.epoch > 1;
     require((found.get("kind") === "EPOCH") === begins, `${info.epoch}-${seq}: EPOCH begins every epoch but the first`);
-    if (!begins) return;
+    if (!begins || chain === null) return;
     const place = found.get("body");
     const start = first_chain(info.box, info.epoch, Buffer.from(place.get("head"), "hex"), place.get("size"));
     require(chain.equals(start), `${info.epoch}-0: previous.json is of another place than EPOCH`);
@@ -178,7 +216,8 @@ function verdict(raw, root) {
     const acks = signed_heads(files, "ack", new Map(services), info);
     const count = check_journal(file, info, heads, acks);
     check_manifest(files, file);
-    return `VALID ${count} entries`;
+    const missing = [...info.gaps].reduce((sum, [from, seq]) => sum + seq - from, 0);
+    return `VALID ${count} entries${missing ? `, ${missing} missing` : ""}`;
 }
 
 const [root, ...evidence] = process.argv.slice(2);

@@ -23,7 +23,7 @@ export function next_chain(chain, seq, entry) {
 }
 
 // SPEC 9.13.
-function chain_behind_gap(box, epoch, missing, seq) {
+export function chain_behind_gap(box, epoch, missing, seq) {
     return hash(Buffer.from(`FBJ2\0${box}\0`), be(epoch, 4), be(missing, 8), be(seq, 8));
 }
 
