@@ -9,9 +9,9 @@ from device.protocol.limits import BANNED_MAX, TARGETS_MAX
 from device.protocol.orders import Target
 from fleet_server.fleet import Fleet
 from fleet_server.orders import keys_count, room
-from tests.device.protocol.builders import CHEN
+from tests.device.protocol.builders import CHEN, WANG
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
-from tests.fleet_server.orders.test_kinds import WANG, Pair, by_the_province
+from tests.fleet_server.orders.test_kinds import Pair, by_the_province
 from tests.fleet_server.orders.test_orders import code_of, wish
 
 SOON_MS = 600_000
