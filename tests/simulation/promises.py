@@ -6,7 +6,8 @@
     in those, and once its grace is over none sounds there.
  4. No false lock: a box that is in contact refuses for no stop that is not in force, and a stop of rooms shuts no other
     room. What the fleet knows to be ended locks nothing after contact, whatever old orders came by whom.
- 5. No hold is forgotten; a box that might have forgotten one refuses until contact.
+ 5. No hold is forgotten; a box that might have forgotten one is restricted until it has taken a lease that was given
+    since, and a minute has passed (SPEC 6.6). What it then says of itself is not asked: the power may go before.
  6. No lease is overrun: powered time after a lease is no longer than the lease.
  7. The box always starts, and restricts itself exactly after an old image was put back.
  8. After the faults it is back in service by itself, and the fleet has every play.
@@ -35,6 +36,7 @@ from tests.simulation.venue import Asked, Told, Venue
 
 CORE_SONGS = SONGS[:1]
 CONTAINER_MAX = 4_500  # of anything in memory: above the largest bound of the core
+CONTACT_MS = 59_900  # a minute, by a clock that runs a little fast
 CLOSED_FROM_MS, CLOSED_UNTIL_MS = 18 * 3_600_000, 24 * 3_600_000  # 02:00 to 08:00 at UTC+08:00, in UTC
 NOT_NOW = ("JOURNAL_UNAVAILABLE", "BOX_UNCLAIMED", "TOO_MANY_REQUESTS")
 
@@ -47,17 +49,26 @@ class BrokenPromiseError(AssertionError):
 class Suspicion:
     """What the world knows of a box that the box does not: what was done to it."""
 
-    must_restrict: bool = False  # an old or edited record is on the card, and there was no contact since
+    must_restrict: bool = False  # an old or edited record is on the card, until the box has had contact since
     may_restrict: bool = False
+    put_back_at_ms: int = 0  # true time
+    contact_at_ms: int | None = None  # when the first lease was given that the box has taken since
     was_falsified: bool = False  # somebody with the fleet's service keys has lied to it
     clock_was_wrong: bool = False  # the battery clock, so that ends of holds may wait for officers (SPEC 7.3)
     lost_by_owner: bool = False  # entries that no fleet has seen may have gone with an image
 
-    def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
+    def put_back(self, may_restrict: bool, must_restrict: bool, true_ms: int) -> None:
         """The owner changed what is on the card."""
         self.lost_by_owner = True
         self.may_restrict |= may_restrict
         self.must_restrict |= must_restrict
+        if may_restrict:
+            self.put_back_at_ms, self.contact_at_ms = true_ms, None
+
+    def owes_restriction(self, true_ms: int) -> bool:
+        """Rule 5."""
+        had_contact = self.contact_at_ms is not None and true_ms - self.contact_at_ms >= CONTACT_MS
+        return self.must_restrict and not had_contact
 
 
 @dataclass
@@ -77,17 +88,14 @@ class Promises:
 
     def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
         """The owner changed what is on the card: the record (may), by one that the counter contradicts (must)."""
-        self.suspicion.put_back(may_restrict, must_restrict)
+        self.suspicion.put_back(may_restrict, must_restrict, self.machine.around.true_ms())
         if may_restrict:
             self.standing.forgot()
 
     def said(self, effect: Any) -> None:
         """Whatever the box says about orders binds it."""
-        if isinstance(effect, Send) and effect.kind == "report":
-            report = loads(effect.payload, 65_536)
-            if report["tq"] == "signed" and report["state"] != "failed":
-                self.suspicion.must_restrict = False
-        elif isinstance(effect, Send) and effect.kind == "receipt":
+        self._look_for_contact()
+        if isinstance(effect, Send) and effect.kind == "receipt":
             receipt = loads(effect.payload, 65_536)
             if receipt["subject"] == "order" and receipt["result"] in ("accepted", "known"):
                 self.standing.accepted(receipt["id"], self.machine.around.true_ms())
@@ -121,20 +129,21 @@ class Promises:
             return
         state = life.state()
         self._require(state["journal"]["watermark"] <= state["journal"]["size"], "the watermark passes the journal")
+        self._look_for_contact()
         self._look_at_seal(state["seal"], state["opening"])
         self._look_at_rooms({play["room"] for play in state["rooms"]})
         if self._is_restricted():
             self._require(self.suspicion.may_restrict, "restricted, and nobody put anything back")
-        elif not self.suspicion.must_restrict or self._has_contact():
-            now_ms = self.machine.around.true_ms()
-            found = {hold["order"] for hold in state["holds"]}
-            for kind in (STOP, BAN):
-                stands = {order.order for order in self.standing.surely_in_force(kind, now_ms)}
-                self._require(stands <= found, f"{sorted(stands - found)} is forgotten")
-            if self._has_contact():
-                self.suspicion.must_restrict = False
-            else:
-                self.suspicion.may_restrict = False  # so the record says: it began without, and asked nobody
+            return
+        now_ms = self.machine.around.true_ms()
+        self._require(not self.suspicion.owes_restriction(now_ms), "an image was put back, and it is not restricted")
+        self.suspicion.must_restrict = False
+        found = {hold["order"] for hold in state["holds"]}
+        for kind in (STOP, BAN):
+            stands = {order.order for order in self.standing.surely_in_force(kind, now_ms)}
+            self._require(stands <= found, f"{sorted(stands - found)} is forgotten")
+        if state["tq"] != "signed":
+            self.suspicion.may_restrict = False  # so the record says: it began without, and asked nobody
 
     def seal_is_cleared(self) -> None:
         """Rule 11: closed again, and cleared by officers for the opening that the box has reported."""
@@ -182,8 +191,8 @@ class Promises:
         for order in self.standing.surely_in_force(BAN, now_ms):
             names = {f"version:{song}", f"work:w-{song}"}
             self._require(not names & {f"{t.by}:{t.id}" for t in order.targets}, f"{song} is banned by {order.order}")
-        is_trusted = not self.suspicion.must_restrict or self._has_contact()
-        self._require(is_trusted, f"{play} starts from an image that was put back")
+        is_owed = self.suspicion.owes_restriction(now_ms)
+        self._require(not is_owed, f"{play} starts from an image that was put back")
         self._require_lease(play, song)
         life = self.machine.life
         if life is not None and life.state()["tq"] == "signed" and not self.suspicion.was_falsified:
@@ -232,9 +241,15 @@ class Promises:
         is_core = song in CORE_SONGS or powered_ms <= lease.core_from_ms - lease.issued_at_ms
         self._require(is_core, f"{play} of {song} starts, and is not of the core catalog")
 
-    def _has_contact(self) -> bool:
+    def _look_for_contact(self) -> None:
+        """Rule 5: a lease that was given before the card was changed answers no question of the box since."""
         life = self.machine.life
-        return life is not None and bool(life.state()["tq"] == "signed")
+        if life is None or not self.suspicion.must_restrict or self.suspicion.contact_at_ms is not None:
+            return
+        held = life.state()["lease"]
+        given_at_ms = -1 if held is None else self.leases[held["lease"]][0].issued_at_ms
+        if given_at_ms >= self.suspicion.put_back_at_ms:
+            self.suspicion.contact_at_ms = given_at_ms
 
     def _is_restricted(self) -> bool:
         life = self.machine.life

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from device.core.effects import Send
 from device.core.events import OrderReceived, ReopenRequested
 from device.protocol.catalog import CORE
 from device.protocol.lease import Lease
@@ -373,8 +372,7 @@ class World:
     # What everybody shares.
 
     def _said(self, machine: Machine, effect: Any) -> None:
-        if isinstance(effect, Send):
-            self.promises.said(effect)
+        self.promises.said(effect)
 
     def _lent(self, lease: Lease) -> None:
         self.promises.leases[lease.lease] = lease, self.machine.powered_ms()
