@@ -13,6 +13,10 @@
 from device.core.facts import Fact
 from device.protocol.limits import EXTENSION_FOR_MS_MAX, INSTANT_MAX, LEASE_FOR_MS_MAX
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from device.protocol.lease import Extension
+
 FULL, WARNING, CORE, EXPIRED = "full", "warning", "core", "expired"
 
 POWERED_AHEAD_MS = 600_000  # the record is saved at least as often (`tick.py`)
@@ -20,7 +24,10 @@ PLAYS_AHEAD = 100
 
 
 class HeldLease(Fact):
-    """What stays of an accepted lease, in the box's own time; `extension` is the number of the last one taken."""
+    """What stays of an accepted lease, in the box's own time; `extension` is the number of the last one taken.
+
+    `extension_key` is the id of the key that signed that one; empty if there is none.
+    """
 
     lease: int
     full_until_ms: int
@@ -29,7 +36,9 @@ class HeldLease(Fact):
     powered_s_max: int
     plays_max: int
     extension: int
-    FIELDS = ("lease", "full_until_ms", "core_from_ms", "stop_at_ms", "powered_s_max", "plays_max", "extension")
+    extension_key: str
+    SHOWN = ("lease", "full_until_ms", "core_from_ms", "stop_at_ms", "powered_s_max", "plays_max", "extension")
+    FIELDS = tuple(list(SHOWN) + ["extension_key"])
 
 
 class Usage:
@@ -75,9 +84,9 @@ def standing(held: "HeldLease | None", usage: Usage, now_ms: int | None, mono_ms
     return FULL if now_ms < held.full_until_ms else WARNING
 
 
-def extended(held: HeldLease, number: int, full_until_ms: int, now_ms: int) -> HeldLease:
+def extended(held: HeldLease, extension: "Extension", key: str, now_ms: int) -> HeldLease:
     """The lease with a regional extension taken (rule 3)."""
-    until_ms = min(full_until_ms, now_ms + EXTENSION_FOR_MS_MAX)
+    until_ms = min(extension.full_until_ms, now_ms + EXTENSION_FOR_MS_MAX)
     more_ms = max(0, until_ms - held.full_until_ms)
     return HeldLease(
         lease=held.lease,
@@ -86,5 +95,6 @@ def extended(held: HeldLease, number: int, full_until_ms: int, now_ms: int) -> H
         stop_at_ms=min(held.stop_at_ms + more_ms, INSTANT_MAX),
         powered_s_max=held.powered_s_max + more_ms // 1000,
         plays_max=held.plays_max + held.plays_max * more_ms // LEASE_FOR_MS_MAX,
-        extension=number,
+        extension=extension.extension,
+        extension_key=key,
     )

@@ -86,6 +86,7 @@ class LeaseDesk:
             powered_s_max=lease.powered_s_max,
             plays_max=lease.plays_max,
             extension=0 if self.held is None else self.held.extension,
+            extension_key="" if self.held is None else self.held.extension_key,
         )
         self.held = held
         self.usage.begin(mono_ms)
@@ -164,12 +165,13 @@ def extension_received(turn: "Turn", event: "ExtensionReceived") -> None:
         turn.refuse(event.request, 403, "BOX_UNCLAIMED" if claim is None else "LEASE_EXPIRED")
         return
     try:
-        found = accept_extension(event.raw, policy, memory.verify, claim.region, held.extension)
+        last = held.extension_key, held.extension
+        found, key = accept_extension(event.raw, policy, memory.verify, claim.region, last)
     except ProtocolError as error:
         memory.refusals.count(error.code)
         turn.refuse(event.request, 422, error.code)
         return
-    memory.lease.held = extended(held, found.extension, found.full_until_ms, turn.trusted_ms or 0)
+    memory.lease.held = extended(held, found, key, turn.trusted_ms or 0)
     _write(turn, memory.lease.held)
     turn.reply(event.request, 200, body_of(turn) or {})
 
@@ -180,7 +182,7 @@ def body_of(turn: "Turn") -> "dict[str, Any] | None":
     if desk.held is None:
         return None
     used = {"powered_s": desk.usage.powered_ms(mono_ms) // 1000, "plays": desk.usage.plays}
-    return {name: getattr(desk.held, name) for name in desk.held.FIELDS} | used | {"standing": turn.standing}
+    return {name: getattr(desk.held, name) for name in desk.held.SHOWN} | used | {"standing": turn.standing}
 
 
 def _write(turn: "Turn", held: HeldLease) -> None:
@@ -200,7 +202,8 @@ def _accept(memory: "Memory", raw: bytes) -> "tuple[Lease, str]":
         said = Lease.decode(parse_envelope(raw, "lease").payload)
         place = (said.venue, policy.region_now(said.region))
     desk = memory.lease
-    return accept_lease(raw, policy, memory.verify, memory.box, place, desk.asked_nonce, desk.number)
+    last = memory.clock.key, desk.number
+    return accept_lease(raw, policy, memory.verify, memory.box, place, desk.asked_nonce, last)
 
 
 def _is_free(turn: "Turn") -> bool:

@@ -5,7 +5,8 @@
 3. *Confirmed* is a new boot of the armed slot with the right version that passed its health test; only then is
    the slot marked good. Any other boot while armed or on trial is *rolled back*.
    A slot that was written and boots was armed: the power went before that was written down.
-4. An older leg than the last one taken is a replay and changes nothing.
+4. An older leg than the last one taken is a replay and changes nothing; but for one that is dated beyond tomorrow:
+   whoever had the key for a day must not have had the last word.
 5. An image that cannot be fetched now is asked for again after AGAIN_MS: that is no fault of the version.
 6. Where the other image runs than the one that took the leg, since the boot loader fell back, the leg begins anew and
    goes to the other slot. An image below the floor goes back instead where nothing is under way (`epoch.py`).
@@ -16,6 +17,7 @@ from device.core.effects import Arm, CheckHealth, ConfirmSlot, Install, Reboot
 from device.core.facts import Fact
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.errors import ProtocolError, RejectedError, SignatureError
+from device.protocol.limits import DAY_MS
 from device.protocol.updates import RolloutLeg
 
 TYPE_CHECKING = False
@@ -76,7 +78,7 @@ def rollout_received(turn: "Turn", event: "RolloutReceived") -> None:
         memory.refusals.count(error.code)
         return
     update = memory.update
-    if leg.rollout == update.rollout or leg.issued_at_ms < update.issued_at_ms:
+    if leg.rollout == update.rollout or leg.issued_at_ms < _last_word_ms(turn):
         return
     state = next_state(update.state, LEG)
     if state is None or memory.epoch.is_returning:
@@ -93,6 +95,14 @@ def rollout_received(turn: "Turn", event: "RolloutReceived") -> None:
     )
     _write_down(turn)
     _install(turn)
+
+
+def _last_word_ms(turn: "Turn") -> int:
+    """From when on a leg is a new one (rule 4)."""
+    last_ms = turn.memory.update.issued_at_ms
+    if turn.trusted_ms is None or last_ms <= turn.trusted_ms + DAY_MS:
+        return last_ms
+    return 0
 
 
 def update_advanced(turn: "Turn", event: "UpdateAdvanced") -> None:

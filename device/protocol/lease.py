@@ -1,10 +1,10 @@
 """The lease: how long a box may serve, and what time it is; its extension for a whole region (SPEC 7.1, 7.5).
 
 The lease key is on line and can therefore be stolen; so a lease neither adds nor ends a hold, and without the box's
-own nonce it tells no time.
+own nonce it tells no time. Its numbers count among those of one key: a thief cannot use up those of the next.
 """
 
-from device.protocol.envelope import parse_envelope, require_signature, verified_keyids
+from device.protocol.envelope import parse_envelope, verified_keyids
 from device.protocol.errors import MalformedError, RejectedError
 from device.protocol.limits import (
     EXTENSION_FOR_MS_MAX,
@@ -94,7 +94,13 @@ class Extension(Document):
 
 
 def accept_lease(
-    raw: bytes, policy: "AuthorityPolicy", verify: "Verify", box: str, place: "tuple[str, str]", nonce: str, last: int
+    raw: bytes,
+    policy: "AuthorityPolicy",
+    verify: "Verify",
+    box: str,
+    place: "tuple[str, str]",
+    nonce: str,
+    last: "tuple[str, int]",
 ) -> "tuple[Lease, str]":
     """Ask SPEC 7.1 of an envelope's bytes: the lease, and the id of the key that signed it.
 
@@ -105,7 +111,7 @@ def accept_lease(
         box: the asking box.
         place: venue and region that it is claimed for.
         nonce: the one that the box sent last; empty if it asked for none.
-        last: the number of the lease it has.
+        last: of the lease it has, the id of the key and the number.
 
     Raises:
         ProtocolError: also `LEASE_NOT_OURS`, `LEASE_NONCE`, `LEASE_ROLLBACK`.
@@ -117,29 +123,34 @@ def accept_lease(
         raise RejectedError("LEASE_NOT_OURS", f"for {lease.box} in {lease.venue}, {lease.region}")
     if not nonce or lease.nonce != nonce:
         raise RejectedError("LEASE_NONCE", f"lease {lease.lease}: not the answer to what this box asked")
-    if lease.lease <= last:
-        raise RejectedError("LEASE_ROLLBACK", f"lease {lease.lease} after {last}")
+    _require_newer(lease.lease, keyids, last)
     return lease, keyids[0]
 
 
-def accept_extension(raw: bytes, policy: "AuthorityPolicy", verify: "Verify", region: str, last: int) -> Extension:
-    """Ask SPEC 7.5 of an envelope's bytes.
+def accept_extension(
+    raw: bytes, policy: "AuthorityPolicy", verify: "Verify", region: str, last: "tuple[str, int]"
+) -> "tuple[Extension, str]":
+    """Ask SPEC 7.5 of an envelope's bytes: the extension, and the id of the key that signed it.
 
     Args:
         raw: the envelope as received, by whatever courier.
         policy: names the keys that sign leases.
         verify: whether a signature is right.
         region: of the box.
-        last: the number of the extension that it took last; 0 if none.
+        last: of the extension that it took last, the id of the key and the number.
 
     Raises:
         ProtocolError: also `LEASE_NOT_OURS`, `LEASE_ROLLBACK`.
     """
     envelope = parse_envelope(raw, "extension")
-    require_signature(envelope, policy.service_keys("lease"), verify)
+    keyids = verified_keyids(envelope, {key.keyid: key for key in policy.service_keys("lease")}, verify)
     extension = Extension.decode(envelope.payload)
     if not contains(policy.region_now(extension.region), region):
         raise RejectedError("LEASE_NOT_OURS", f"for {extension.region}, not {region}")
-    if extension.extension <= last:
-        raise RejectedError("LEASE_ROLLBACK", f"extension {extension.extension} after {last}")
-    return extension
+    _require_newer(extension.extension, keyids, last)
+    return extension, keyids[0]
+
+
+def _require_newer(number: int, keyids: "list[str]", last: "tuple[str, int]") -> None:
+    if last[0] in keyids and number <= last[1]:
+        raise RejectedError("LEASE_ROLLBACK", f"{number} after {last[1]} of the same key")

@@ -82,7 +82,7 @@ async def test_7_5_a_silent_region_is_given_an_extension_a_day(small: Country) -
     ((topic, raw),) = small.sent("extension")
     assert topic == "v1/dn/all/extension"
     key = SigningKey.load(small.fleet.keys / "lease.pem").key
-    found = accept_extension(raw, policy_with(key), verify, "440106", extended.id - 1)
+    found, _ = accept_extension(raw, policy_with(key), verify, "440106", (key.keyid, extended.id - 1))
     assert found.full_until_ms - found.issued_at_ms == 3 * DAY_MS
     assert worker.look(small.fleet) == [], "once a day"
     with small.fleet.database.writing() as connection:

@@ -113,14 +113,20 @@ def _notice(vector: "dict[str, Any]", verify: "Verify") -> "Any":
 
 def _extension(vector: "dict[str, Any]", verify: "Verify") -> "Any":
     trust = policy.AuthorityPolicy.decode(vector["policy"].encode())
-    found = lease.accept_extension(bytes_of(vector), trust, verify, vector["region"], vector["last"])
+    found = lease.accept_extension(bytes_of(vector), trust, verify, vector["region"], _last(trust, vector))[0]
     return {"extension": found.extension, "full_until_ms": found.full_until_ms}
 
 
 def _lease(vector: "dict[str, Any]", verify: "Verify") -> "Any":
     trust = policy.AuthorityPolicy.decode(vector["policy"].encode())
-    box, venue, region, nonce, last = [vector[name] for name in ("box", "venue", "region", "nonce", "last")]
+    box, venue, region, nonce = [vector[name] for name in ("box", "venue", "region", "nonce")]
+    last = _last(trust, vector)
     return {"lease": lease.accept_lease(bytes_of(vector), trust, verify, box, (venue, region), nonce, last)[0].lease}
+
+
+def _last(trust: "policy.AuthorityPolicy", vector: "dict[str, Any]") -> "tuple[str, int]":
+    """Of a vector's `last`: it was of the policy's lease key."""
+    return trust.service_keys("lease")[0].keyid, vector["last"]
 
 
 def _chain(vector: "dict[str, Any]", _verify: "Verify") -> "Any":

@@ -74,7 +74,7 @@ def steps_are_not_recorded() -> AbstractContextManager[None]:
 
 
 def any_nonce_is_an_answer() -> AbstractContextManager[None]:
-    def accepted(raw: bytes, policy: Any, verify: Any, box: str, place: Any, _nonce: str, last: int) -> Any:
+    def accepted(raw: bytes, policy: Any, verify: Any, box: str, place: Any, _nonce: str, last: Any) -> Any:
         said = Lease.decode(parse_envelope(raw, "lease").payload)
         return accept_lease(raw, policy, verify, box, place, said.nonce, last)
 
@@ -103,8 +103,8 @@ def the_ladder_has_no_end() -> AbstractContextManager[None]:
 
 
 def an_extension_counts_again() -> AbstractContextManager[None]:
-    def accepted(raw: bytes, policy: Any, verify: Any, region: str, _last: int) -> Any:
-        return accept_extension(raw, policy, verify, region, 0)
+    def accepted(raw: bytes, policy: Any, verify: Any, region: str, _last: Any) -> Any:
+        return accept_extension(raw, policy, verify, region, ("", 0))
 
     return _patched((lease, "accept_extension", accepted))
 

@@ -36,7 +36,7 @@ from tests.device.protocol.builders import (
 def code_of(document: Lease, signer: FixedKey = LEASE_KEY, nonce: str = NONCE, last: int = 6) -> str:
     raw = seal("lease", document.encode(), [signer]).encode()
     try:
-        found = accept_lease(raw, policy(), verify, BOX, (VENUE, REGION), nonce, last)
+        found = accept_lease(raw, policy(), verify, BOX, (VENUE, REGION), nonce, (LEASE_KEY.key.keyid, last))
         assert found == (document, signer.key.keyid)
     except ProtocolError as error:
         return error.code
@@ -109,9 +109,10 @@ def test_7_5_an_extension_is_for_a_region_and_taken_once(
     raw = seal("extension", extension(**changes).encode(), [LEASE_KEY]).encode()
     if code:
         with pytest.raises(ProtocolError, match=code):
-            accept_extension(raw, policy(), verify, region, last)
+            accept_extension(raw, policy(), verify, region, (LEASE_KEY.key.keyid, last))
     else:
-        assert accept_extension(raw, policy(), verify, region, last) == extension(**changes)
+        last_one = LEASE_KEY.key.keyid, last
+        assert accept_extension(raw, policy(), verify, region, last_one) == (extension(**changes), last_one[0])
 
 
 @pytest.mark.parametrize("until_ms", [NOW_MS, NOW_MS + EXTENSION_FOR_MS_MAX + 1])
