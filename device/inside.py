@@ -232,6 +232,9 @@ class Inside:
     def trusted_ms(self) -> int | None:
         return self.box.trusted_ms(self.runtime.now())
 
+    def proven_ms(self) -> int | None:
+        return self.box.proven_ms(self.runtime.now())
+
     def state(self) -> dict[str, Any]:
         return self.box.state_body(self.runtime.now())
 

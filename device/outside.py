@@ -119,7 +119,7 @@ class Joined:
             fleet_url=identity.facts(FACTORY)["fleet_url"],
             fleet_ca=identity.certificate(ENROL_CA),
             mono_ms=shell.board.clock.mono_ms,
-            trusted_ms=inside.trusted_ms,
+            proven_ms=inside.proven_ms,
         )
         self._session = FleetSession(identity.box, self._make_uplink, inside.runtime, inside.feed, shell.desk.faults)
         self._updates = Updates(shell.board.slots, self._fetch_bundle, inside.runtime)

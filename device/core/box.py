@@ -158,6 +158,10 @@ class Box:
         """Trusted time (SPEC 7.3)."""
         return self._memory.clock.trusted_ms(now)
 
+    def proven_ms(self, now: "Now") -> int | None:
+        """Proven time, which a stolen lease key cannot move alone (SPEC 7.3)."""
+        return self._memory.clock.proven_ms(now)
+
     @property
     def is_old(self) -> bool:
         """Whether an image runs that is below the floor (SPEC 13.5)."""

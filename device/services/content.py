@@ -7,10 +7,12 @@ Rules:
 
 1. TUF says who may speak, the epoch says which word is the last: neither the policy nor the catalog ever goes
    back, even if both custodians sign it (SPEC 5.3, 8.1).
-2. Expired metadata brings nothing new and takes nothing away. Expiry is judged by trusted time where there is any.
+2. Expired metadata brings nothing new and takes nothing away. Expiry is judged by proven time (SPEC 7.3), which neither
+   a stolen lease key nor a battery clock that runs ahead can put beyond what the custodians have signed.
 3. A rejection is told once, and again only after something else has happened: the doorbell is unsigned, and
    ringing it must not fill the journal.
 4. Downloads, hashing and TUF run in a thread; one at a time.
+5. What was downloaded in part goes as soon as the disk has no room for what the box cannot do without.
 """
 
 import asyncio
@@ -40,12 +42,13 @@ from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys
 from device.protocol.updates import BundleManifest
 from device.services.content_on_disk import ContentOnDisk
-from device.services.fleet_files import FleetFiles, digest_of
+from device.services.fleet_files import FleetFiles, digest_of, has_room
 
 _log = logging.getLogger(__name__)
 
 POLICY_PATH = "policy/authority.json"
 MANIFEST_PATH = "catalog/manifest.json"
+PARTIAL = "partial"
 PARTIAL_COUNT_MAX = 4
 _ROLLBACKS = {"policy": "POLICY_ROLLBACK", "catalog": "CATALOG_ROLLBACK", "firmware": "UPDATE_UNTRUSTED"}
 
@@ -91,7 +94,7 @@ class Content:
         trust: the TUF client's own metadata.
         root: the root that the factory gave.
         mono_ms: `ports.Clock.mono_ms`.
-        trusted_ms: trusted time in Unix milliseconds, or None before the first lease.
+        proven_ms: proven time in Unix milliseconds, or None before there is any.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Content:
         fleet_url: str,
         fleet_ca: bytes,
         mono_ms: Callable[[], int],
-        trusted_ms: Callable[[], int | None],
+        proven_ms: Callable[[], int | None],
     ) -> None:
         require_root(root)
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +117,7 @@ class Content:
         self._trust = trust
         self._root = root
         self._files = FleetFiles(fleet_url, fleet_ca, mono_ms)
-        self._trusted_ms = trusted_ms
+        self._proven_ms = proven_ms
         self._one_at_a_time = asyncio.Lock()
         self._unsound = b""  # a manifest whose tables are signed and no tables
         self.fault = ""  # why nothing could be fetched at the last look
@@ -151,6 +154,7 @@ class Content:
         return events
 
     def _refreshed(self) -> Updater:
+        self._make_room(0)
         updater = Updater(
             metadata_dir=str(self._trust),
             metadata_base_url=self._files.metadata_url,
@@ -158,10 +162,8 @@ class Content:
             config=UpdaterConfig(max_root_rotations=ROOT_STEPS_MAX),
             bootstrap=self._root,
         )
-        trusted_ms = self._trusted_ms()
-        if trusted_ms is not None:
-            # Rule 2. The library reads the real-time clock and offers no other way to tell it the time.
-            updater._trusted_set.reference_time = datetime.fromtimestamp(trusted_ms / 1000, UTC)
+        # Rule 2. The library reads the real-time clock and offers no other way to tell it the time.
+        updater._trusted_set.reference_time = datetime.fromtimestamp((self._proven_ms() or 0) / 1000, UTC)
         updater.refresh()
         return updater
 
@@ -231,29 +233,44 @@ class Content:
         target = updater.get_targetinfo(file.path)
         if target is None or (target.length, target.hashes.get("sha256")) != (file.length, file.sha256):
             raise SignatureError("CONTENT_UNTRUSTED", f"{file.path} is not the target of that name")
-        place = place or self._partial(target)
-        self._files.download_target(target, place)
-        return place
+        return self._fetch(target, place or self._partial(target))
 
     def _download(self, target: TargetFile, bytes_max: int) -> bytes:
         if target.length > bytes_max:
             raise RejectedError("DOCUMENT_TOO_LARGE", f"{target.path}: {target.length} bytes, at most {bytes_max}")
-        place = self._partial(target)
-        self._files.download_target(target, place)
+        place = self._fetch(target, self._partial(target))
         raw = place.read_bytes()
         place.unlink()
         return raw
 
+    def _fetch(self, target: TargetFile, place: Path) -> Path:
+        self._make_room(target.length, but=place)
+        try:
+            self._files.download_target(target, place)
+        except (DownloadError, OSError):
+            self._make_room(0)
+            raise
+        return place
+
     def _partial(self, target: TargetFile) -> Path:
         """Where a download lies while it is under way; older ones of other content make room."""
-        folder = self._folder / "partial"
-        folder.mkdir(exist_ok=True)
-        name = digest_of(target)
-        others = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
-        for path in others[:-PARTIAL_COUNT_MAX]:
-            if path.name != name:
+        for path in self._parts()[:-PARTIAL_COUNT_MAX]:
+            if path.name != digest_of(target):
                 path.unlink(missing_ok=True)
-        return folder / name
+        return self._folder / PARTIAL / digest_of(target)
+
+    def _make_room(self, length: int, but: Path | None = None) -> None:
+        """Rule 5, for `length` bytes to come; the oldest first, and never `but`."""
+        for path in self._parts():
+            if has_room(self._folder, length):
+                return
+            if path != but:
+                path.unlink(missing_ok=True)
+
+    def _parts(self) -> list[Path]:
+        folder = self._folder / PARTIAL
+        folder.mkdir(exist_ok=True)
+        return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
 
     def _rejected(self, what: str, epoch: int, error: Exception) -> list[Any]:
         code = code_of(error, what)

@@ -17,6 +17,7 @@ from typing import Any
 from device.crypto import at_rest, certificates
 from device.crypto.p256 import KeyFileError, SigningKey
 from device.ports import BoardSecret, DriverError
+from device.services.fleet_tls import context_of
 from device.services.identity_facts import BOX, FACTORY, FLEET, IDEVID, Files, IdentityFacts
 
 KEY = "box.key.sealed"
@@ -86,13 +87,10 @@ class Identity(IdentityFacts):
         return context
 
     def _tls(self, ca: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
-            context.load_verify_locations(cadata=self._files.read(ca).decode())
+            return context_of(self._files.read(ca).decode())
         except (OSError, ValueError, ssl.SSLError) as error:
             raise DriverError("IDENTITY_DAMAGED", f"{ca}: {error}") from error
-        return context
 
     def _write(self, files: Mapping[str, bytes]) -> None:
         try:

@@ -296,3 +296,9 @@ def test_entries_that_are_newer_than_the_record_hold_no_suspension_longer() -> N
     off(rig, 4 * HOUR_MS)
     assert lease(rig, NOON_MS + 25 * HOUR_MS) == ""
     assert rig.state == "ready"
+
+
+def test_7_3_proven_time_is_told_to_those_who_judge_expiry() -> None:
+    rig = Rig()
+    assert rig.box.proven_ms(rig.now) == rig.box.trusted_ms(rig.now)
+    assert Rig(in_service=False).box.proven_ms(rig.now) is None

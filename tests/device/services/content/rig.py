@@ -25,7 +25,7 @@ class Box:
     def __init__(self, fleet: PublishedFleet, server: TufServer, folder: Path) -> None:
         self.fleet, self.server, self.folder = fleet, server, folder
         self.secret = BoardSecret()
-        self.trusted_ms: int | None = None
+        self.proven_ms: int | None = None
         self.passed_ms = self.passes_ms = 0  # by the box's clock alone: in all, and each time that it is read
         self.restart()
 
@@ -41,7 +41,7 @@ class Box:
             fleet_url=self.server.url,
             fleet_ca=self.server.ca,
             mono_ms=self._mono_ms,
-            trusted_ms=lambda: self.trusted_ms,
+            proven_ms=lambda: self.proven_ms,
         )
         return kept.load()
 

@@ -105,7 +105,7 @@ def test_duplicate_key_id_in_the_root(box: Box, fleet: PublishedFleet, tmp_path:
             fleet_url=box.server.url,
             fleet_ca=box.server.ca,
             mono_ms=lambda: 0,
-            trusted_ms=lambda: None,
+            proven_ms=lambda: None,
         )
     assert caught.value.code == "ROOT_DUPLICATE_KEY"
 

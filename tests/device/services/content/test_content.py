@@ -144,7 +144,7 @@ async def test_expired_metadata_brings_nothing_new_and_takes_nothing_away(box: B
     fleet.publish_catalog(5, SONGS)
     await box.look()
     fleet.publish_catalog(6, ["900001"])
-    box.trusted_ms = int((datetime.now(UTC) + timedelta(days=30)).timestamp() * 1000)
+    box.proven_ms = int((datetime.now(UTC) + timedelta(days=30)).timestamp() * 1000)
     assert await box.look() == []
     assert box.catalog.find("000001") is not None
     assert len(box.restart()) == 2
@@ -251,7 +251,7 @@ async def test_a_fleet_that_is_away_is_a_fault_until_it_answers(
     fleet.publish_catalog(5, SONGS)
     for _ in range(3):
         with monkeypatch.context() as away:
-            away.setattr("device.services.fleet_files.HTTPSConnection", _nobody)
+            away.setattr("device.services.fleet_files._Line", _nobody)
             assert await box.look() == []
             assert box.content.fault == "CONTENT_UNREACHABLE"
         await box.look()

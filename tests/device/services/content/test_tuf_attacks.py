@@ -94,7 +94,7 @@ async def test_indefinite_freeze(singing: Box, fleet: PublishedFleet, server: Tu
     server.misbehave["timestamp.json"] = freeze
     fleet.publish_catalog(6, ["900001"])
     assert await singing.look() == []
-    singing.trusted_ms = int((datetime.now(UTC) + timedelta(days=4)).timestamp() * 1000)
+    singing.proven_ms = int((datetime.now(UTC) + timedelta(days=4)).timestamp() * 1000)
     assert await singing.look() == []
     assert await singing.refused("1.1.0") == "CONTENT_EXPIRED"
     assert singing.catalog.find("000001") is not None

@@ -136,6 +136,7 @@ async def test_intermediate_root_expired(singing: Box, roots: Roots) -> None:
 
 
 async def test_final_root_expired(singing: Box, roots: Roots) -> None:
+    singing.proven_ms = int(datetime.now(UTC).timestamp() * 1000)
     roots.rotate(expired, roots.custodians)
     assert await singing.look() == []
     assert await singing.refused("1.1.0") == "CONTENT_EXPIRED"
@@ -144,7 +145,7 @@ async def test_final_root_expired(singing: Box, roots: Roots) -> None:
 
 async def test_trusted_root_expired(singing: Box, roots: Roots) -> None:
     """A box that lay in a store for three years takes the roots that it missed, if they are signed in turn."""
-    singing.trusted_ms = int((datetime.now(UTC) + timedelta(days=3 * 365)).timestamp() * 1000)
+    singing.proven_ms = int((datetime.now(UTC) + timedelta(days=3 * 365)).timestamp() * 1000)
     assert await singing.look() == []
     roots.rotate(nothing, roots.custodians)
     assert await singing.look() == []
@@ -271,7 +272,7 @@ async def test_new_targets_fast_forward_recovery(
 async def test_expired_timestamp_version_rollback(singing: Box, fleet: PublishedFleet, hostile: HostileFleet) -> None:
     """An expired timestamp in the cache still says what version there was."""
     assert await takes_it(singing)
-    singing.trusted_ms = int((datetime.now(UTC) + timedelta(days=30)).timestamp() * 1000)
+    singing.proven_ms = int((datetime.now(UTC) + timedelta(days=30)).timestamp() * 1000)
     hostile.seal({"targets": 1, "policy": 1, "catalog": 3, "firmware": 1}, edition=1)
     assert [event.code for event in await singing.look()] == ["CATALOG_ROLLBACK"]
 
