@@ -7,11 +7,10 @@ pass the same contract suites (`tests/contracts`); `device/app.py` joins them wi
    makes them in a thread.
 2. Hardware or disk that fails raises DriverError with a code of `device/protocol/codes.py`. It is never
    retried inside.
-3. Callbacks are called in the event loop's thread.
+3. Callbacks are called in the loop's thread; the loop is `first_loop.running_loop()`.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from device.protocol.bans import ListedBan
@@ -123,11 +122,11 @@ class Line(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Board:
+class Board(NamedTuple):
     """The hardware of one box, as `open_board` of a board package makes it.
 
-    `device.drivers.emulated.board.open_board(directory: Path) -> Board`, called in the running event loop. A real
+    `device.drivers.emulated.board.open_board(directory: Path) -> Board`, called on the running loop
+    (`first_loop.py`). A real
     board is the drivers beside it (`gpio_lines`, `watchdog_linux`, `clock`, `slots_block`) and that of its secure
     element. The serial line is no part of it: it is opened by path, and a pty is as good as a port.
     """
@@ -169,8 +168,7 @@ class Framed(Protocol):
     def chain(self) -> bytes: ...
 
 
-@dataclass(frozen=True)
-class Recovered:
+class Recovered(NamedTuple):
     """What a journal holds when it is opened.
 
     first: sequence number of the oldest entry on disk; size: entries in `epoch`; head: chain value of the

@@ -21,10 +21,9 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FILE_BYTES_MAX = 65_536
 BOARDS = ("emulated",)  # a real board joins with the driver of its secure element
@@ -35,8 +34,7 @@ class SettingsError(Exception):
     """The file cannot be used; the message names file, line and key."""
 
 
-@dataclass(frozen=True)
-class Lan:
+class Lan(NamedTuple):
     """Where the VOD server finds the box. port 0 is any; the address taken stands in DATA/lan-address.
 
     hosts: names by which the box is addressed besides `host`, as a VOD server's installer has set them up.
@@ -47,23 +45,20 @@ class Lan:
     hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Serial:
+class Serial(NamedTuple):
     """The line to an older VOD server; empty path: there is none."""
 
     path: str = ""
     baud: int = 115200
 
 
-@dataclass(frozen=True)
-class Uplink:
+class Uplink(NamedTuple):
     """broker: host:port by which the fleet's broker is reached, where that is not what the claim said."""
 
     broker: str = ""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The whole file."""
 
     data_dir: Path
@@ -131,8 +126,7 @@ def _last_good(path: Path) -> Path:
     return path.with_name(f"{path.name}.last-good")
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     path: Path
     text: str
 

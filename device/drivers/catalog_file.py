@@ -17,13 +17,13 @@ Signatures are not checked here: TUF vouches for a manifest when it comes (`serv
 when it is read again (`card_mac.py`).
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.drivers.folder import Folder
+from device.log import Log
 from device.ports import BoardSecret
 from device.protocol.bans import BanList, ListedBan
 from device.protocol.catalog import GONE_BYTES, CatalogManifest, ContentFile, SongRecord, TableFile
@@ -41,7 +41,7 @@ from device.protocol.errors import MalformedError, RejectedError
 if TYPE_CHECKING:
     from device.protocol.catalog_table import Scopes
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 _MANIFEST = "catalog.json"
 _FETCHED = "table-", "bans-"  # what the names of files begin with that a manifest names
 _PURPOSE = b"catalog"

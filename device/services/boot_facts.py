@@ -4,18 +4,18 @@
 2. A damaged state record is set aside and counts as none; the core knows that a journal without one is damage.
 """
 
-import logging
-import secrets
+import os
 from collections.abc import Callable
 from typing import Protocol
 
 from device.core.events import Started
 from device.core.recovery import recovered
+from device.log import Log
 from device.ports import Board, DriverError, Journal, StateStore
 from device.protocol.journal import first_chain
 
 _CLEAN = "clean"
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class MarkFiles(Protocol):
@@ -39,7 +39,7 @@ class BootFacts:
         journal: Journal,
         store: StateStore,
         marks: MarkFiles,
-        chance: Callable[[int], bytes] = secrets.token_bytes,
+        chance: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """chance: so many unguessable bytes."""
         self._box = box

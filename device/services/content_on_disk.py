@@ -9,16 +9,16 @@ fetched again. Whether what is genuine is also the newest the box has had is ask
 No TUF and no network here: a box answers before either is loaded.
 """
 
-import logging
 from typing import Any
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
+from device.log import Log
 from device.ports import Catalog, PolicyStore
 from device.protocol.catalog import CatalogManifest
 from device.protocol.errors import ProtocolError
 from device.protocol.policy import AuthorityPolicy
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class ContentOnDisk:

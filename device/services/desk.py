@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device.services.listeners import Listeners
 from device.services.pairing import Pairing
-from device.services.runtime import Runtime
+
+if TYPE_CHECKING:
+    from device.services.runtime import Runtime
 
 Question = Callable[[str, str, str], str]  # room, song, file -> code
 
@@ -22,29 +23,35 @@ class NotReadyError(Exception):
         super().__init__(self.code)
 
 
-@dataclass
 class Desk:
     """Filled by the composition root; `open_with` when the core stands and knows what the disk knows.
 
     Until then an enrolled box says nothing of its state: it may be locked, and must not be taken for free.
     """
 
-    pairing: Pairing
-    factory_csr: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-    factory_identity: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-    claim: Callable[[Any], Awaitable[dict[str, Any]]]
-    box: Callable[[], str]
-    is_enrolled: Callable[[], bool]
-    listeners: Listeners = field(default_factory=Listeners)
-    faults: set[str] = field(
-        default_factory=set
-    )  # codes of what is out of order now; each part adds and removes its own
-    refused: Counter[str] = field(default_factory=Counter)  # LAN requests of strangers, by code
-    is_shut: bool = False  # the box cannot be itself; the core stands, and answers nobody
-    _runtime: Runtime | None = None
-    _state: Callable[[], dict[str, Any]] | None = None
-    _brief: Callable[[], dict[str, Any]] | None = None
-    _question: Callable[[], Question] | None = None
+    def __init__(
+        self,
+        pairing: Pairing,
+        factory_csr: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]],
+        factory_identity: Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]],
+        claim: Callable[[Any], Awaitable[dict[str, Any]]],
+        box: Callable[[], str],
+        is_enrolled: Callable[[], bool],
+    ) -> None:
+        self.pairing = pairing
+        self.factory_csr = factory_csr
+        self.factory_identity = factory_identity
+        self.claim = claim
+        self.box = box
+        self.is_enrolled = is_enrolled
+        self.listeners = Listeners()
+        self.faults: set[str] = set()  # codes of what is out of order now; each part adds and removes its own
+        self.refused: Counter[str] = Counter()  # LAN requests of strangers, by code
+        self.is_shut = False  # the box cannot be itself; the core stands, and answers nobody
+        self._runtime: Runtime | None = None
+        self._state: Callable[[], dict[str, Any]] | None = None
+        self._brief: Callable[[], dict[str, Any]] | None = None
+        self._question: Callable[[], Question] | None = None
 
     def replace_fault(self, of_part: Set[str], code: str) -> None:
         """What a part says now: one of its codes, or none."""
@@ -53,7 +60,7 @@ class Desk:
             self.faults.add(code)
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> "Runtime":
         """Raises NotReadyError."""
         if self._runtime is None or self.is_shut:
             raise NotReadyError(self.is_enrolled())
@@ -61,7 +68,7 @@ class Desk:
 
     def open_with(
         self,
-        runtime: Runtime,
+        runtime: "Runtime",
         state: Callable[[], dict[str, Any]],
         brief: Callable[[], dict[str, Any]],
         question: Callable[[], Question],

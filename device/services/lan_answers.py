@@ -1,7 +1,7 @@
 """Answers of the LAN interface as bytes (SPEC 15.2), and the ids by which they are found again in the log."""
 
 import itertools
-import secrets
+import os
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -33,7 +33,7 @@ class Answers:
 
     def __init__(self, rtc_ms: Callable[[], int]) -> None:
         self._rtc_ms = rtc_ms
-        self._chance = secrets.token_hex(4)
+        self._chance = os.urandom(4).hex()
         # Eight hexadecimal digits that were not there before, without a frame of ours for each.
         self._counts = map(b"%08x".__mod__, itertools.count(1))
         self._second = -1

@@ -7,14 +7,15 @@
 
 import hashlib
 import hmac
-import logging
-import secrets
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from importlib import import_module
 from typing import Protocol
 
+from device.log import Log
 from device.ports import DriverError
 
 TRIES_PER_MINUTE_MAX = 5
@@ -22,7 +23,7 @@ PAIRED_MAX = 16
 _PAIRED = "paired:"
 _LABEL = "label-code"
 _PROBE = "probe"
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class PairingError(Exception):
@@ -61,7 +62,7 @@ class Pairing:
             with self._one_at_a_time:
                 self._hashes = self._values.named(_PAIRED) | self._hashes
                 if not is_first:
-                    self._values.put(_PROBE, secrets.token_hex(8))
+                    self._values.put(_PROBE, os.urandom(8).hex())
         except DriverError as error:
             _log.error("%s", error)
             self.is_failing = True
@@ -92,7 +93,7 @@ class Pairing:
         if vod not in self._hashes and len(self._hashes) >= PAIRED_MAX:
             raise PairingError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")
         self._tries_ms.pop()
-        token = secrets.token_urlsafe(24)
+        token: str = import_module("secrets").token_urlsafe(24)
         self._values.put(_PAIRED + vod, _hash(token))
         self._hashes = self._hashes | {vod: _hash(token)}
         self.changes += 1

@@ -12,7 +12,6 @@ import asyncio
 import random
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ async def _put_in_service(venue: Venue, folder: Path, officers: tuple[SigningKey
         folder_of_board = venue.board.directory
         settings = read_settings(folder_of_board / "box.toml")
         clock, counter, secret = MappedClock(folder_of_board / "clock.bin"), EmulatedCounter(link), EmulatedSecret(link)
-        board = replace(TrivialBoard().board(), clock=clock, counter=counter, secret=secret)
+        board = TrivialBoard().board()._replace(clock=clock, counter=counter, secret=secret)
         return await serving_box.written(settings, board, folder, _policy(officers), lay_catalog)
     finally:
         link.close()
