@@ -18,15 +18,15 @@ from device.inside import Inside
 from device.ports import DriverError
 from device.protocol.envelope import Envelope, seal
 from device.protocol.errors import ProtocolError
-from device.services import health
+from device.services import self_test
 from device.services.content import Content, require_root
 from device.services.enrolment import Enrolment
-from device.services.health import Health
 from device.services.identity import ENROL_CA, Identity
 from device.services.identity_facts import FACTORY, FLEET
-from device.services.lan_server import LanServer
+from device.services.lan_server import LanServer, ask_oneself
 from device.services.looking import keep_looking
 from device.services.renewal import Renewal
+from device.services.self_test import Health
 from device.services.serial_api import SerialApi
 from device.services.updates import Updates
 from device.services.uplink import FleetSession
@@ -190,13 +190,13 @@ class Joined:
         compatible = f"frontbox-{self._settings.board}"
         return await self._content.fetch_bundle(version, compatible=compatible, security_epoch=security_epoch)
 
-    def _checks(self) -> dict[str, health.Check]:
-        return {"journal": self._check_journal, "lan": self._shell.listener.check}
+    def _checks(self) -> dict[str, self_test.Check]:
+        return {"journal": self._check_journal, "lan": lambda: ask_oneself(*self._shell.listener.bound)}
 
-    def _checks_of_trial(self) -> dict[str, health.Check]:
+    def _checks_of_trial(self) -> dict[str, self_test.Check]:
         files = Folder(self._settings.data_dir / "journal")
         return {
-            "disk": health.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
+            "disk": self_test.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
             "catalog": self._check_catalog,
             "fleet": self._check_fleet,
         }

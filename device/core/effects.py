@@ -146,7 +146,7 @@ class CheckHealth(Fact):
 class ConfirmSlot(Fact):
     """Mark the running slot good. is_only: the other one is not to be fallen back to (SPEC 13.5).
 
-    One that fails stops nothing: a later start does it (`services/health.py` 2).
+    One that fails stops nothing: a later start does it (`services/self_test.py` 2).
     """
 
     is_only: bool

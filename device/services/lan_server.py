@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from device.ports import DriverError
 from device.protocol.limits import LAN_BODY_BYTES_MAX
 from device.services import lan_api, pages
 from device.services.desk import Desk
@@ -54,3 +55,15 @@ class LanServer:
         if manager is not None:
             await manager.shutdown(SHUTDOWN_S)
         await self._runner.cleanup()
+
+
+async def ask_oneself(host: str, port: int) -> None:
+    """The box asks itself as anybody would. Raises OSError or DriverError LAN_UNAVAILABLE."""
+    reader, writer = await asyncio.open_connection("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104 - it is compared, not bound
+    try:
+        writer.write(f"GET /openapi.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        status = await reader.readline()
+    finally:
+        writer.close()
+    if b" 200 " not in status:
+        raise DriverError("LAN_UNAVAILABLE", status.decode("latin-1").strip())

@@ -98,7 +98,7 @@ class LanRig:
         self._running: asyncio.Task[type]
 
     async def start(self) -> None:
-        self.address = await self.listener.start()
+        self.address = self.listener.start()
         await self.lan.start()
         await self.begin()
 

@@ -270,7 +270,7 @@ async def test_who_drips_a_body_gives_its_place_up_to_whoever_comes(
 
 async def test_before_aiohttp_is_there_plays_are_answered_and_the_rest_waits(tmp_path: Path) -> None:
     rig = LanRig(tmp_path)
-    rig.address = await rig.listener.start()
+    rig.address = rig.listener.start()
     await rig.begin()
     await rig.open()
     await rig.bring_into_service()
@@ -293,7 +293,7 @@ async def test_whoever_waits_too_long_for_the_rest_of_the_box_is_told_when_to_as
     monkeypatch.setattr(lan_connection, "STARTING_S", 0.1)
     monkeypatch.setattr(lan_connection, "HEAD_S", 0.2)
     rig = LanRig(tmp_path)
-    rig.address = await rig.listener.start()
+    rig.address = rig.listener.start()
     await rig.begin()
     async with rig.http.get("/v1/state") as response:
         said = (response.status, (await response.json())["code"], response.headers["Retry-After"])

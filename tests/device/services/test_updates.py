@@ -14,9 +14,9 @@ from device.core.events import UpdateAdvanced
 from device.ports import DriverError
 from device.protocol.catalog import ContentFile
 from device.protocol.updates import BundleManifest
-from device.services import health
+from device.services import self_test
 from device.services.content import Bundle, ContentError
-from device.services.health import Health
+from device.services.self_test import Health
 from device.services.updates import Updates
 from tests.device.trivial_board import TrivialBoard
 
@@ -167,8 +167,8 @@ async def fails() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "SETTLE_S", 0)
-    monkeypatch.setattr(health, "AGAIN_S", 0.01)
+    monkeypatch.setattr(self_test, "SETTLE_S", 0)
+    monkeypatch.setattr(self_test, "AGAIN_S", 0.01)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -187,7 +187,7 @@ async def test_a_check_that_hangs_fails_by_name() -> None:
     async def hangs() -> None:
         await asyncio.Event().wait()
 
-    assert await health.failures({"disk": passes, "lan": hangs}) == ["lan"]
+    assert await self_test.failures({"disk": passes, "lan": hangs}) == ["lan"]
 
 
 @pytest.mark.usefixtures("impatient")
@@ -199,11 +199,11 @@ async def test_an_ordinary_boot_gets_its_attempt_back_when_it_is_well_however_la
         nonlocal tries
         tries += 1
         assert board.confirmed == 0
-        if tries < 10 * health.TRIES_MAX:
+        if tries < 10 * self_test.TRIES_MAX:
             await fails()
 
     await Health({"lan": passes_late}, {"fleet": fails}, board).give_attempt_back(is_only=True)
-    assert (tries, board.confirmed, board.is_only) == (10 * health.TRIES_MAX, 1, True)
+    assert (tries, board.confirmed, board.is_only) == (10 * self_test.TRIES_MAX, 1, True)
 
 
 async def test_the_disk_check_notices_a_disk_that_forgets() -> None:
@@ -212,6 +212,6 @@ async def test_the_disk_check_notices_a_disk_that_forgets() -> None:
     def keep(data: bytes) -> None:
         kept[0] = data
 
-    await health.disk_check(keep, lambda: kept[0])()
+    await self_test.disk_check(keep, lambda: kept[0])()
     with pytest.raises(DriverError, match="JOURNAL_UNAVAILABLE"):
-        await health.disk_check(keep, lambda: b"")()
+        await self_test.disk_check(keep, lambda: b"")()
