@@ -1,13 +1,13 @@
 """`python -m device --config FILE`: the program of the box."""
 
-import asyncio
-import logging
 import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from device import app
+from device.log import Log
 from device.ports import DriverError
 from device.settings import SettingsError, keep_last_good, read_last_good, read_settings
 
@@ -22,16 +22,14 @@ exit codes:
   64  the settings file cannot be used, and none was good before
   69  the board or the LAN address is not to be had
   75  start again; the boot loader chooses the slot"""
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 def main() -> None:
     config = _config(sys.argv[1:])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It tells of every custodian who has not signed; two of three is how it is meant.
-    logging.getLogger("tuf").setLevel(logging.WARNING)
+    Log.set_up = _set_log_up
     try:
-        asyncio.run(_run(config))
+        _run(config)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_SETTINGS)
@@ -57,7 +55,7 @@ def _config(arguments: list[str]) -> Path:
     return config
 
 
-async def _run(config: Path) -> None:
+def _run(config: Path) -> None:
     faults: set[str] = set()
     try:
         settings = read_settings(config)
@@ -68,10 +66,16 @@ async def _run(config: Path) -> None:
         _log.error("%s; the last good settings are used", error)
         settings = last_good
         faults.add("SETTINGS_FALLBACK")
-    code = await app.run(settings, faults, lambda: _started(config, faults))
-    logging.shutdown()
+    code = app.run(settings, faults, lambda: _started(config, faults))
+    import_module("logging").shutdown()
     # All that matters is durable. A thread that still waits for the network must not hold up a restart.
     os._exit(code)
+
+
+def _set_log_up(logging: Any) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It tells of every custodian who has not signed; two of three is how it is meant.
+    logging.getLogger("tuf").setLevel(logging.WARNING)
 
 
 def _started(config: Path, faults: set[str]) -> None:

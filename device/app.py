@@ -1,101 +1,78 @@
 """The composition root of the box: in which order it starts and ends.
 
 1. The shell (`shell.py`) stands first and falls last: whoever asks gets an answer with a code, whatever else is down.
-2. A box with the factory's certificate begins with its inside (`inside.py`), which answers plays; the outside
-   (`outside.py`) and its packages are read in meanwhile, in a thread.
-3. A box without that certificate has no core; it waits for the factory step and goes on from there, without a restart.
+2. A box with the factory's certificate begins with its inside (`inside.py`), which answers plays. Both stand on the
+   first loop (`first_loop.py`); asyncio, the outside and their packages are read in meanwhile, in a thread.
+3. Then asyncio's loop takes over what stands (`whole.py`). So it does at once where there is no core to begin with, or
+   where the box is told to stop.
 """
 
-import asyncio
-import contextlib
-import logging
 import signal
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+from device.first_loop import FirstLoop, Happening, in_thread, pause, running_loop
 from device.inside import Inside
+from device.log import Log
 from device.ports import Board, DriverError
+from device.services.lan_clock import mono_s
 from device.settings import Settings
 from device.shell import Shell
 
-if TYPE_CHECKING:
-    from device.outside import Outside
-
 BREATH_S = 0.5  # those who have waited for the box are answered before the outside takes the processor
 FIRST_S = 2.0  # the inside has this long alone; a disk that stands still must not keep the status page away
-AGAIN_S = 3.0
-_log = logging.getLogger(__name__)
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+_log = Log(__name__)
 
 
-async def run(settings: Settings, faults: set[str], started: Callable[[], None]) -> int:
+def run(settings: Settings, faults: set[str], started: Callable[[], None]) -> int:
     """Run the box until it is told to stop; returns the exit code. Raises DriverError if it cannot begin.
 
-    faults: codes of what is out of order already; started: called when the LAN interface stands.
+    faults: codes of what is out of order already; started: called when the LAN interface stands. The process is to end
+    with this call: a thread may still wait for the network.
     """
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    box = _Box(settings, Shell(settings, _open_board(settings)), stopping)
+    loop = FirstLoop(mono_s)
     try:
-        box.shell.desk.faults |= faults
-        await box.shell.start()
+        begun = Begun(settings, faults)
         started()
-        return await box.live()
+        loop.run(begun.alone())
+        code: int = import_module("device.whole").run(begun, loop)
+        return code
     finally:
-        await box.close()
+        loop.close()
 
 
-class _Box:
-    """The three parts, and when each is there."""
+class Begun:
+    """What stands of the box, on the loop that runs."""
 
-    def __init__(self, settings: Settings, shell: Shell, stopping: asyncio.Event) -> None:
-        self.shell = shell
-        self._settings = settings
-        self._stopping = stopping
-        self._outside: Outside | None = None
-
-    async def live(self) -> int:
-        """Returns the exit code."""
-        if not await self._is_somebody():
-            return 0
-        inside = Inside(self._settings, self.shell)
-        living = asyncio.create_task(inside.live(self._stopping))
-        joining = asyncio.create_task(self._join(inside))
+    def __init__(self, settings: Settings, faults: set[str]) -> None:
+        """Raises DriverError."""
+        self.settings = settings
+        self.stopping = Happening()
+        self.inside: Inside | None = None
+        self._loop = running_loop()
+        self._before = {number: signal.signal(number, self._stop) for number in _STOPS}
         try:
-            await asyncio.wait((living, joining), return_when=asyncio.FIRST_COMPLETED)
-            if joining.done():
-                joining.result()  # what it raised ends the process; the board starts it again
-            return await living
-        finally:
-            living.cancel()
-            joining.cancel()
-            await asyncio.gather(living, joining, return_exceptions=True)
+            self.shell = Shell(settings, _open_board(settings))
+            self.shell.desk.faults |= faults
+            self.shell.start()
+        except DriverError:
+            self.forget_signals()
+            raise
 
-    async def close(self) -> None:
-        await self.shell.fall_silent()
-        if self._outside is not None:
-            await self._outside.close()
-        self.shell.close()
+    async def alone(self) -> None:
+        """Rule 2: until the rest is read in, or nothing is to be waited for."""
+        if not self.is_readable() or not self.shell.identity.is_enrolled:
+            return
+        over = Happening()
+        reading = self._loop.create_task(self._read_in_rest(self.begin_inside(), over))
+        ending = self._loop.create_task(_set_after(self.stopping, over))
+        await over.wait()
+        reading.cancel()
+        ending.cancel()
 
-    async def _is_somebody(self) -> bool:
-        """Wait until the box has its papers and can read them (rule 3); False if it was told to stop before."""
-        while not self._is_readable():
-            await self._read_in_outside()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AGAIN_S):
-                    await self._stopping.wait()
-                    return False
-        if self.shell.identity.is_enrolled:
-            return True
-        await self._read_in_outside()
-        ends = [asyncio.create_task(event.wait()) for event in (self._stopping, self.shell.enrolled)]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for task in ends:
-            task.cancel()
-        return self.shell.enrolled.is_set()
-
-    def _is_readable(self) -> bool:
+    def is_readable(self) -> bool:
+        """Whether the box can read who it is; a fault while it cannot."""
         faults = self.shell.desk.faults
         try:
             self.shell.identity.load()
@@ -106,21 +83,39 @@ class _Box:
         faults.discard("IDENTITY_DAMAGED")
         return True
 
-    async def _join(self, inside: Inside) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_S):
-                await inside.stands.wait()
-                await asyncio.sleep(BREATH_S)
-        outside = await self._read_in_outside()
-        await outside.join(inside)
+    def begin_inside(self) -> Inside:
+        self.inside = Inside(self.settings, self.shell)
+        self.inside.begin()
+        return self.inside
 
-    async def _read_in_outside(self) -> "Outside":
-        """Rule 2."""
-        if self._outside is None:
-            module = await asyncio.to_thread(import_module, "device.outside")
-            self._outside = module.Outside(self._settings, self.shell)
-            await self._outside.start()
-        return self._outside
+    def forget_signals(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    async def _read_in_rest(self, inside: Inside, over: Happening) -> None:
+        """What is wrong with a package is said where it is used."""
+        try:
+            first = Happening()  # `stands`, or FIRST_S
+            self._loop.call_later(FIRST_S, first.set)
+            standing = self._loop.create_task(_set_after(inside.stands, first))
+            ending = self._loop.create_task(_set_after(inside.ended, first))
+            await first.wait()
+            standing.cancel()
+            ending.cancel()
+            if inside.stands.is_set():
+                await pause(BREATH_S)
+            for part in ("device.whole", "device.outside"):
+                await in_thread(import_module, part)
+        finally:
+            over.set()
+
+    def _stop(self, *_signal: object) -> None:
+        self._loop.call_soon_threadsafe(self.stopping.set)
+
+
+async def _set_after(happening: Happening, follower: Happening) -> None:
+    await happening.wait()
+    follower.set()
 
 
 def _open_board(settings: Settings) -> Board:

@@ -6,10 +6,8 @@
 3. Journal, state record and counter are read until they can be: a disk that comes back needs no restart.
 """
 
-import asyncio
-import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +20,8 @@ from device.drivers.image import SECURITY_EPOCH, version_of_this_image
 from device.drivers.journal_file import JournalFile
 from device.drivers.policy_store import PolicyStore
 from device.drivers.state_store import StateStore
+from device.first_loop import Happening, in_thread, pause, running_loop
+from device.log import Log
 from device.ports import DriverError
 from device.protocol.envelope import Envelope
 from device.protocol.journal import Checkpoint
@@ -41,7 +41,7 @@ EXIT_REBOOT = 75
 AGAIN_S = 3.0
 STOP_S_MAX = 10.0
 LATER_MAX = 64  # effects that wait for the outside
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 Seal = Callable[[str, bytes], Envelope]
 
@@ -64,9 +64,12 @@ class Inside:
         self.feed = JournalFeed(name, self.journal, self._checkpoint)
         self.box = Box(name, _verify, self.catalog.find, self.feed.head_at, self.catalog.find_by_file)
         self.runtime = Runtime(self.box, shell.board.clock, self.journal, store, self._signed, shell.board.counter.read)
-        self.look = asyncio.Event()  # new content is wanted
-        self.is_claimed = asyncio.Event()
-        self.stands = asyncio.Event()
+        self.look = Happening()  # new content is wanted
+        self.is_claimed = Happening()
+        self.stands = Happening()
+        self.ended = Happening()
+        self._ending: type | Exception = effects.CloseDown
+        self._tasks: list[Any] = []
         self._wake: Callable[[], None] = lambda: None
         self._seal: Seal | None = None
         # A newer rollout makes an older one pointless: where there is no room the oldest goes.
@@ -76,23 +79,25 @@ class Inside:
         self._confirm = health.told_only(lambda act: shell.board.slots.confirm(act.is_only), shell.desk.faults)
         self.runtime.perform_by(self._acts())
 
-    async def live(self, stopping: asyncio.Event) -> int:
-        """From power to the end; returns the exit code."""
-        running = asyncio.create_task(self.runtime.run())
-        starting = asyncio.create_task(self._start())
+    def begin(self) -> None:
+        """Everything goes on by itself from here."""
+        loop = running_loop()
+        self._tasks = [loop.create_task(self._watch(part)) for part in (self.runtime.run(), self._start())]
         self._shell.ticking = self.runtime
         self._shell.supervisor.keep("journal care", lambda: care(self.journal, self._shell.desk.faults))
         self._shell.supervisor.keep("faults", lambda: health.observe(self._shell.desk, self.runtime, self.stands))
-        told = asyncio.create_task(self._stop(stopping))
+
+    async def live(self, stopping: Happening) -> int:
+        """To the end; returns the exit code. What a part of it raised ends the process; the board starts it again."""
+        self._tasks.append(running_loop().create_task(self._stop(stopping)))
         try:
-            await asyncio.wait((running, starting), return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()  # what it raised ends the process; the board starts it again
-            ending = await running
+            await self.ended.wait()
         finally:
-            for task in (starting, told, running):
+            for task in self._tasks:
                 task.cancel()
-        return EXIT_REBOOT if ending is effects.Reboot else 0
+        if isinstance(self._ending, Exception):
+            raise self._ending
+        return EXIT_REBOOT if self._ending is effects.Reboot else 0
 
     def join(self, seal: Seal, wake: Callable[[], None], acts: Mapping[type, Callable[[Any], object]]) -> None:
         """The outside is there: how it signs, how its session is woken, and what else it can do."""
@@ -102,10 +107,20 @@ class Inside:
             effect = self._later.popleft()
             acts[type(effect)](effect)
 
-    async def _stop(self, stopping: asyncio.Event) -> None:
+    async def _watch(self, part: Coroutine[Any, Any, type | None]) -> None:
+        """The box ends as the runtime does, or with what a part raises; a start that is done ends nothing."""
+        try:
+            ending: type | Exception | None = await part
+        except Exception as error:  # noqa: BLE001 - `live` raises it
+            ending = error
+        if ending is not None and not self.ended.is_set():
+            self._ending = ending
+            self.ended.set()
+
+    async def _stop(self, stopping: Happening) -> None:
         await stopping.wait()
         await self.runtime.post(Stopping())
-        await asyncio.sleep(STOP_S_MAX)
+        await pause(STOP_S_MAX)
         _log.error("the end took too long; what is not durable is a loss of power")
         self.runtime.give_up()
 
@@ -116,7 +131,7 @@ class Inside:
         await self.runtime.post(started)
         await self.runtime.post(self._seal_now(at_boot=True))
         seal_switch.subscribe(self._seal_changed)
-        for event in await asyncio.to_thread(self.kept.load):
+        for event in await in_thread(self.kept.load):
             await self.runtime.post(event)
         await self.runtime.settled()
         self._shell.claimed = self._claimed
@@ -153,7 +168,7 @@ class Inside:
                 _log.error("cannot start yet: %s", error)
                 code = error.code if isinstance(error, DriverError) else "STATE_UNAVAILABLE"
                 faults.add(code)
-                await asyncio.sleep(AGAIN_S)
+                await pause(AGAIN_S)
                 faults.discard(code)
             else:
                 return started
@@ -171,7 +186,7 @@ class Inside:
             was_opened = True  # it has moved: that is an opening, unless the latch says otherwise
         event = SealChanged(is_open=is_open, was_opened=was_opened, at_boot=False)
         if not self.runtime.post_soon(event):
-            asyncio.get_running_loop().call_later(1, self._seal_changed, is_open)
+            running_loop().call_later(1, self._seal_changed, is_open)
 
     async def _claimed(self, event: Claimed) -> None:
         await self.runtime.post(event)
@@ -186,7 +201,7 @@ class Inside:
             effects.Send: lambda _: None,
             effects.Push: lambda effect: self._shell.desk.listeners.tell(effect.event),
             effects.Show: self._show,
-            effects.MoveWatermark: lambda effect: self.feed.moved(effect, asyncio.get_running_loop().time()),
+            effects.MoveWatermark: lambda effect: self.feed.moved(effect, running_loop().time()),
             effects.SendFrom: self.feed.send_from,
             effects.LookForTargets: lambda _: self.look.set(),
             effects.Install: wait,

@@ -3,8 +3,6 @@
 No package beside the standard library: it is on the way to the first answer.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +10,8 @@ from device.core.events import Claimed
 from device.drivers.card_files import CardFiles
 from device.drivers.folder import Folder
 from device.drivers.settings_store import SettingsStore
+from device.first_loop import Happening
+from device.log import Log
 from device.ports import Board
 from device.services import health
 from device.services.desk import Desk, NotReadyError
@@ -21,7 +21,7 @@ from device.services.pairing import Pairing
 from device.services.supervisor import Supervisor
 from device.settings import Settings
 
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class Shell:
@@ -33,7 +33,7 @@ class Shell:
         self.run_files = Folder(data / "run")
         self.papers = CardFiles(Folder(data / "identity"), board.secret, b"identity")
         self.identity = IdentityFacts(self.papers)  # with its keys when the outside is there
-        self.enrolled = asyncio.Event()
+        self.enrolled = Happening()
         self.claimed: Callable[[Claimed], Any] | None = None
         self.desk = Desk(
             pairing=Pairing(SettingsStore(Folder(data / "settings")), board.clock.mono_ms),
@@ -49,9 +49,9 @@ class Shell:
         lan = settings.lan
         self.listener = LanListener(self.desk, lan.host, lan.port, lan.hosts, board.clock.rtc_ms)
 
-    async def start(self) -> None:
-        host, port = await self.listener.start()
-        _log.info("LAN interface on http://%s:%d", host, port)
+    def start(self) -> None:
+        """Raises DriverError."""
+        host, port = self.listener.start()
         try:
             Folder(self._data).replace("lan-address", f"{host}:{port}".encode())
         except OSError as error:

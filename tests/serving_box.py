@@ -19,6 +19,7 @@ from device.crypto import certificates
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.drivers.policy_store import PolicyStore
+from device.first_loop import Happening
 from device.inside import Inside
 from device.outside import Outside
 from device.ports import Board
@@ -55,7 +56,8 @@ async def written(
     inside.box._memory.verify = builders.fake_verify
     reports: asyncio.Queue[bytes] = asyncio.Queue()
     inside.runtime.perform_by({**inside._acts(), effects.Send: lambda effect: reports.put_nowait(effect.payload)})
-    stopping = asyncio.Event()
+    stopping = Happening()
+    inside.begin()
     living = asyncio.create_task(inside.live(stopping))
     await inside.stands.wait()
     await inside.runtime.post(on.Connected())

@@ -7,13 +7,13 @@
 3. The seal is watched by edges from the kernel, so an opening of a millisecond is seen; nothing polls.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
 import gpiod
 from gpiod.line import Bias, Direction, Edge, Value
 
+from device.first_loop import running_loop
 from device.ports import LAMP_PATTERNS, DriverError
 
 STEP_S = 0.15
@@ -52,7 +52,7 @@ class GpioLines:
         self._rhythm = "."
         self._step = 0
         self._told: list[Callable[[bool], None]] = []
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._loop.add_reader(self._lines.fd, self._edges)
         self._blink()
 

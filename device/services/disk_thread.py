@@ -4,11 +4,12 @@ A card may keep a call for minutes, or for ever. The thread is then lost until t
 made in its place: whoever asks looks first whether it is idle. It does not keep the process from ending.
 """
 
-import asyncio
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from device.first_loop import Loop, running_loop
 
 END_S_MAX = 5.0
 
@@ -28,13 +29,13 @@ class DiskThread:
     """One wake-up there and one back is all that a call costs; futures and locks of an executor cost as much again."""
 
     def __init__(self, name: str) -> None:
-        self._calls: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, Callable[[], Any], Done] | None]
+        self._calls: queue.SimpleQueue[tuple[Loop, Callable[[], Any], Done] | None]
         self._calls = queue.SimpleQueue()
         self._name = name
         self._thread: threading.Thread | None = None
 
     def ask(self, call: Callable[[], Any], done: Done) -> None:
-        self._calls.put((asyncio.get_running_loop(), call, done))
+        self._calls.put((running_loop(), call, done))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
@@ -60,9 +61,9 @@ class DiskThread:
             del asked, call, done, result, failure
 
 
-def made(disk: Disk, call: Callable[[], Any], returned: Callable[[], object] = lambda: None) -> asyncio.Future[Any]:
-    """What comes of a call. `returned` is called when it does, also where nobody waits for the future any more."""
-    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+def made(disk: Disk, call: Callable[[], Any], returned: Callable[[], object] = lambda: None) -> Any:
+    """A future of what comes of a call. `returned` is called when it does, also where nobody waits any more."""
+    answer = running_loop().create_future()
 
     def done(result: Any, failure: BaseException | None) -> None:
         returned()

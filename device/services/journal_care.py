@@ -4,16 +4,16 @@ Nothing waits for this, and it is no part of the runtime's order: a spare segmen
 more or less changes no answer.
 """
 
-import asyncio
-import logging
 from typing import Protocol
 
+from device.first_loop import pause
+from device.log import Log
 from device.ports import DriverError
 from device.services.disk_thread import Disk, DiskThread, made
 
 LOOK_EVERY_S = 1.0
 ALARMS = ("JOURNAL_NEARLY_FULL", "JOURNAL_FULL")
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class Tended(Protocol):
@@ -40,6 +40,6 @@ async def care(journal: Tended, faults: set[str], every_s: float = LOOK_EVERY_S,
                     await made(disk, journal.tend)
                 except DriverError as error:
                     _log.warning("the journal could not be tended: %s", error)
-            await asyncio.sleep(every_s)
+            await pause(every_s)
     finally:
         disk.shutdown()

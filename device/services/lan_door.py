@@ -2,8 +2,8 @@
 
 1. A round looks once at what is ready and serves each: accept, or read, answer, write. Nothing in it waits. One reading
    of the clock serves a round; it is well under a millisecond.
-2. The epoll is one descriptor. `serve` is called when it is ready: by asyncio once there is a loop (`join_loop`), by
-   `serve_for` before that. It makes rounds as long as each finds something, ROUNDS_MAX of them; then others have their
+2. The epoll is one descriptor. `serve` is called when it is ready: by the loop that runs (`join_loop`), by `serve_for`
+   where there is none. It makes rounds as long as each finds something, ROUNDS_MAX of them; then others have their
    turn.
 3. What ends in a round is buried at its end: until then no descriptor is given back, so no event meets another client.
 4. Where the process has no descriptors left, nothing is accepted until the next sweep; who is inside is served.
@@ -12,17 +12,15 @@
 """
 
 import errno
-import logging
 import select
 import socket
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from device.first_loop import Loop
+from device.log import Log
 from device.services.lan_clock import mono_s
 from device.services.lan_wire import Owner, Wire
-
-if TYPE_CHECKING:
-    import asyncio
 
 BACKLOG = 128
 ROUNDS_MAX = 4
@@ -31,7 +29,7 @@ ACCEPTS_MAX = 64  # in one round
 SWEEP_S = 0.25
 _READ = select.EPOLLIN
 _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_log = logging.getLogger(__name__)
+_log = Log(__name__)
 
 
 class Guests(Protocol):
@@ -58,8 +56,8 @@ class Door:
         self._is_in_round = False
         self._is_closing = self._is_closed = False
         self._swept_s = mono_s()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop: Loop | None = None
+        self._timer: Any = None
 
     @property
     def count(self) -> int:
@@ -76,7 +74,7 @@ class Door:
         found: tuple[str, int] = listening.getsockname()[:2]
         return found
 
-    def join_loop(self, loop: "asyncio.AbstractEventLoop") -> None:
+    def join_loop(self, loop: Loop) -> None:
         """From here on the loop serves."""
         self._loop = loop
         loop.add_reader(self._epoll.fileno(), self.serve)

@@ -4,10 +4,13 @@ A page needs no token, and a VOD server must hear of a cut: so pages stop at PAG
 servers at LISTENERS_MAX, and the serial line always has its place.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import asyncio
 
 WAITING_MAX = 64
 LISTENERS_MAX = 32
@@ -16,7 +19,7 @@ WITH_SERIAL_MAX = LISTENERS_MAX + 1
 assert PAGES_MAX < LISTENERS_MAX
 
 Event = Mapping[str, Any]
-Mailbox = asyncio.Queue[Event | None]
+Mailbox: TypeAlias = "asyncio.Queue[Event | None]"
 
 
 class TooManyListenersError(Exception):
@@ -36,7 +39,7 @@ class Listeners:
         """Events from now on; None means cut off. Raises TooManyListenersError if `most` listen already."""
         if len(self._mailboxes) >= most:
             raise TooManyListenersError
-        mailbox: Mailbox = asyncio.Queue(WAITING_MAX + 1)
+        mailbox: Mailbox = import_module("asyncio").Queue(WAITING_MAX + 1)
         self._mailboxes.add(mailbox)
         try:
             yield mailbox

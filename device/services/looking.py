@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 APART_S = 10.0
 SPREAD_S = 10.0
@@ -22,8 +23,15 @@ OFTEN_ENOUGH_S = 900.0
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class Bell(Protocol):
+    """What asks for a look."""
+
+    def clear(self) -> None: ...
+    async def wait(self) -> bool: ...
+
+
 async def keep_looking(
-    wanted: asyncio.Event,
+    wanted: Bell,
     look: Callable[[], Awaitable[bool]],
     sleep: Sleep = asyncio.sleep,
     chance: Callable[[], float] = random.random,

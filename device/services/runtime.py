@@ -13,7 +13,6 @@ Rules:
    A tick waits for nobody: it goes before all that wait, one at a time.
 """
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from device.core.effects import (
     Show,
 )
 from device.core.events import JournalFailed, JournalRecovered, Now, Tick
+from device.first_loop import TURN, Happening, pause, running_loop
 from device.ports import Clock, DriverError, Journal, StateStore
 from device.protocol.codes import refusal
 from device.services.disk_thread import Disk, DiskThread, made
@@ -64,7 +64,7 @@ class _Mark:
     """Stands in the queue; reached when all before it is performed."""
 
     def __init__(self) -> None:
-        self.reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reached = running_loop().create_future()
 
 
 class Core(Protocol):
@@ -106,12 +106,12 @@ class Runtime:
         self._sign = sign
         self._count = count
         self._acts: Mapping[type, Callable[[Any], object]] = {}
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._queue: deque[Any] = deque()
         self._has_tick = False  # in the queue
-        self._has_room = asyncio.Event()
-        self._has_some: asyncio.Future[None] | None = None  # while the loop waits for events
-        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._has_room = Happening()
+        self._has_some: Any = None  # while the loop waits for events
+        self._waiting: dict[str, Any] = {}
         self._told: dict[str, Callable[[Answer], None]] = {}
         self.faults: set[str] = set()  # where it says what fails, until the same works again
         self._failing: dict[type, str] = {}
@@ -119,7 +119,7 @@ class Runtime:
         self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
         self._write_for_s = write_for_s
         self._ending: type | None = None
-        self._recovering: asyncio.Task[None] | None = None  # the core asks for one at a time
+        self._recovering: Any = None  # the core asks for one at a time
         self.ticked_at_s = self._loop.time()
 
     def perform_by(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
@@ -158,16 +158,16 @@ class Runtime:
 
     async def ask(self, request: str, event: Any) -> Answer:
         """Hand a request over and wait for its answer. Raises BusyError."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer = self._loop.create_future()
         self._waiting[request] = answer
+        late = self._loop.call_later(ANSWER_FOR_S_MAX, _give_up, answer)
         try:
             if not self.post_soon(event):
                 raise BusyError("the queue is full")
-            async with asyncio.timeout(ANSWER_FOR_S_MAX):
-                return await answer
-        except TimeoutError as error:
-            raise BusyError("no answer in time") from error
+            answered: Answer = await answer
+            return answered
         finally:
+            late.cancel()
             del self._waiting[request]
 
     def ask_soon(self, request: str, event: Any, answered: Callable[[Answer], None]) -> None:
@@ -191,7 +191,7 @@ class Runtime:
 
     async def run(self) -> type:
         """Handle what is posted; returns CloseDown or Reboot when the core asks for it."""
-        ticks = asyncio.create_task(self._tick())
+        ticks = self._loop.create_task(self._tick())
         try:
             while self._ending is None:
                 await self._perform(self._decided(await self._group()))
@@ -221,7 +221,7 @@ class Runtime:
         before = 0
         while before < len(queue) < GROUP_MAX:
             before = len(queue)
-            await asyncio.sleep(0)
+            await TURN
         group = [queue.popleft() for _ in range(min(len(queue), GROUP_MAX))]
         self._has_room.set()
         return group
@@ -253,7 +253,7 @@ class Runtime:
                     await self._written(partial(self._store.save, effect.raw), lambda: True)
                     self._core.kept(effect)
                 elif kind is RecoverJournal:
-                    self._recovering = asyncio.create_task(self._recover())
+                    self._recovering = self._loop.create_task(self._recover())
                 else:
                     self._acts[kind](effect)
             except DriverError as error:
@@ -279,7 +279,7 @@ class Runtime:
         await self._written(partial(self._journal.append, appends, counts), counts)
         self._acts[Append](appends[-1])
 
-    def _on_disk(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
+    def _on_disk(self, call: Callable[[], Any]) -> Any:
         began_s = self._loop.time()
         self._disk_calls.append(began_s)
         return made(self._disk, call, partial(self._disk_calls.remove, began_s))
@@ -293,7 +293,7 @@ class Runtime:
         finally:
             late.cancel()
 
-    def _call_late(self, writing: asyncio.Future[Any], is_late: Callable[[], bool]) -> None:
+    def _call_late(self, writing: Any, is_late: Callable[[], bool]) -> None:
         """What comes of it later nobody looks at: the recovery that follows finds out by itself."""
         if not writing.done() and is_late():
             error = DriverError("JOURNAL_UNAVAILABLE", f"the disk has stood still for {self._write_for_s} s")
@@ -338,8 +338,13 @@ class Runtime:
     async def _tick(self) -> None:
         """Rule 5: whoever keeps the queue full does not starve the watchdog."""
         while True:
-            await asyncio.sleep(TICK_EVERY_S)
+            await pause(TICK_EVERY_S)
             if not self._has_tick:
                 self._has_tick = True
                 self._queue.appendleft(Tick())
                 self._wake()
+
+
+def _give_up(answer: Any) -> None:
+    if not answer.done():
+        answer.set_exception(BusyError("no answer in time"))

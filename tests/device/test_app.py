@@ -19,12 +19,12 @@ import aiohttp
 import pytest
 from cryptography import x509
 
-from device import app, outside
+from device import app, outside, whole
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from device.ports import DriverError
 from device.protocol.enrolment import Voucher
-from device.services import health
+from device.services import health, self_test
 from device.settings import Lan, Serial, Settings
 from tests import builders
 from tests.device.services.enrolment_fleet import SECRET, EnrolmentFleet, base64_of, enrolment_fleet
@@ -58,7 +58,7 @@ class World:
             serial=Serial(path=str(self.path / "no-such-port"), baud=9600),
         )
         (self.data / "lan-address").unlink(missing_ok=True)
-        task = asyncio.create_task(app.run(settings, set(), lambda: None))
+        task = asyncio.create_task(whole.live(app.Begun(settings, set())))
         await eventually(lambda: (self.data / "lan-address").exists() or task.done(), "the LAN interface")
         try:
             yield task
@@ -129,7 +129,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(health, "SETTLE_S", 0.05)
+    monkeypatch.setattr(self_test, "SETTLE_S", 0.05)
     (tmp_path / "pki").mkdir()
     async with enrolment_fleet(tmp_path / "pki") as fleet:
         yield World(tmp_path, fleet, PublishedFleet(tmp_path / "published").root, monkeypatch)
@@ -207,7 +207,7 @@ async def until_faults(world: World, code: str, present: bool) -> None:
 async def test_a_damaged_identity_is_said_on_the_lan_and_a_repaired_one_needs_no_restart(
     world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for module in (app, outside):
+    for module in (whole, outside):
         monkeypatch.setattr(module, "AGAIN_S", 0.05)
     async with world.on():
         await world.factory()
@@ -235,7 +235,7 @@ async def until_page(world: World, sentence: str) -> None:
 
 
 async def test_a_damaged_root_of_trust_is_said_on_the_lan(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "AGAIN_S", 0.05)
+    monkeypatch.setattr(whole, "AGAIN_S", 0.05)
     async with world.on():
         await world.factory()
     (world.data / "identity" / "root.json").write_bytes(b"{}")
@@ -333,7 +333,7 @@ async def test_an_address_that_is_taken_is_said(world: World, monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(data_dir=world.data, board="emulated", lan=Lan(port=taken.getsockname()[1]))
         with pytest.raises(DriverError, match="LAN_UNAVAILABLE"):
-            await app.run(settings, set(), lambda: None)
+            app.Begun(settings, set())
 
 
 def test_nothing_but_the_standard_library_is_read_in_before_the_first_answer() -> None:

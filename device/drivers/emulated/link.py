@@ -4,7 +4,6 @@ A request is a short blocking call (well under a millisecond, as a register acce
 transfer is), safe from any thread. Raises DriverError BOARD_FAILED when the board is gone.
 """
 
-import asyncio
 import json
 import os
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from device.first_loop import running_loop
 from device.ports import DriverError
 
 ANSWER_WITHIN_S = 5.0
@@ -51,11 +51,11 @@ class BoardLink:
             self._events = self._connect()
             self._events.sendall(b'{"do": "watch"}\n')
             self._events.setblocking(False)
-            asyncio.get_running_loop().add_reader(self._events, self._read_events)
+            running_loop().add_reader(self._events, self._read_events)
 
     def close(self) -> None:
         if self._events is not None:
-            asyncio.get_running_loop().remove_reader(self._events)
+            running_loop().remove_reader(self._events)
             self._events.close()
         self._answers.close()
         self._socket.close()
@@ -81,7 +81,7 @@ class BoardLink:
         except BlockingIOError:
             return
         if not received:
-            asyncio.get_running_loop().remove_reader(self._events)
+            running_loop().remove_reader(self._events)
             return
         *whole, self._partial = (self._partial + received).split(b"\n")
         for message in map(json.loads, whole):
