@@ -1,7 +1,7 @@
 """X.509 on the box: its signing request, and what its certificates say (SPEC 14)."""
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -41,6 +41,16 @@ def subject_of(certificate: bytes) -> tuple[str, Key]:
 def ends_at_ms(certificate: bytes) -> int:
     """When a DER certificate ends, Unix milliseconds. Raises CertificateError."""
     return int(_parsed(certificate).not_valid_after_utc.timestamp()) * 1000
+
+
+def is_issued_by(certificate: bytes, authority: bytes) -> bool:
+    """Whether the authority has signed it; both in DER. Raises CertificateError."""
+    found, issuer = _parsed(certificate), _parsed(authority)
+    try:
+        found.verify_directly_issued_by(issuer)
+    except (*UNREADABLE, InvalidSignature):
+        return False
+    return True
 
 
 def pem_of(certificate: bytes) -> bytes:

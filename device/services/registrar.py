@@ -1,7 +1,8 @@
 """The fleet's registrar, as a box asks it over HTTPS: a nonce, then a signed document for a certificate (SPEC 14).
 
 The fleet is known by the CA that the factory named. What it answers is checked here: the certificate is for this box
-and its key, or it is not taken.
+and its key, or it is not taken. A claim says where the box stands; a renewal leaves venue, region and authority as they
+are, so that a fleet server in foreign hands can neither move a box nor give it papers that nobody takes.
 """
 
 import base64
@@ -21,8 +22,8 @@ from device.protocol.errors import MalformedError, ProtocolError
 from device.protocol.limits import ENVELOPE_BYTES_MAX
 from device.protocol.record import fields_of
 from device.protocol.shape import BASE64, NONCE, REGION, VENUE, free_text, integer
-from device.services.identity import Identity
-from device.services.identity_facts import FACTORY
+from device.services.identity import FLEET_CA, Identity
+from device.services.identity_facts import FACTORY, FLEET
 
 ANSWER_S = 20.0
 _BROKER = (("host", free_text(1, 253)), ("port", integer(1, 65_535)))
@@ -65,6 +66,17 @@ class Registrar:
             raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "FLEET_UNREACHABLE", str(error)) from error
         require_own(self._identity, der_in(answer["certificate"]))
         return answer
+
+
+def keep_renewal(identity: Identity, answer: Mapping[str, Any]) -> None:
+    """As `keep`, where the box is claimed. Raises EnrolmentError SIGNER_UNKNOWN, VENUE_UNKNOWN besides."""
+    claimed = identity.facts(FLEET)
+    if answer["venue"] != claimed["venue"]:
+        raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "VENUE_UNKNOWN", f"{answer['venue']}, not {claimed['venue']}")
+    authority = identity.certificate(FLEET_CA)
+    if not certificates.is_issued_by(der_in(answer["certificate"]), authority):
+        raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "SIGNER_UNKNOWN", "not of the authority of the claim")
+    keep(identity, {**answer, "region": claimed["region"], "ca": base64_of(authority)})
 
 
 def keep(identity: Identity, answer: Mapping[str, Any]) -> dict[str, Any]:

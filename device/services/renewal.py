@@ -23,7 +23,7 @@ from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS, RENEW_FROM_DAYS, RENEW_UNTIL_DAYS
 from device.services.identity import LDEVID, Identity
 from device.services.identity_facts import IDEVID
-from device.services.registrar import EnrolmentError, Registrar, base64_of, keep
+from device.services.registrar import EnrolmentError, Registrar, base64_of, keep_renewal
 
 LOOK_EVERY_S = 600.0
 AGAIN_S = 3_600.0
@@ -79,7 +79,7 @@ class Renewal:
         for name in (LDEVID, IDEVID):
             try:
                 answer = await self._registrar.answer("renewals", partial(self._request, name))
-                await asyncio.to_thread(keep, self._identity, answer)
+                await asyncio.to_thread(keep_renewal, self._identity, answer)
             except (EnrolmentError, DriverError, ProtocolError) as error:
                 _log.warning("renewal by %s: %s", name, error)
                 if error.code != "CERTIFICATE_EXPIRED":

@@ -18,6 +18,7 @@ from tests import builders
 from tests.device.services.enrolment_fleet import EnrolmentFleet, enrolment_fleet
 from tests.device.services.test_enrolment import Applicant
 from tests.fleet_server.fake_box import eventually
+from tests.fleet_server.pki import FleetPki
 
 
 class Tenant:
@@ -104,6 +105,26 @@ async def test_14_4_an_expired_certificate_gives_way_to_the_factory_s(tenant: Te
     assert await tenant.renewal.renewed()
     shown = [asked.certificate for asked in tenant.box.fleet.renewals]
     assert shown == [base64_of(before), base64_of(tenant.box.identity.certificate(IDEVID))]
+
+
+async def test_14_4_a_renewal_moves_no_box_and_brings_no_other_authority(
+    tenant: Tenant, fleet: EnrolmentFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a fleet server in foreign hands would answer: it has neither the authority nor an officer."""
+    (tmp_path / "foreign").mkdir()
+    sound, foreign = fleet.pki, FleetPki(tmp_path / "foreign", "another CA")
+    before, facts = tenant.certificate, tenant.box.identity.facts(FLEET)
+    fleet.pki = foreign
+    assert not await tenant.renewal.renewed()
+    fleet.pki = sound
+    with monkeypatch.context() as moved:
+        moved.setattr(builders, "VENUE", builders.OTHER_VENUE)
+        assert not await tenant.renewal.renewed()
+    assert (tenant.certificate, tenant.box.identity.facts(FLEET)) == (before, facts)
+    with monkeypatch.context() as moved:
+        moved.setattr(builders, "REGION", "540102")
+        assert await tenant.renewal.renewed()
+    assert tenant.box.identity.facts(FLEET)["region"] == facts["region"]
 
 
 @pytest.mark.parametrize("code", ["BOX_REVOKED", "CLAIM_NONCE", "FLEET_UNREACHABLE"])
