@@ -21,8 +21,8 @@ from device.protocol.errors import ProtocolError
 from device.services import self_test
 from device.services.content import Content, require_root
 from device.services.enrolment import Enrolment
-from device.services.identity import ENROL_CA, Identity
-from device.services.identity_facts import FACTORY, FLEET
+from device.services.identity import Identity
+from device.services.identity_facts import ENROL_CA, FACTORY, FLEET, ROOT
 from device.services.lan_server import LanServer, ask_oneself
 from device.services.looking import keep_looking
 from device.services.renewal import Renewal
@@ -34,7 +34,6 @@ from device.settings import Settings
 from device.shell import Shell
 
 FETCH_FAULTS = frozenset({"CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"})
-_ROOT = "root.json"
 _PROBE = "self-test"
 AGAIN_S = 3.0
 _log = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ class Outside:
     def __init__(self, settings: Settings, shell: Shell) -> None:
         self._settings = settings
         self._shell = shell
-        self._identity = shell.identity = Identity(shell.papers, shell.board.secret)
+        self._identity = shell.identity = Identity(shell.papers, shell.board.secret, shell.board.counter.read)
         desk = shell.desk
         enrolment = Enrolment(
             self._identity, self._keep_root, desk.pairing.set_label_code, shell.enrolled.set, self._claimed
@@ -73,7 +72,7 @@ class Outside:
                 self._identity.load()
                 if self._identity.is_claimed:
                     self._identity.facts(FLEET)
-                root = self._shell.papers.read(_ROOT)
+                root = self._shell.papers.read(ROOT)
                 self._joined = Joined(self._settings, self._shell, self._identity, inside, root)
             except (DriverError, ProtocolError, OSError) as error:
                 _log.error("this box cannot be itself: %s", error)
@@ -92,7 +91,7 @@ class Outside:
     def _keep_root(self, root: bytes) -> None:
         require_root(root)
         try:
-            self._shell.papers.replace(_ROOT, root)
+            self._shell.papers.replace(ROOT, root)
         except OSError as error:
             raise DriverError("IDENTITY_UNAVAILABLE", str(error)) from error
 

@@ -32,7 +32,7 @@ class Shell:
         self.board = board
         self.run_files = Folder(data / "run")
         self.papers = CardFiles(Folder(data / "identity"), board.secret, b"identity")
-        self.identity = IdentityFacts(self.papers)  # with its keys when the outside is there
+        self.identity = IdentityFacts(self.papers, board.counter.read)  # with its keys when the outside is there
         self.enrolled = Happening()
         self.claimed: Callable[[Claimed], Any] | None = None
         self.desk = Desk(

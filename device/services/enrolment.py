@@ -93,6 +93,8 @@ class Enrolment:
                     raise EnrolmentError(HTTPStatus.CONFLICT, "ALREADY_CLAIMED")
             else:
                 answer = await self._registrar.answer("claims", lambda nonce: self._claim(voucher, nonce))
+                if answer["venue"] != voucher.venue:
+                    raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "VENUE_UNKNOWN", f"{answer['venue']}")
                 facts = await asyncio.to_thread(keep, self._identity, answer)
         await self._claimed(Claimed(venue=facts["venue"], region=facts["region"]))
         return {"box": self._identity.box, "venue": facts["venue"], "region": facts["region"]}

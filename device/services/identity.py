@@ -11,19 +11,26 @@ Rules:
 import json
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from device.crypto import at_rest, certificates
 from device.crypto.p256 import KeyFileError, SigningKey
 from device.ports import BoardSecret, DriverError
 from device.services.fleet_tls import context_of
-from device.services.identity_facts import BOX, FACTORY, FLEET, IDEVID, Files, IdentityFacts
+from device.services.identity_facts import (
+    BOX,
+    ENROL_CA,
+    FACTORY,
+    FACTORY_CA,
+    FLEET,
+    IDEVID,
+    KEY,
+    Files,
+    IdentityFacts,
+)
 
-KEY = "box.key.sealed"
 LDEVID = "ldevid.pem"
-FACTORY_CA = "factory-ca.pem"
-ENROL_CA = "enrol-ca.pem"
 FLEET_CA = "fleet-ca.pem"
 _PURPOSE = b"identity"
 
@@ -31,10 +38,10 @@ _PURPOSE = b"identity"
 class Identity(IdentityFacts):
     """The papers with what is locked in them."""
 
-    def __init__(self, files: Files, secret: BoardSecret) -> None:
+    def __init__(self, files: Files, secret: BoardSecret, counter: Callable[[], int]) -> None:
         self._secret = secret
         self.key: SigningKey | None = None
-        super().__init__(files)
+        super().__init__(files, counter)
 
     def _load_more(self) -> None:
         self.key = self._load_key() if KEY in self._names else None

@@ -2,14 +2,20 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from device.ports import DriverError
 
 BOX = "box-id"
+KEY = "box.key.sealed"
 IDEVID = "idevid.pem"
 FACTORY = "factory.json"
+FACTORY_CA = "factory-ca.pem"
+ENROL_CA = "enrol-ca.pem"
+ROOT = "root.json"
 FLEET = "fleet.json"
+OF_FACTORY = (BOX, KEY, ROOT, FACTORY, FACTORY_CA, ENROL_CA, IDEVID)
 
 
 class Files(Protocol):
@@ -22,11 +28,17 @@ class Files(Protocol):
 
 class IdentityFacts:
     """Reads at construction. What is there and cannot be used is no new box: it counts as enrolled, so that nobody
-    gives it another identity, and `load` says what is the matter.
+    gives it another identity, and `load` says what is the matter. Nor is a board new that has served and shows no
+    papers: whoever has the card can take them away, and would else be its next factory.
+
+    Args:
+        files: the papers.
+        counter: reads the board's hardware counter, which the first start of an enrolled box raises.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, counter: Callable[[], int]) -> None:
         self._files = files
+        self._counter = counter
         self._names: frozenset[str] = frozenset()
         self.box = ""
         self._is_damaged = True
@@ -39,11 +51,17 @@ class IdentityFacts:
             return
         try:
             self._names = frozenset(self._files.names())
+            self._require_papers()
             self.box = self._text(BOX)
             self._load_more()
         except OSError as error:
             raise DriverError("IDENTITY_DAMAGED", str(error)) from error
         self._is_damaged = False
+
+    def _require_papers(self) -> None:
+        missing = [name for name in OF_FACTORY if name not in self._names]
+        if missing and self._counter() > 0:
+            raise DriverError("IDENTITY_DAMAGED", f"{', '.join(missing)} missing on a board that has served")
 
     def _load_more(self) -> None:
         """What a descendant reads besides."""

@@ -10,6 +10,7 @@ from device import app, outside
 from device.drivers.card_files import CardFiles
 from device.drivers.folder import Folder
 from device.drivers.policy_store import PolicyStore
+from device.services.identity_facts import OF_FACTORY
 from tests import builders
 from tests.builders import BoardSecret
 from tests.device.test_app import World, until_page, world
@@ -45,6 +46,28 @@ async def test_14_1_one_bit_of_a_paper_is_found_and_said(claimed: World, name: s
         assert status in (403, 503)
         assert not running.done()
     assert {entry["box"] for entry in claimed.entries()[len(entries) :]} <= {builders.BOX}
+
+
+@pytest.mark.parametrize("names", [*[(name,) for name in OF_FACTORY], OF_FACTORY])
+async def test_14_1_who_takes_papers_away_is_not_the_next_factory(claimed: World, names: tuple[str, ...]) -> None:
+    entries, kept = claimed.entries(), {}
+    for name in names:
+        file = claimed.data / "identity" / name
+        kept[file] = file.read_bytes()
+        file.unlink()
+    async with claimed.on() as running:
+        await until_page(claimed, "Key or certificates are damaged")
+        status, answer = await claimed.ask("POST", "/v1/factory/csr", {"box": builders.BOX})
+        assert (status, answer["code"]) == (409, "ALREADY_ENROLLED")
+        assert (await claimed.play())[0] in (403, 503)
+        assert not running.done()
+    assert {entry["box"] for entry in claimed.entries()[len(entries) :]} <= {builders.BOX}
+    assert not any((claimed.data / "identity" / name).exists() for name in names)
+    for file, raw in kept.items():
+        file.write_bytes(raw)
+    async with claimed.on():
+        await claimed.until_started()
+        assert (await claimed.ask("GET", "/v1/state"))[1]["box"] == builders.BOX
 
 
 async def test_14_1_a_root_of_trust_that_the_owner_put_there_is_not_used(claimed: World, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,11 @@ class Applicant:
         self.roots: list[bytes] = []
         self.labels: list[str] = []
         self.events: list[Claimed] = []
+        self.counter = 0
         self.start()
 
     def start(self) -> None:
-        self.identity = Identity(Folder(self.path / "identity"), BoardSecret())
+        self.identity = Identity(Folder(self.path / "identity"), BoardSecret(), lambda: self.counter)
         self.enrolment = Enrolment(self.identity, self.roots.append, self.labels.append, lambda: None, self._claimed)
 
     async def _claimed(self, event: Claimed) -> None:
@@ -158,6 +159,21 @@ async def test_a_claimed_box_answers_the_same_venue_and_refuses_another(box: App
     assert len(box.fleet.claims) == 1
     with pytest.raises(EnrolmentError, match="ALREADY_CLAIMED"):
         await box.claim(builders.OTHER_VENUE)
+
+
+async def test_14_3_an_answer_for_another_venue_is_not_kept(box: Applicant, monkeypatch: pytest.MonkeyPatch) -> None:
+    await box.factory()
+    answered = box.enrolment._registrar.answer
+
+    async def elsewhere(path: str, make: Callable[[str], bytes]) -> Mapping[str, Any]:
+        return {**await answered(path, make), "venue": builders.OTHER_VENUE}
+
+    with monkeypatch.context() as moved:
+        moved.setattr(box.enrolment._registrar, "answer", elsewhere)
+        with pytest.raises(EnrolmentError, match="VENUE_UNKNOWN"):
+            await box.claim()
+    assert (box.events, box.identity.is_claimed) == ([], False)
+    assert (await box.claim())["venue"] == builders.VENUE
 
 
 async def test_a_refusal_of_the_fleet_comes_through_and_leaves_no_trace(box: Applicant) -> None:

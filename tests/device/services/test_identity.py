@@ -25,9 +25,9 @@ class Cut(Folder):
 def test_a_cut_while_the_key_is_made_leaves_a_step_that_can_be_done_again(tmp_path: Path) -> None:
     secret = builders.BoardSecret()
     with pytest.raises(DriverError, match="IDENTITY_UNAVAILABLE"):
-        Identity(Cut(tmp_path), secret).make_key("KTV-0001")
-    again = Identity(Folder(tmp_path), secret)
+        Identity(Cut(tmp_path), secret, lambda: 0).make_key("KTV-0001")
+    again = Identity(Folder(tmp_path), secret, lambda: 0)
     key = again.make_key("KTV-0001")
     assert again.box == "KTV-0001"
-    after = Identity(Folder(tmp_path), secret)
+    after = Identity(Folder(tmp_path), secret, lambda: 0)
     assert (after.box, after.signing_key().pem()) == ("KTV-0001", key.pem())

@@ -13,4 +13,4 @@ from device.services.identity_facts import FLEET, IdentityFacts
 def test_papers_that_cannot_be_read_are_damage_and_no_fall(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / FLEET).write_bytes(raw)
     with pytest.raises(DriverError, match="IDENTITY_DAMAGED"):
-        IdentityFacts(Folder(tmp_path)).facts(FLEET)
+        IdentityFacts(Folder(tmp_path), lambda: 0).facts(FLEET)
