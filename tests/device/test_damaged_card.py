@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device import app, outside
+from device import outside, whole
 from device.drivers.card_files import CardFiles
 from device.drivers.folder import Folder
 from device.drivers.policy_store import PolicyStore
@@ -21,7 +21,7 @@ __all__ = ["world"]
 
 @pytest.fixture
 async def claimed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    for module in (app, outside):
+    for module in (whole, outside):
         monkeypatch.setattr(module, "AGAIN_S", 0.05)
     async with world.on():
         await world.factory()
