@@ -3,7 +3,7 @@
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +21,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _LINES = "".join(f"{name}: {value}\r\n" for name, value in {**HEADERS, "Content-Type": "application/json"}.items())
+_LASTS = tuple(b"%02x" % number for number in range(256))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -34,21 +35,29 @@ class Answers:
     def __init__(self, rtc_ms: Callable[[], int]) -> None:
         self._rtc_ms = rtc_ms
         self._chance = os.urandom(4).hex()
-        # Eight hexadecimal digits that were not there before, without a frame of ours for each.
-        self._counts = map(b"%08x".__mod__, itertools.count(1))
+        self._blocks = itertools.count()
+        self._begun = ""  # of the ids of this block, all but their last two digits
         self._second = -1
         self._heads: dict[int, bytes] = {}
-        self.good = b""  # of an answer 200 in this round, with all of its request id but the count
-        self.next_count = self._counts.__next__  # what follows `good`
+        self.good = b""  # of an answer 200 in this round, with all of its request id that `_begun` is
+        self.lasts: Iterator[bytes] = iter(())  # what follows `good`, each once; at their end `next_block`
 
     def request_id(self) -> str:
-        return f"{self._chance}{next(self._counts).decode()}"
+        last = next(self.lasts, None) or self.next_block()
+        return self._begun + last.decode()
+
+    def next_block(self) -> bytes:
+        """The next 256 ids, of which the end of the first is returned."""
+        self._begun = f"{self._chance}{next(self._blocks):06x}"
+        self.good = (self._heads.get(HTTPStatus.OK) or self._head(HTTPStatus.OK)) + self._begun.encode()
+        self.lasts = iter(_LASTS)
+        return next(self.lasts)
 
     def begin_round(self, now_s: float) -> None:
         """What is answered in this round bears this second."""
         if int(now_s) != self._second:
             self._second, self._heads = int(now_s), {}
-            self.good = self._head(HTTPStatus.OK) + self._chance.encode()
+            self.good = self._head(HTTPStatus.OK) + self._begun.encode()
 
     def written(self, status: int, body: bytes, request_id: str, closes: bool, more: str = "") -> bytes:
         """A whole answer in JSON; `more` are header lines besides the usual ones."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from device.services.lan_answers import Answers
 from device.services.lan_clock import mono_s
 from device.services.lan_heads import END, HEAD_BYTES_MAX, Head, is_plain_so_far, read_head
-from device.services.lan_quick import PLAYS_PATH, SONG_PATH, Quick
+from device.services.lan_quick import PLAYS_PATH, SONG_PATH, Asked, Quick
 from device.services.lan_seats import Seats
 from device.services.runtime import ANSWER_FOR_S_MAX
 
@@ -36,7 +36,10 @@ HEAD, BODY, ANSWER, AIOHTTP = "head", "body", "answer", "aiohttp"  # what a conn
 _GET = b"GET /v1/songs/"
 _GET_BYTES = len(_GET)
 _VERSION = b" HTTP/1.1"
-READ_BYTES_MAX = 16_384  # in one go
+KNOWN_MAX = 2_048  # questions: rooms x kinds x VOD servers; what was read of them once is kept
+KNOWN_BYTES_MAX = 512  # of one
+READ_BYTES = 448  # at first: more than a question has, and what Python need not ask the system for
+READ_ON_BYTES = 16_384  # and then in one go
 
 
 class Slow(Protocol):
@@ -73,6 +76,7 @@ class Shared:
         self.seats = Seats()
         self.open: set[Connection] = set()
         self.make_slow: Callable[[Connection], Slow] | None = None  # None while there is no aiohttp yet
+        self.known: dict[bytes, Known] = {}
         self.head_due_s = 0.0  # when the next head of a connection is due that has its answer in this round
 
     def begin_round(self, now_s: float) -> None:
@@ -94,27 +98,36 @@ class Shared:
             connection.go_on()
 
 
+class Known:
+    """What all of a question but its song says: who asks for which room, and where and when that was read."""
+
+    __slots__ = ("asked", "local", "pairings")
+
+    def __init__(self, asked: Asked, local: str, pairings: int) -> None:
+        self.asked = asked
+        self.local = local  # the address that was connected to: Host may name it
+        self.pairings = pairings  # how often tokens had changed when this one was good
+
+
 class Connection:
     """Rules 1 to 5."""
 
     __slots__ = (
-        "_asked", "_due_s", "_has_said_all", "_heads", "_held", "_is_answering", "_is_clogged", "_is_going_on",
-        "_is_paired", "_is_read", "_is_slow_for_good", "_local", "_question", "_recv", "_send", "_shared", "_slow",
-        "_tail", "_tail_bytes", "_tail_pairings", "_tokens", "_waits_for", "_wire", "address",
+        "_answer", "_asked", "_due_s", "_has_said_all", "_heads", "_held", "_is_answering", "_is_clogged",
+        "_is_going_on", "_is_paired", "_is_read", "_is_slow_for_good", "_known", "_local", "_recv", "_send", "_shared",
+        "_slow", "_tokens", "_waits_for", "_wire", "address",
     )  # fmt: skip
 
     def __init__(self, shared: Shared, wire: "Wire") -> None:
         self.address = str(wire.peer[0])
         self._shared = shared
         self._tokens = shared.tokens
-        self._question = shared.quick.question
+        self._known = shared.known
+        self._answer = shared.quick.answer
         self._wire = wire
         self._recv, self._send = wire.recv, wire.send
         self._local = str(wire.local[0])
         self._heads: dict[bytes, Head] = {}
-        self._tail: bytes | None = None  # of the last question: all behind its target, with a token that was good
-        self._tail_bytes = 0
-        self._tail_pairings = -1
         self._is_paired = False
         self._slow: Slow | None = None
         self._is_slow_for_good = False
@@ -140,42 +153,49 @@ class Connection:
     def readable(self) -> None:
         """There is something to read, or the other side has said all."""
         try:
-            data = self._recv(READ_BYTES_MAX)
+            data = self._recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._wire.lose(error)
             return
-        tail = self._tail
-        # The one request in a packet that a VOD server sends all day, with headers it has sent before. What stands
-        # between is asked whole: a target that is not plain is no such question.
+        # The one request in a packet that a VOD server sends all day: all behind its song was read before. What stands
+        # there as the song is asked whole: what is no song is no such question.
+        head, _, rest = data.partition(b"?")
+        known = self._known.get(rest)
         if (
-            tail is not None
-            and data.endswith(tail)
-            and data.startswith(_GET)
-            and self._tail_pairings == self._tokens.changes
+            known is not None
+            and head.startswith(_GET)
+            and known.pairings == self._tokens.changes
+            and known.local == self._local
+            and self._is_paired
             and not (self._held or self._is_answering or self._wire.waiting)
             and (self._slow is None or self._is_at_rest)
         ):
-            answer = self._question(data[_GET_BYTES : -self._tail_bytes], False)
+            answer = self._answer(known.asked, head[_GET_BYTES:])
             if answer is not None:
                 self._waits_for, self._due_s = HEAD, self._shared.head_due_s
-                self._say(answer)
+                try:
+                    sent = self._send(answer)
+                except OSError:
+                    self._wire.write(answer)
+                else:
+                    if sent != len(answer):
+                        self._wire.keep(answer[sent:])
                 return
+        if len(data) == READ_BYTES:
+            data += self._read_on()
         if data:
             self.data_received(data)
         else:
             self._wire.end_of_input()
 
-    def _say(self, answer: bytes) -> None:
-        """Nothing waits before it."""
+    def _read_on(self) -> bytes:
+        """What has come in besides; an end or an error is met again at the next reading."""
         try:
-            sent = self._send(answer)
+            return self._recv(READ_ON_BYTES)
         except OSError:
-            self._wire.write(answer)
-        else:
-            if sent != len(answer):
-                self._wire.keep(answer[sent:])
+            return b""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._shared.open.discard(self)
@@ -253,7 +273,8 @@ class Connection:
         if len(held) < behind and head.length <= BODY_BYTES_MAX:
             return self._wait_for(BODY, BODY_S)
         if len(held) >= behind and self._take(held[:line_end], head, held[body_at:behind], held[behind:]):
-            self._remember(head, held[line_end:body_at])
+            if not head.has_body:
+                self._remember(held[:line_end], held[line_end:body_at], head)
             return True
         return self._give_to_slow(is_exact=len(held) == behind)
 
@@ -271,21 +292,24 @@ class Connection:
             self._heads[raw] = head
         return head
 
-    def _remember(self, head: Head, raw: bytes) -> None:
-        """The next question with these very headers is read by its target alone."""
-        if not head.closes and not head.has_body:
-            self._tail = _VERSION + raw
-            self._tail_bytes = len(self._tail)
-            self._tail_pairings = head.pairings
+    def _remember(self, line: bytes, raw: bytes, head: Head) -> None:
+        """A question that was answered: the next with all of this behind its song is read by its song alone."""
+        query_and_version = line.partition(b"?")[2]
+        asked = self._shared.quick.asked(query_and_version.removesuffix(_VERSION))
+        rest = query_and_version + raw
+        if asked is not None and len(rest) <= KNOWN_BYTES_MAX and not head.closes:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[rest] = Known(asked, self._local, head.pairings)
 
     def _take(self, line: bytes, head: Head, body: bytes, rest: bytes) -> bool:
         """Answer a request, or hand it to the core; False if it is for aiohttp."""
         method, _, rest_of_line = line.partition(b" ")
         target, _, version = rest_of_line.partition(b" ")
-        if version != b"HTTP/1.1":
+        if version != _VERSION[1:]:
             return False
         if method == b"GET" and target.startswith(SONG_PATH) and not head.has_body:
-            answer = self._question(target[len(SONG_PATH) :], head.closes)
+            answer = self._shared.quick.question(target[len(SONG_PATH) :], head.closes)
             if answer is None:
                 return False
             self._held = rest

@@ -3,7 +3,7 @@
 1. A round looks once at what is ready and serves each: accept, or read, answer, write. Nothing in it waits. One reading
    of the clock serves a round; it is well under a millisecond.
 2. The epoll is one descriptor. `serve` is called when it is ready: by the loop that runs (`join_loop`), by `serve_for`
-   where there is none. It makes rounds as long as each finds something, ROUNDS_MAX of them; then others have their
+   where there is none. It makes rounds as long as each finds something, up to AT_A_TIME events; then others have their
    turn.
 3. What ends in a round is buried at its end: until then no descriptor is given back, so no event meets another client.
 4. Where the process has no descriptors left, nothing is accepted until the next sweep; who is inside is served.
@@ -23,13 +23,17 @@ from device.services.lan_clock import mono_s
 from device.services.lan_wire import Owner, Wire
 
 BACKLOG = 128
-ROUNDS_MAX = 4
-EVENTS_MAX = 64
+EVENTS_MAX = 64  # in one round
+AT_A_TIME = 256
 ACCEPTS_MAX = 64  # in one round
 SWEEP_S = 0.25
 _READ = select.EPOLLIN
 _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _log = Log(__name__)
+
+
+def _nobody() -> None:
+    """Who reads for a client that has ended in this round (rule 3)."""
 
 
 class Guests(Protocol):
@@ -92,15 +96,15 @@ class Door:
 
     def serve(self) -> None:
         """Rules 1 and 2."""
-        rounds = ROUNDS_MAX
-        while rounds and not self._is_closed and (ready := self._poll(0, EVENTS_MAX)):
-            rounds -= 1
+        left = AT_A_TIME
+        while left > 0 and not self._is_closed and (ready := self._poll(0, EVENTS_MAX)):
+            left -= len(ready)
             self._round(ready)
 
     def stop_accepting(self) -> None:
         if self._listening is not None:
             self._refrain()
-            del self._readers[self._listening.fileno()]
+            self._readers[self._listening.fileno()] = _nobody
             self._listening.close()
             self._listening = None
 
@@ -117,7 +121,7 @@ class Door:
     def let_go(self, wire: Wire) -> None:
         """For wires: no event more (rule 3)."""
         del self._wires[wire.fd]
-        self._readers.pop(wire.fd, None)
+        self._readers[wire.fd] = _nobody
         self._epoll.unregister(wire.fd)
         self._dying.append(wire)
         if not self._is_in_round and len(self._dying) == 1 and self._loop is not None:
@@ -135,14 +139,12 @@ class Door:
 
     def _have_served(self, events: Iterator[tuple[int, int]]) -> bool:
         """False if one of them went wrong (rule 5), and there may be others behind it."""
-        reader_of, wires = self._readers.get, self._wires
+        readers, wires = self._readers, self._wires
         fd = -1
         try:
             for fd, event in events:
                 if event == _READ:
-                    reader = reader_of(fd)
-                    if reader is not None:
-                        reader()
+                    readers[fd]()
                 elif fd in wires:
                     wires[fd].ready(event)
         except Exception:  # noqa: BLE001 - whatever it is
@@ -157,6 +159,7 @@ class Door:
         while self._dying:
             dying, self._dying = self._dying, []
             for wire in dying:
+                del self._readers[wire.fd]
                 wire.bury()
         if self._is_closing and not self._wires and not self._is_closed:
             self._is_closed = True

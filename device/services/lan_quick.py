@@ -40,7 +40,7 @@ class Quick:
     def __init__(self, desk: Desk, answers: Answers) -> None:
         self._desk = desk
         self._answers = answers
-        self._queries: dict[bytes, _Asked] = {}
+        self._queries: dict[bytes, Asked] = {}
         self._ask: Callable[[str, str, str], str] | None = None
 
     def begin_round(self, now_s: float) -> None:
@@ -51,13 +51,21 @@ class Quick:
     def question(self, target: bytes, closes: bool) -> bytes | None:
         """The answer to `GET /v1/songs/` and this rest of its target; None if it has to be looked at more closely."""
         song, _, query = target.partition(b"?")
-        asked = self._queries.get(query) or self._read_query(query)
+        asked = self.asked(query)
+        answer = self.answer(asked, song) if asked is not None else None
+        if answer is None or not closes:
+            return answer
+        answers = self._answers
+        return answers.written(200, answer.partition(b"\r\n\r\n")[2], answers.request_id(), closes)
+
+    def asked(self, query: bytes) -> "Asked | None":
+        """What it asks for; None where it is not plain or not right."""
+        return self._queries.get(query) or self._read_query(query)
+
+    def answer(self, asked: "Asked", song: bytes) -> bytes | None:
+        """The answer about a song to whoever goes on asking; None if it has to be looked at more closely."""
         # The first is the second for nearly every song, at a third of its cost.
-        if (
-            asked is None
-            or len(song) > SONG_BYTES_MAX
-            or not (song.replace(b"-", b"0").isalnum() or _SONG.fullmatch(song))
-        ):
+        if len(song) > SONG_BYTES_MAX or not (song.replace(b"-", b"0").isalnum() or _SONG.fullmatch(song)):
             return None
         try:
             code = (self._ask or self._ask_now())(asked.room, song.decode(), asked.file)
@@ -67,10 +75,8 @@ class Quick:
         if begun is None:
             begun = asked.body(code, len(song))
         answers = self._answers
-        if closes:
-            body = begun.partition(b"\r\n\r\n")[2] + song + b'"}'
-            return answers.written(200, body, answers.request_id(), closes)
-        return b"".join((answers.good, answers.next_count(), begun, song, b'"}'))
+        last = next(answers.lasts, None) or answers.next_block()
+        return b"".join((answers.good, last, begun, song, b'"}'))
 
     def _ask_now(self) -> Callable[[str, str, str], str]:
         self._ask = self._desk.question()
@@ -105,8 +111,7 @@ class Quick:
         """Nobody waits for that answer any more."""
         self._desk.runtime.forget(request)
 
-    def _read_query(self, query: bytes) -> "_Asked | None":
-        """None where it is not plain or not right."""
+    def _read_query(self, query: bytes) -> "Asked | None":
         if _QUERY.fullmatch(query) is None:
             return None
         value = {}
@@ -127,11 +132,11 @@ class Quick:
             return None
         if len(self._queries) >= QUERIES_MAX:
             self._queries.clear()
-        found = self._queries[query] = _Asked(asked["room"], asked["file"])
+        found = self._queries[query] = Asked(asked["room"], asked["file"])
         return found
 
 
-class _Asked:
+class Asked:
     """What a query asks for, and what of the answers does not depend on the song."""
 
     __slots__ = ("allowed", "file", "room")

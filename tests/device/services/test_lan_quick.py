@@ -161,7 +161,7 @@ async def answers(rig: LanRig, requests: list[bytes], chance: random.Random) -> 
 @pytest.mark.parametrize("seed", range(4))
 async def test_both_paths_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     quick_count = 0
-    question, read_post = Quick.question, Quick.read_post
+    question, answer, read_post = Quick.question, Quick.answer, Quick.read_post
 
     for module in (lan_connection, lan_guard):
         monkeypatch.setattr(module, "BODY_S", 0.2)
@@ -175,6 +175,7 @@ async def test_both_paths_say_the_same(tmp_path: Path, monkeypatch: pytest.Monke
             return None if one is slow_one else question(one, *arguments)
 
         monkeypatch.setattr(Quick, "question", counted)
+        monkeypatch.setattr(Quick, "answer", lambda one, *rest: None if one is slow_one else answer(one, *rest))
         monkeypatch.setattr(Quick, "read_post", lambda one, *rest: None if one is slow_one else read_post(one, *rest))
         chance = random.Random(seed)
         for number in range(120):
