@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from device.services.lan_answers import Answers
 from device.services.lan_clock import mono_s
 from device.services.lan_heads import END, HEAD_BYTES_MAX, Head, is_plain_so_far, read_head
-from device.services.lan_quick import PLAYS_PATH, SONG_PATH, Asked, Quick
+from device.services.lan_quick import KNOWN_BYTES_MAX, KNOWN_MAX, PLAYS_PATH, SONG_PATH, Known, Quick
 from device.services.lan_seats import Seats
 from device.services.runtime import ANSWER_FOR_S_MAX
 
@@ -36,8 +36,6 @@ HEAD, BODY, ANSWER, AIOHTTP = "head", "body", "answer", "aiohttp"  # what a conn
 _GET = b"GET /v1/songs/"
 _GET_BYTES = len(_GET)
 _VERSION = b" HTTP/1.1"
-KNOWN_MAX = 2_048  # questions: rooms x kinds x VOD servers; what was read of them once is kept
-KNOWN_BYTES_MAX = 512  # of one
 READ_BYTES = 448  # at first: more than a question has, and what Python need not ask the system for
 READ_ON_BYTES = 16_384  # and then in one go
 
@@ -96,17 +94,6 @@ class Shared:
         """Something that connections may wait for is here now: the core, or aiohttp."""
         for connection in list(self.open):
             connection.go_on()
-
-
-class Known:
-    """What all of a question but its song says: who asks for which room, and where and when that was read."""
-
-    __slots__ = ("asked", "local", "pairings")
-
-    def __init__(self, asked: Asked, local: str, pairings: int) -> None:
-        self.asked = asked
-        self.local = local  # the address that was connected to: Host may name it
-        self.pairings = pairings  # how often tokens had changed when this one was good
 
 
 class Connection:

@@ -17,6 +17,8 @@ from device.services.lan_answers import Answers
 from device.services.runtime import Answer, BusyError
 
 QUERIES_MAX = 1_024  # rooms x kinds of a venue; what was read of them once is kept
+KNOWN_MAX = 2_048  # the same with all headers, of each VOD server
+KNOWN_BYTES_MAX = 512  # of one
 SONG_BYTES_MAX = 20
 SONG_PATH = b"/v1/songs/"
 PLAYS_PATH = b"/v1/plays"
@@ -158,6 +160,17 @@ class Asked:
         if not code:
             self.allowed[song_bytes] = found
         return found
+
+
+class Known:
+    """What all of a question but its song says: who asks for which room, and where and when that was read."""
+
+    __slots__ = ("asked", "local", "pairings")
+
+    def __init__(self, asked: Asked, local: str, pairings: int) -> None:
+        self.asked = asked
+        self.local = local  # the address that was connected to: Host may name it
+        self.pairings = pairings  # how often tokens had changed when this one was good
 
 
 def _plain_fields(path: bytes, body: bytes) -> dict[str, str | int] | None:

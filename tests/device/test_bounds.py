@@ -78,7 +78,7 @@ BOUNDS = {
     "services.journal_feed.JournalFeed._open": "services.journal_feed:BATCHES_OPEN_MAX",
     "services.lan_answers.Answers._heads": "[statuses of HTTP that we give]",
     "services.lan_connection.Connection._heads": "services.lan_connection:HEADS_MAX",
-    "services.lan_connection.Shared.known": "services.lan_connection:KNOWN_MAX",
+    "services.lan_connection.Shared.known": "services.lan_quick:KNOWN_MAX",
     "services.lan_connection.Shared.open": "services.lan_seats:STRANGERS_MAX 2",
     "services.lan_door.Door._dying": "services.lan_seats:STRANGERS_MAX 2",
     "services.lan_door.Door._readers": "services.lan_seats:STRANGERS_MAX 2",
