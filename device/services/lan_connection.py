@@ -141,10 +141,8 @@ class Connection:
         """There is something to read, or the other side has said all."""
         try:
             data = self._recv(READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
         except OSError as error:
-            self._wire.lose(error)
+            self._is_not_read(error)
             return
         # The one request in a packet that a VOD server sends all day: all behind its song was read before. What stands
         # there as the song is asked whole: what is no song is no such question.
@@ -170,19 +168,22 @@ class Connection:
                     if sent != len(answer):
                         self._wire.keep(answer[sent:])
                 return
+        self._has_read(data)
+
+    def _is_not_read(self, error: OSError) -> None:
+        if not isinstance(error, (BlockingIOError, InterruptedError)):
+            self._wire.lose(error)
+
+    def _has_read(self, data: bytes) -> None:
         if len(data) == READ_BYTES:
-            data += self._read_on()
+            try:
+                data += self._recv(READ_ON_BYTES)
+            except OSError as error:
+                self._is_not_read(error)
         if data:
             self.data_received(data)
         else:
             self._wire.end_of_input()
-
-    def _read_on(self) -> bytes:
-        """What has come in besides; an end or an error is met again at the next reading."""
-        try:
-            return self._recv(READ_ON_BYTES)
-        except OSError:
-            return b""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._shared.open.discard(self)
