@@ -3,8 +3,8 @@
 1. A round looks once at what is ready and serves each: accept, or read, answer, write. Nothing in it waits. One reading
    of the clock serves a round; it is well under a millisecond.
 2. The epoll is one descriptor. `serve` is called when it is ready: by the loop that runs (`join_loop`), by `serve_for`
-   where there is none. It makes rounds as long as each finds something, up to AT_A_TIME events; then others have their
-   turn.
+   where there is none; or the door waits for asyncio's loop as well (`lead`). It makes rounds as long as each finds
+   something, up to AT_A_TIME events; then others have their turn.
 3. What ends in a round is buried at its end: until then no descriptor is given back, so no event meets another client.
 4. Where the process has no descriptors left, nothing is accepted until the next sweep; who is inside is served.
 5. Whatever goes wrong in serving a client ends that client alone.
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from device.first_loop import Loop
 from device.log import Log
 from device.services.lan_clock import mono_s
+from device.services.lan_lead import Lead, can_lead
 from device.services.lan_wire import Owner, Wire
 
 BACKLOG = 128
@@ -62,6 +63,9 @@ class Door:
         self._swept_s = mono_s()
         self._loop: Loop | None = None
         self._timer: Any = None
+        self._lead: Lead | None = None
+        self._is_loop_ready = False
+        self._now_s = 0.0  # of the round
 
     @property
     def count(self) -> int:
@@ -83,6 +87,35 @@ class Door:
         self._loop = loop
         loop.add_reader(self._epoll.fileno(), self.serve)
         self.sweep()
+
+    def lead(self, loop: Loop) -> None:
+        """From here on the door waits for the loop as well, and gives it its turns (`lan_lead.py`)."""
+        if self._loop is None or self._is_closed or not can_lead(loop):
+            return
+        self._loop.remove_reader(self._epoll.fileno())
+        self._lead = Lead(loop, self)
+        self._readers[self._lead.fileno()] = self._hear_loop
+        self._epoll.register(self._lead.fileno(), _READ)
+
+    def serve_and_wait(self, wait_s: float | None) -> None:
+        """For the lead: serve until the loop has something to do, or for so long, or AT_A_TIME events."""
+        assert self._lead is not None
+        lead, left = self._lead, AT_A_TIME
+        had = lead.tasks_count
+        ends_s = mono_s() + wait_s if wait_s else None
+        self._is_loop_ready = False
+        while ready := self._poll(wait_s, EVENTS_MAX):
+            self._round(ready)
+            left -= len(ready)
+            if self._is_loop_ready or self._is_closed or left <= 0 or lead.tasks_count != had:
+                return
+            if ends_s is not None:
+                wait_s = ends_s - self._now_s
+            if wait_s is not None and wait_s <= 0:
+                return
+
+    def _hear_loop(self) -> None:
+        self._is_loop_ready = True
 
     def serve_for(self, wait_s: float) -> None:
         """Serve without a loop: wait for something to do, this long at most, and do it."""
@@ -128,7 +161,8 @@ class Door:
             self._loop.call_soon(self._bury)
 
     def _round(self, ready: list[tuple[int, int]]) -> None:
-        self._guests.begin_round(mono_s())
+        self._now_s = now_s = mono_s()
+        self._guests.begin_round(now_s)
         self._is_in_round = True
         self.rounds += 1
         events = iter(ready)
@@ -165,7 +199,9 @@ class Door:
             self._is_closed = True
             if self._timer is not None:
                 self._timer.cancel()
-            if self._loop is not None:
+            if self._lead is not None:
+                self._lead.end()
+            elif self._loop is not None:
                 self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
 

@@ -40,6 +40,7 @@ class LanServer:
             # What AppRunner gives its own connections, read from the one that makes them.
             return GuardedConnection(manager, connection, loop=loop, **manager._kwargs)
 
+        self._listener.door.lead(loop)
         self._listener.shared.make_slow = slow_for
         self._listener.shared.go_on()
 

@@ -224,7 +224,7 @@ async def test_both_paths_say_the_same_of_what_comes_behind_a_question_that_is_k
     async with lan_rig(tmp_path / "quick") as quick, lan_rig(tmp_path / "slow") as slow:
         for rig in (quick, slow):
             assert (await one_by_one(rig, requests[:1] * 2)) == await one_by_one(rig, requests[:1]) * 2
-        slow.listener.shared.quick.answer = lambda *_: None  # type: ignore[method-assign]
+        monkeypatch.setattr(slow.listener.shared.quick, "answer", lambda *_: None)
         slow.listener.shared.known.clear()
         for request in requests:
             found = [await one_by_one(rig, [requests[0], request]) for rig in (quick, slow)]

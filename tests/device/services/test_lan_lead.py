@@ -1,0 +1,122 @@
+"""The door waits for asyncio's loop: whatever the loop has to do is done, whoever asks meanwhile."""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.services.lan_lead import Lead
+from tests.device.services.lan_rig import LanRig, lan_rig
+
+WITHIN_S = 30
+
+
+def selector() -> Any:
+    return asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+
+
+async def ask(rig: LanRig, asked: list[int]) -> None:
+    """One connection that asks again as soon as it has its answer."""
+    reader, writer = await asyncio.open_connection(*rig.address)
+    request = f"GET /v1/songs/000482?room=K1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {rig.token}\r\n\r\n"
+    try:
+        while True:
+            writer.write(request.encode())
+            await reader.readuntil(b'"song":"000482"}')
+            asked.append(1)
+    finally:
+        writer.close()
+
+
+class Flood(threading.Thread):
+    """Questions from outside the loop, on connections of its own."""
+
+    def __init__(self, rig: LanRig) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+        self.is_over = threading.Event()
+        self._rig = rig
+
+    def run(self) -> None:
+        async def flood() -> None:
+            asking = [asyncio.create_task(ask(self._rig, self.asked)) for _ in range(8)]
+            await asyncio.to_thread(self.is_over.wait)
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+        asyncio.run(flood())
+
+
+async def test_timers_threads_tasks_and_sockets_of_the_loop_have_their_turns_beside_a_flood(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig, asyncio.timeout(WITHIN_S):
+        assert isinstance(selector(), Lead)
+        flood = Flood(rig)
+        flood.start()
+        try:
+            loop = asyncio.get_running_loop()
+            for _ in range(20):
+                before = len(flood.asked)
+                while len(flood.asked) == before:  # noqa: ASYNC110 - nobody tells of what another thread has heard
+                    await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
+                heard = asyncio.Event()
+                threading.Thread(target=loop.call_soon_threadsafe, args=(heard.set,)).start()
+                await heard.wait()
+                assert await loop.run_in_executor(None, lambda: 1) == 1
+                assert (await rig.get("/v1/state"))[0] == 200
+                assert (await rig.play())[0] == 201
+        finally:
+            flood.is_over.set()
+            await asyncio.to_thread(flood.join)
+
+
+async def test_a_timer_that_is_made_by_what_was_served_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop had said how long it would wait before there was that timer."""
+    async with lan_rig(tmp_path) as rig, asyncio.timeout(WITHIN_S):
+        loop, door = asyncio.get_running_loop(), rig.listener.door
+        assert isinstance(selector(), Lead)
+        serve_and_wait = door.serve_and_wait
+        # A loop without a timer of its own would wait without end.
+        monkeypatch.setattr(door, "serve_and_wait", lambda wait_s: serve_and_wait(None if wait_s else 0))
+        rang, begin_round = asyncio.Event(), rig.listener.shared.begin_round
+
+        def begun(now_s: float) -> None:
+            if not rang.is_set():
+                loop.call_later(0.001, rang.set)
+            begin_round(now_s)
+
+        monkeypatch.setattr(rig.listener.shared, "begin_round", begun)
+        assert (await rig.get("/v1/songs/000482?room=K1"))[0] == 200
+        monkeypatch.undo()
+        await rang.wait()
+
+
+async def test_the_door_gives_the_loop_its_selector_back(tmp_path: Path) -> None:
+    before = selector()
+    async with lan_rig(tmp_path / "first"), lan_rig(tmp_path / "second") as second:
+        lead = selector()
+        assert isinstance(lead, Lead)
+        assert lead._selector is before  # the second door is served as a reader of the loop
+        assert (await second.get("/v1/songs/000482?room=K1"))[0] == 200
+    while selector() is not before:  # noqa: ASYNC110 - nobody tells of the end of the last client
+        await asyncio.sleep(0)
+
+
+async def test_what_goes_wrong_in_a_round_does_not_end_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with lan_rig(tmp_path) as rig, asyncio.timeout(WITHIN_S):
+        begin_round, failures = rig.listener.shared.begin_round, [OSError("the clock"), OSError("the clock")]
+
+        def begun(now_s: float) -> None:
+            if failures:
+                raise failures.pop()
+            begin_round(now_s)
+
+        monkeypatch.setattr(rig.listener.shared, "begin_round", begun)
+        assert (await rig.get("/v1/songs/000482?room=K1"))[0] == 200
+    assert not failures
+    assert "the door could not serve" in caplog.text
