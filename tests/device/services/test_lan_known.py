@@ -51,6 +51,13 @@ def test_one_byte_more_in_what_is_known_is_read_anew(venue: Venue, old: bytes) -
         assert b'"room":"K1"' not in said, cut
 
 
+@pytest.mark.parametrize("begin", [b"PUT /v1/songs/", b"GET /v2/songs/", b"get /v1/songs/", b"GET /v1/songs?"])
+def test_what_stands_before_the_song_is_not_known_by_its_length(venue: Venue, begin: bytes) -> None:
+    client = venue.client()
+    assert songs(venue.said_to(client, QUESTION)) == [b"000482"]
+    assert venue.said_to(client, QUESTION.replace(b"GET /v1/songs/", begin)) == b""
+
+
 def test_a_long_request_is_read_to_its_end(venue: Venue) -> None:
     """More than is read at first; the rest is not waited for, and what is cut there is read on."""
     for length in range(lan_connection.READ_BYTES - 2, lan_connection.READ_BYTES + 3):

@@ -1,12 +1,14 @@
 """The door waits for asyncio's loop: whatever the loop has to do is done, whoever asks meanwhile."""
 
 import asyncio
+import socket
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from device.services.desk import Question
 from device.services.lan_lead import Lead
 from tests.device.services.lan_rig import LanRig, lan_rig
 
@@ -73,25 +75,58 @@ async def test_timers_threads_tasks_and_sockets_of_the_loop_have_their_turns_bes
             await asyncio.to_thread(flood.join)
 
 
+def ask_once(rig: LanRig, is_waiting: threading.Event) -> None:
+    """From a thread, of which the loop hears nothing."""
+    is_waiting.wait()
+    with socket.create_connection(rig.address) as client:
+        client.sendall(b"GET /v1/songs/000482?room=K1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ")
+        client.sendall(rig.token.encode() + b"\r\n\r\n")
+        client.recv(1_000)
+
+
 async def test_a_timer_that_is_made_by_what_was_served_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop had said how long it would wait before there was that timer."""
     async with lan_rig(tmp_path) as rig, asyncio.timeout(WITHIN_S):
         loop, door = asyncio.get_running_loop(), rig.listener.door
-        assert isinstance(selector(), Lead)
-        serve_and_wait = door.serve_and_wait
-        # A loop without a timer of its own would wait without end.
-        monkeypatch.setattr(door, "serve_and_wait", lambda wait_s: serve_and_wait(None if wait_s else 0))
-        rang, begin_round = asyncio.Event(), rig.listener.shared.begin_round
+        rang, timers = asyncio.Event(), list[asyncio.TimerHandle]()
+        serve_and_wait, question = door.serve_and_wait, rig.desk.question
+        is_waiting = threading.Event()
 
-        def begun(now_s: float) -> None:
-            if not rang.is_set():
-                loop.call_later(0.001, rang.set)
-            begin_round(now_s)
+        def waits(wait_s: float | None) -> None:
+            # A loop without a timer of its own would wait without end.
+            if wait_s and not timers:
+                is_waiting.set()
+                wait_s = 20
+            serve_and_wait(wait_s)
 
-        monkeypatch.setattr(rig.listener.shared, "begin_round", begun)
-        assert (await rig.get("/v1/songs/000482?room=K1"))[0] == 200
-        monkeypatch.undo()
+        monkeypatch.setattr(door, "serve_and_wait", waits)
+
+        def asked() -> Question:
+            timers.append(loop.call_later(0.001, rang.set))
+            return question()
+
+        monkeypatch.setattr(rig.desk, "question", asked)
+        await rig.runtime.settled()  # the disk has nothing to tell any more
+        begun_s = loop.time()
+        asking = threading.Thread(target=ask_once, args=(rig, is_waiting))
+        asking.start()
         await rang.wait()
+        assert loop.time() < begun_s + 15
+        asking.join()
+
+
+async def test_a_descriptor_of_the_loop_ends_the_waiting_at_once(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig, asyncio.timeout(WITHIN_S):
+        loop, door, heard = asyncio.get_running_loop(), rig.listener.door, asyncio.Event()
+        ours, other = socket.socketpair()
+        loop.add_reader(ours, heard.set)
+        before = door.rounds
+        threading.Timer(0.01, other.send, (b"x",)).start()
+        await heard.wait()
+        assert door.rounds < before + 50  # else it waits for a loop that is ready
+        loop.remove_reader(ours)
+        ours.close()
+        other.close()
 
 
 async def test_the_door_gives_the_loop_its_selector_back(tmp_path: Path) -> None:
