@@ -16,7 +16,7 @@ WITHIN_S = 30
 
 
 def selector() -> Any:
-    return asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    return asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # private to asyncio
 
 
 async def ask(rig: LanRig, asked: list[int]) -> None:
