@@ -9,12 +9,16 @@ from device.core.plays import POWER, SKIP, end_by_power, end_play, end_plays, pl
 from device.core.state_record import StateDamagedError, restore_state
 from device.core.update import CONFIRMED, TRIAL
 from device.protocol.journal import EDITED, first_chain, play_id
+from device.protocol.limits import INTEGER_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.core.events import JournalFailed, JournalRecovered, Started, Stopping
     from device.core.state_record import Saved
     from device.core.turn import Turn
+
+# Whoever has the card can write an entry that says any number (SPEC 9.13); the one behind it must still be one.
+BOOT_BELIEVED_MAX = INTEGER_MAX // 2
 
 
 def started(turn: "Turn", event: "Started") -> None:
@@ -35,7 +39,7 @@ def started(turn: "Turn", event: "Started") -> None:
     if saved is not None:
         memory.lease.usage.resume(saved.used, turn.now.mono_ms)
     journal = memory.journal
-    journal.boot = max(journal.boot, event.last_boot) + 1
+    journal.boot = max(journal.boot, min(event.last_boot, BOOT_BELIEVED_MAX)) + 1
     found = Position(epoch=event.journal_epoch, size=event.journal_size, head=event.journal_head)
     journal.first = event.journal_first
     known = None if saved is None else saved.journal

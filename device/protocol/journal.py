@@ -166,6 +166,26 @@ class Entry(Document):
         return entry_bytes({name: getattr(self, name) for name, _ in self.SHAPE})
 
 
+def _object(value: "Any", where: str) -> "dict[str, Any]":
+    if not isinstance(value, dict):
+        raise MalformedError("DOCUMENT_MALFORMED", f"{where} must be an object")
+    return value
+
+
+# What a start reads of an entry, and of which kinds it reads the body.
+_READ = (
+    ("box", BOX),
+    ("epoch", COUNT),
+    ("seq", COUNT),
+    ("kind", free_text(1, 40)),
+    ("at_ms", maybe(INSTANT)),
+    ("boot", COUNT),
+    ("mono_ms", INSTANT),
+    ("body", _object),
+)
+_READ_BODIES = ("EPOCH", "BOOT", "PLAY_START", "PLAY_END")
+
+
 def entry_bytes(value: "dict[str, Any]") -> bytes:
     """The canonical bytes of an entry with these fields and the version."""
     require_fields(value, Entry.SHAPE, "Entry")
@@ -196,6 +216,28 @@ def own_entry_bytes(value: "dict[str, Any]") -> bytes:
     if len(raw) > ENTRY_BYTES_MAX:
         raise MalformedError("DOCUMENT_TOO_LARGE", f"{len(raw)} bytes, at most {ENTRY_BYTES_MAX}")
     return raw
+
+
+def is_entry_of(raw: bytes, box: str, epoch: int, seq: int) -> bool:
+    """Whether this box can have written these bytes at this place (SPEC 9.13), as far as a start of it reads them.
+
+    No key is behind a frame: whoever has the card can make one. What else stands in an entry is for the fleet to judge:
+    a version that was taken back again may have known more kinds and fields.
+    """
+    try:
+        value = loads(raw, ENTRY_BYTES_MAX)
+        entry = fields_of(_known_of(value, _READ), _READ, "Entry")
+        kind = entry["kind"]
+        if kind in _READ_BODIES:
+            fields_of(_known_of(entry["body"], BODIES[kind]), BODIES[kind], kind)
+    except MalformedError:
+        return False
+    is_opening = epoch > 1 and seq == 0
+    return (entry["box"], entry["epoch"], entry["seq"], kind == "EPOCH") == (box, epoch, seq, is_opening)
+
+
+def _known_of(value: "dict[str, Any]", shape: "Any") -> "dict[str, Any]":
+    return {name: value[name] for name, _ in shape if name in value}
 
 
 def play_id(epoch: int, seq: int) -> str:

@@ -7,6 +7,7 @@ import pytest
 from device.core import effects as do
 from device.core import events as on
 from device.core.damage import CONTACT_FOR_MS, Damage, is_put_back
+from device.protocol.limits import INTEGER_MAX
 from tests import builders
 from tests.box_rig import PowerLostError, Rig
 from tests.builders import NOON_MS, order_envelope
@@ -51,6 +52,14 @@ def test_9_9_without_trusted_time_nothing_is_proven() -> None:
     rig.lose_power()
     rig.start(open_plays=[play])
     assert [(body["play"], body["elapsed_s"]) for body in rig.bodies("PLAY_END")] == [("1-9", 0)]
+
+
+def test_9_13_a_boot_that_was_forged_leaves_numbers_for_those_behind_it() -> None:
+    rig = Rig()
+    for boot in (INTEGER_MAX // 2 + 1, INTEGER_MAX // 2 + 2):
+        rig.lose_power()
+        rig.start(last_boot=INTEGER_MAX)
+        assert rig.entries()[-1]["boot"] == boot
 
 
 def test_boots_are_numbered_also_when_the_record_is_lost() -> None:

@@ -2,11 +2,13 @@
 
 import binascii
 import hashlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.protocol.codec import dumps
 from device.protocol.errors import MalformedError
 from device.protocol.journal import (
     BODIES,
@@ -17,6 +19,7 @@ from device.protocol.journal import (
     entry_position,
     first_chain,
     frame,
+    is_entry_of,
     parse_frame,
     play_id,
 )
@@ -59,6 +62,35 @@ def test_9_2_an_entry_says_where_it_stands() -> None:
     assert entry_position(entry(41).encode()) == (BOX, 1, 41)
     with pytest.raises(MalformedError):
         entry_position(b'{"box":"KTV-00A1","epoch":1}')
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_9_13_an_entry_of_this_box_is_known_by_what_a_start_reads(kind: str) -> None:
+    epoch, seq = (2, 0) if kind == "EPOCH" else (1, 41)
+    value = json.loads(entry(seq, kind, BODY_OF[kind]).encode()) | {"epoch": epoch}
+    newer = value | {"more": 1, "tq": "quartz"}
+    for sound in (value, newer, newer | {"body": value["body"] | {"more": 1}}):
+        assert is_entry_of(dumps(sound), BOX, epoch, seq)
+    for name in ("box", "epoch", "seq", "kind", "at_ms", "boot", "mono_ms", "body"):
+        assert not is_entry_of(dumps({key: item for key, item in value.items() if key != name}), BOX, epoch, seq)
+        assert not is_entry_of(dumps(value | {name: -1}), BOX, epoch, seq)
+    is_read = kind in ("EPOCH", "BOOT", "PLAY_START", "PLAY_END")
+    for name in BODY_OF[kind]:
+        assert is_entry_of(dumps(value | {"body": value["body"] | {name: -1}}), BOX, epoch, seq) is not is_read
+    for place in (("KTV-00A2", epoch, seq), (BOX, epoch + 1, seq), (BOX, epoch, seq + 1)):
+        assert not is_entry_of(dumps(value), *place)
+
+
+def test_9_11_the_first_entry_of_a_later_epoch_is_its_opening_and_none_else_is() -> None:
+    opening = json.loads(entry(0, "EPOCH", BODY_OF["EPOCH"]).encode())
+    for epoch, seq, kind in ((1, 0, "EPOCH"), (2, 1, "EPOCH"), (2, 0, "TIME")):
+        value = opening | {"epoch": epoch, "seq": seq, "kind": kind, "body": BODY_OF[kind]}
+        assert not is_entry_of(dumps(value), BOX, epoch, seq)
+
+
+@pytest.mark.parametrize("raw", [b"", b"nonsense", b"[]", b"[" * 900, b'{"kind":"BOOT"}', b"\xff", b" " * 2_000])
+def test_9_13_no_entry_at_all_is_none_of_this_box(raw: bytes) -> None:
+    assert not is_entry_of(raw, BOX, 1, 0)
 
 
 def test_9_4_a_play_is_known_by_its_start() -> None:
