@@ -10,10 +10,12 @@ from bench.row import Bench, Row, Run, times_more
 from bench.sides import Figures, interleaved
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_owner import Owner
 from device.drivers.journal_segment import SEGMENT_BYTES, write_zeros
 from device.ports import Frame
 from device.protocol import journal as protocol
 from device.protocol.journal import Entry, first_chain, next_chain
+from tests.builders import BoardSecret
 
 WRITERS_COUNT = 16
 ENTRIES_COUNT = 8_192  # made beforehand and used in turn
@@ -89,7 +91,7 @@ class Ours(_Side):
 
     def _opened(self, folder: Path) -> Append:
         # A clock that stands still: no bookmarks.
-        journal = JournalFile(Folder(folder), mono_s=lambda: 0.0)
+        journal = JournalFile(Folder(folder), Owner(BOX, BoardSecret()), mono_s=lambda: 0.0)
         journal.recover()
         beside = ThreadPoolExecutor(1)
         tending: list[Future[None]] = []

@@ -18,6 +18,7 @@ from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
 from device.drivers.image import SECURITY_EPOCH, version_of_this_image
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_owner import Owner
 from device.drivers.policy_store import PolicyStore
 from device.drivers.state_store import StateStore
 from device.first_loop import Happening, in_thread, pause, running_loop
@@ -52,9 +53,9 @@ class Inside:
     def __init__(self, settings: Settings, shell: Shell) -> None:
         data = settings.data_dir
         self._shell = shell
-        self.journal = JournalFile(Folder(data / "journal"))
-        store = StateStore(Folder(data / "state"), shell.board.secret)
         name = shell.identity.box
+        self.journal = JournalFile(Folder(data / "journal"), Owner(name, shell.board.secret))
+        store = StateStore(Folder(data / "state"), shell.board.secret)
         self._boot = BootFacts(
             name, version_of_this_image(), SECURITY_EPOCH, shell.board, self.journal, store, shell.run_files
         )

@@ -7,13 +7,15 @@ otherwise have to read everything before it for. Rules:
    value, or where no bookmark is sound, recovery reads back to the newest BOOT (`journal_file.py`).
 2. Two files are written in turn, each in place: a cut can spoil one, and the other is a little older.
 3. Nothing waits for a bookmark. A journal without one is only slower to open.
+4. It bears the card's code (`journal_owner.py`), so nobody else can have made one: the entries that chain to the one
+   it names are the box's own.
 """
 
-import hashlib
 import json
 from collections import deque
 
 from device.drivers.folder import Folder
+from device.drivers.journal_owner import Owner
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
 from device.protocol import journal
@@ -51,6 +53,7 @@ class Fold:
             self.newest_boot = -1
 
     def take(self, frame: Frame) -> None:
+        """The next entry, which the box wrote."""
         entry = json.loads(frame.entry)
         kind = entry["kind"]
         if kind == "PLAY_START":
@@ -62,6 +65,10 @@ class Fold:
             self.starts.clear()
             self.newest_boot = frame.seq
         self.at_ms = entry.get("at_ms") or self.at_ms
+        self.pass_by(frame)
+
+    def pass_by(self, frame: Frame) -> None:
+        """The next entry, which is somebody else's: it has a place in the chain and nothing to say."""
         place = self.next
         if not self._places or place.seq - self._places[-1].seq >= CHECKPOINT_ENTRIES:
             self._places.append(place)
@@ -76,8 +83,8 @@ class Fold:
         """Where the entries begin that recovery reads again: at least RECENT_ENTRIES back, or all."""
         return self._places[0] if self._places else self.next
 
-    def encode(self) -> bytes:
-        """One line with the SHA-256 of the next; what a longer bookmark before it left behind them is ignored."""
+    def encode(self, owner: Owner) -> bytes:
+        """One line and its code in the next; what a longer bookmark before it left behind them is ignored."""
         value = {
             "epoch": self.epoch,
             "last": self.last,
@@ -88,18 +95,16 @@ class Fold:
             "acked": sorted(self.acked.items()),
             "ended": sorted(self.ended.items()),
         }
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
+        return owner.with_code(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
     @classmethod
-    def decode(cls, raw: bytes) -> "Fold | None":
+    def decode(cls, raw: bytes, owner: Owner) -> "Fold | None":
         """The fold up to and without the entry it names: recovery takes that one again. None if unsound."""
-        digest, _, rest = raw.partition(b"\n")
-        body = rest.partition(b"\n")[0]
-        if hashlib.sha256(body).hexdigest().encode() != digest:
+        line = owner.of_code(raw)
+        if line is None:
             return None
         try:
-            value = json.loads(body)
+            value = json.loads(line)
             last = Place(*_numbers(value["last"]))
             fold = cls(Segment(*_numbers([value["epoch"], last.first])))
             fold.next = fold.last = last
@@ -108,8 +113,8 @@ class Fold:
             fold.acked, fold.ended = _sizes(value["acked"]), _sizes(value["ended"])
             fold.starts = dict(_start_of(play, entry) for play, entry in value["starts"])
             fold._places.append(Place(*_numbers(value["recent"])))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            return None  # of another version, or of somebody else: no key of the box is behind the hash
+        except (KeyError, TypeError, ValueError):
+            return None  # of another version
         return fold
 
 
@@ -136,9 +141,9 @@ def _numbers(values: list[object]) -> list[int]:
     return [value for value in values if type(value) is int]
 
 
-def read_bookmarks(folder: Folder, epoch: int) -> list[Fold]:
+def read_bookmarks(folder: Folder, owner: Owner, epoch: int) -> list[Fold]:
     """The sound bookmarks of this epoch, the newest first. Raises OSError."""
     names = folder.names()
-    found = [Fold.decode(folder.read(slot)) for slot in SLOTS if slot in names]
+    found = [Fold.decode(folder.read(slot), owner) for slot in SLOTS if slot in names]
     of_epoch = [fold for fold in found if fold is not None and fold.epoch == epoch]
     return sorted(of_epoch, key=lambda fold: fold.next.seq, reverse=True)

@@ -15,7 +15,6 @@ Rules:
 
 import errno
 import hashlib
-import json
 import threading
 import time
 from bisect import bisect_right
@@ -29,9 +28,10 @@ from device.drivers import journal_segment as segments
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import SLOTS, Fold
+from device.drivers.journal_owner import Owner
 from device.drivers.journal_recovery import Found
 from device.drivers.journal_room import Room
-from device.drivers.journal_salvage import EndedEpochs, keep_damaged, take_behind_damage
+from device.drivers.journal_salvage import EndedEpochs, at_ms_of, keep_damaged, take_behind_damage
 from device.drivers.journal_segment import SPARE, Segment
 from device.ports import DriverError, Frame, Framed, Recovered
 from device.protocol import journal
@@ -45,13 +45,12 @@ FULL_AGAIN_S = 30.0  # between two segments' worth of zeros written to a disk th
 
 
 class JournalFile:
-    """The journal in one folder. `append` and `recover` belong to one thread, `tend` may have another; reading
-    may come from anywhere.
-    """
+    """The journal in one folder. `append` and `recover` belong to one thread, `tend` may have another, readers any."""
 
     def __init__(
         self,
         folder: Folder,
+        owner: Owner,
         *,
         segment_bytes: int = segments.SEGMENT_BYTES,
         quota_bytes: int = JOURNAL_BYTES_MAX,
@@ -60,6 +59,7 @@ class JournalFile:
         mono_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
+        self._owner = owner
         self._segment_bytes = segment_bytes
         self._kept_ms = kept_ms
         self._mono_s = mono_s
@@ -68,6 +68,7 @@ class JournalFile:
         self._segments: list[Segment] = []
         self._epoch = 1
         self._size = 0  # durable entries; 0 before recovery
+        self._found = 0  # of them, those that recovery found: somebody else may have written them
         self._written = 0  # with those of the append under way
         self._offset = 0  # behind the last durable frame of the last segment
         self._durable: tuple[int, int] | None = None  # epoch and size that `append` or `recover` answered last
@@ -75,7 +76,7 @@ class JournalFile:
         self._heads: deque[bytes] = deque(maxlen=HEADS_MAX)
         self._cursor = (Segment(0, -1), 0, 0)  # segment, seq, offset: where the last reader stopped
         self._room = Room(quota_bytes // segment_bytes, reserve)
-        self.ended = EndedEpochs(folder, lambda: self._segments, self._room)
+        self.ended = EndedEpochs(folder, owner, lambda: self._segments, self._room)
         self._alarm = ""
         self._fold = Fold(Segment(1, 0))
         self._slot = 0
@@ -227,7 +228,7 @@ class JournalFile:
         """
         with self._lock:
             self._room.ended[self._epoch] = self._written
-            self._epoch, self._size, self._written = epoch, 0, 0
+            self._epoch, self._size, self._written, self._found = epoch, 0, 0, 0
             self._heads.clear()
         self._begin_segment(0)
 
@@ -255,6 +256,8 @@ class JournalFile:
             if frame.seq >= seq:
                 bytes_left -= len(frame.entry)
                 if bytes_left < 0 and (found or not is_first):
+                    break
+                if frame.seq < self._found and not self._owner.wrote(frame):
                     break
                 found.append(frame)
             at, offset = frame.seq + 1, after
@@ -299,7 +302,7 @@ class JournalFile:
         if size > 0:
             self._fold_on(known, size)
             name = SLOTS[self._slot]
-            self._folder.write(name, 0, self._fold.encode())
+            self._folder.write(name, 0, self._fold.encode(self._owner))
             self._folder.sync(name)
             self._slot = 1 - self._slot
         self._marked = (size, now_s)
@@ -319,7 +322,7 @@ class JournalFile:
                 if fold.next.seq >= end:
                     break
                 fold.take(frame)
-            take_behind_damage(fold, self._folder, segment, end)
+            take_behind_damage(fold, self._folder, self._owner, segment, end)
             if fold.next.seq < end and after is None:
                 raise OSError(errno.EIO, f"entry {fold.next.seq} cannot be read back")
 
@@ -339,7 +342,7 @@ class JournalFile:
                 return
             with self._lock:
                 self._segments = [segment for segment in self._segments if segment != oldest]
-            keep_damaged(self._folder, oldest)
+            keep_damaged(self._folder, self._owner, oldest)
             self._folder.remove(oldest.name)
             self._folder.sync_names()
             with self._lock:
@@ -349,9 +352,9 @@ class JournalFile:
         """By trusted time: when the first dated entry behind the first of these segments was made."""
         for segment in known[1:]:
             for frame, _ in segments.walk(self._folder, segment, 0, segment.first):
-                at_ms = json.loads(frame.entry).get("at_ms")
+                at_ms = at_ms_of(frame.entry)
                 if at_ms is not None:
-                    return self._fold.at_ms is not None and self._fold.at_ms - int(at_ms) >= self._kept_ms
+                    return self._fold.at_ms is not None and self._fold.at_ms - at_ms >= self._kept_ms
         return False
 
     # Recovery.
@@ -363,7 +366,7 @@ class JournalFile:
         for name in (*SLOTS, *(segment.name for segment in self._segments)):
             self._folder.release(name)
         self._is_spare_ready = False
-        known, found = journal_recovery.recover(self._folder, self._segment_bytes, self._durable)
+        known, found = journal_recovery.recover(self._folder, self._owner, self._segment_bytes, self._durable)
         last = known[-1]
         self._remember(known, found)
         self._recovered = True
@@ -382,7 +385,7 @@ class JournalFile:
     def _remember(self, known: list[Segment], found: Found) -> None:
         last, fold = known[-1], found.fold
         with self._lock:
-            self._epoch, self._size, self._written = last.epoch, found.size, found.size
+            self._epoch, self._size, self._written, self._found = last.epoch, found.size, found.size, found.size
             self._durable = (last.epoch, found.size)
             self._segments, self._offset = known, found.offset
             self._cursor = (Segment(0, -1), 0, 0)

@@ -9,6 +9,8 @@
    to have been durable, where a bookmark stands behind it, and where the frames behind it were not made at one time:
    a cut tears only the one group that was being written. Everything stays where it is, the damaged bytes are set aside
    as well, and the core begins a new epoch behind the last sound frame.
+5. So does one whose sound frame holds no entry of this box (`journal_owner.py`): no cut makes that. It is passed by.
+   What chains to the place of a bookmark is the box's own, and is not looked at.
 """
 
 import json
@@ -18,6 +20,7 @@ from device.drivers import journal_segment as segments
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold, read_bookmarks
+from device.drivers.journal_owner import Owner
 from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
@@ -27,7 +30,7 @@ GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes
 
 class Found(NamedTuple):
     """heads: chain values of the newest entries; size: entries of the last epoch; raw, offset: its last
-    segment, and where the sound part of it ends. damaged_at: the first entry that is damaged (rule 4), or None.
+    segment, and where the sound part of it ends. damaged_at: the first entry that is damaged (rules 4, 5), or None.
     """
 
     fold: Fold
@@ -39,21 +42,23 @@ class Found(NamedTuple):
     damaged_at: int | None = None
 
 
-def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None) -> tuple[list[Segment], Found]:
+def recover(
+    folder: Folder, owner: Owner, segment_bytes: int, durable: tuple[int, int] | None
+) -> tuple[list[Segment], Found]:
     """The segments, oldest first, and what they hold; there is always one. Raises OSError.
 
     durable: epoch and size behind which nothing was acknowledged; None at a start, where every sound entry counts.
     """
-    known = _believed(folder, segments.segments_of(folder), durable)
+    known = _believed(folder, owner, segments.segments_of(folder), durable)
     while True:
         if not known:
             segments.create(folder, Segment(1, 0), segment_bytes)
             known = [Segment(1, 0)]
         was_durable = durable[1] if durable and durable[0] == known[-1].epoch else None
-        found = look_back(folder, known, was_durable)
-        behind = _behind_damage(folder, known[-1], found.raw, found.offset, found.size, was_durable)
+        found = look_back(folder, owner, known, was_durable)
+        behind = _behind_damage(folder, owner, known[-1], found, was_durable)
         if behind:
-            return known, _damaged(folder, known[-1], found, behind)
+            return known, _damaged(folder, owner, known[-1], found, behind)
         if found.size == 0 or found.heads:
             break
         known = _without_last(folder, known, found.size)  # it stands behind none, or behind a damaged one
@@ -68,15 +73,18 @@ def recover(folder: Folder, segment_bytes: int, durable: tuple[int, int] | None)
     return known, found
 
 
-def _behind_damage(
-    folder: Folder, last: Segment, raw: bytes, offset: int, size: int, was_durable: int | None
-) -> list[Sound]:
-    """The sound frames behind what is not sound at `offset`; none where that is no damage (rule 4)."""
-    behind = [one for one in sound_frames(raw, last) if one.offset >= offset]
+def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, was_durable: int | None) -> list[Sound]:
+    """The sound frames behind what is not sound at the end of `found`; none where that is no damage (rules 4, 5)."""
+
+    def is_own(frame: Frame) -> bool:
+        return (found.damaged_at is None and frame.seq < found.size) or owner.wrote(frame)
+
+    behind = [one for one in sound_frames(found.raw, last, is_own) if one.offset >= found.offset]
     if was_durable is not None:
         return [one for one in behind if one.frame.seq < was_durable]
-    is_marked = any(mark.last.seq >= size for mark in read_bookmarks(folder, last.epoch))
-    return behind if is_marked or _are_of_two_groups([one.frame for one in behind]) else []
+    is_marked = any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
+    is_damage = is_marked or found.damaged_at is not None
+    return behind if is_damage or _are_of_two_groups([one.frame for one in behind]) else []
 
 
 def _are_of_two_groups(frames: list[Frame]) -> bool:
@@ -84,9 +92,9 @@ def _are_of_two_groups(frames: list[Frame]) -> bool:
     return any(one[0] != stamps[0][0] or one[1] - stamps[0][1] > GROUP_MS_MAX for one in stamps)
 
 
-def _damaged(folder: Folder, last: Segment, found: Found, behind: list[Sound]) -> Found:
+def _damaged(folder: Folder, owner: Owner, last: Segment, found: Found, behind: list[Sound]) -> Found:
     """Rule 4; `behind` are the sound frames behind the damage, of the last segment."""
-    damaged = damaged_bytes(found.raw[: behind[-1].after], [one for one in sound_frames(found.raw, last)])
+    damaged = damaged_bytes(found.raw[: behind[-1].after], list(sound_frames(found.raw, last, owner.wrote)))
     torn_files.keep(folder, last.epoch, found.size, damaged)
     fold, entries, heads = found.fold, found.entries, list[bytes]()
     for frame, offset, _ in behind:
@@ -95,10 +103,11 @@ def _damaged(folder: Folder, last: Segment, found: Found, behind: list[Sound]) -
         fold.take(frame)
         entries = [frame.entry] if fold.newest_boot == frame.seq else [*entries, frame.entry]
     end = behind[-1]
-    return Found(fold, entries, heads, end.frame.seq + 1, found.raw, end.after, found.size)
+    damaged_at = found.size if found.damaged_at is None else found.damaged_at
+    return Found(fold, entries, heads, end.frame.seq + 1, found.raw, end.after, damaged_at)
 
 
-def look_back(folder: Folder, known: list[Segment], was_durable: int | None) -> Found:
+def look_back(folder: Folder, owner: Owner, known: list[Segment], was_durable: int | None) -> Found:
     """What is there; `known` are the segments, oldest first. Raises OSError.
 
     was_durable: of the last epoch, where it is known that nothing behind was acknowledged.
@@ -106,14 +115,16 @@ def look_back(folder: Folder, known: list[Segment], was_durable: int | None) -> 
     last = known[-1]
     raw = folder.read(last.name)
     count = None if was_durable is None else max(0, was_durable - last.first)
-    for mark in read_bookmarks(folder, last.epoch):
-        found = _from_bookmark(folder, known, mark, raw, count)
+    for mark in read_bookmarks(folder, owner, last.epoch):
+        found = _from_bookmark(folder, owner, known, mark, raw, count)
         if found is not None:
             return found
-    return _from_the_end(folder, known, raw, count)
+    return _from_the_end(folder, owner, known, raw, count)
 
 
-def _from_bookmark(folder: Folder, known: list[Segment], mark: Fold, raw: bytes, count: int | None) -> Found | None:
+def _from_bookmark(
+    folder: Folder, owner: Owner, known: list[Segment], mark: Fold, raw: bytes, count: int | None
+) -> Found | None:
     recent, named, head = mark.recent, mark.last, mark.head
     of_epoch = [segment for segment in known if segment.epoch == mark.epoch and segment.first >= recent.first]
     if of_epoch and of_epoch[0].first > recent.first:
@@ -126,14 +137,17 @@ def _from_bookmark(folder: Folder, known: list[Segment], mark: Fold, raw: bytes,
     index = named.seq - recent.seq
     if not 0 <= index < len(frames) or frames[index].chain != head:
         return None
+    # Of the first one it is not known what it continues.
+    strange = {frame.seq for frame in (frames[0], *frames[index + 1 :]) if not owner.wrote(frame)}
     for segment, part in parts:
         if segment.first > named.first:
             mark.enter(segment)
         for frame in part[max(0, named.seq - part[0].seq) :] if part else ():
-            mark.take(frame)
+            (mark.pass_by if frame.seq in strange else mark.take)(frame)
     older = [entry for play, entry in mark.starts.items() if _is_before(play, mark.epoch, recent.seq)]
-    entries = [frame.entry for frame in frames if frame.seq >= mark.newest_boot]
-    return Found(mark, older + entries, [frame.chain for frame in frames], recent.seq + len(frames), raw, offset)
+    entries = [frame.entry for frame in frames if frame.seq >= mark.newest_boot and frame.seq not in strange]
+    heads, size = [frame.chain for frame in frames], recent.seq + len(frames)
+    return Found(mark, older + entries, heads, size, raw, offset, min(strange, default=None))
 
 
 def _chained(
@@ -154,14 +168,14 @@ def _chained(
     return parts, offset
 
 
-def _from_the_end(folder: Folder, known: list[Segment], raw: bytes, count: int | None) -> Found:
+def _from_the_end(folder: Folder, owner: Owner, known: list[Segment], raw: bytes, count: int | None) -> Found:
     last = known[-1]
     frames, offset = segments.scan(raw, last, count)
     size = last.first + len(frames)
     parts = [(last, frames)]
     for segment, after in zip(reversed(known[:-1]), reversed(known[1:]), strict=True):
         is_gap = segment.epoch != after.epoch and after.first > 0  # what stood between was dropped
-        if is_gap or _has_boot(parts[0][1]):
+        if is_gap or _has_boot(owner, parts[0][1]):
             break
         wanted = after.first - segment.first if segment.epoch == after.epoch else None
         older, _ = segments.scan(folder.read(segment.name), segment, wanted)
@@ -170,21 +184,25 @@ def _from_the_end(folder: Folder, known: list[Segment], raw: bytes, count: int |
         parts.insert(0, (segment, older))
     fold = Fold(parts[0][0])
     entries: list[bytes] = []
+    damaged_at: int | None = None
     for segment, part in parts:
         fold.enter(segment)
         for frame in part:
+            if not owner.wrote(frame):
+                fold.pass_by(frame)
+                damaged_at = frame.seq if damaged_at is None and frame.epoch == last.epoch else damaged_at
+                continue
             fold.take(frame)
             if fold.newest_boot == frame.seq:
                 entries = []
             entries.append(frame.entry)
     heads = [frame.chain for segment, part in parts if segment.epoch == last.epoch for frame in part]
-    return Found(fold, entries, heads, size, raw, offset)
+    return Found(fold, entries, heads, size, raw, offset, damaged_at)
 
 
-def _has_boot(frames: list[Frame]) -> bool:
-    # Our own entry under a sound CRC and chain: the canonical text of a BOOT holds this, and that of nothing else
-    # outside a string, where the quotes would be escaped.
-    return any(b'"kind":"BOOT"' in frame.entry for frame in frames)
+def _has_boot(owner: Owner, frames: list[Frame]) -> bool:
+    # The canonical text of a BOOT holds this, and that of nothing else outside a string, where quotes are escaped.
+    return any(b'"kind":"BOOT"' in frame.entry and owner.wrote(frame) for frame in frames)
 
 
 def _is_before(play: str, epoch: int, seq: int) -> bool:
@@ -192,7 +210,7 @@ def _is_before(play: str, epoch: int, seq: int) -> bool:
     return (int(of), int(number)) < (epoch, seq)
 
 
-def _believed(folder: Folder, known: list[Segment], durable: tuple[int, int] | None) -> list[Segment]:
+def _believed(folder: Folder, owner: Owner, known: list[Segment], durable: tuple[int, int] | None) -> list[Segment]:
     """Without the segments and the epoch that rule 3 names; the core begins that epoch again."""
     while len(known) > 1:
         last = known[-1]
@@ -201,7 +219,8 @@ def _believed(folder: Folder, known: list[Segment], durable: tuple[int, int] | N
         else:
             raw = folder.read(last.name)
             is_empty = last.first == 0 and not segments.scan(raw, last, 1)[0]
-            is_beyond = is_empty and not _behind_damage(folder, last, raw, 0, 0, None)
+            nothing = Found(Fold(last), [], [], 0, raw, 0)
+            is_beyond = is_empty and not _behind_damage(folder, owner, last, nothing, None)
         if not is_beyond:
             break
         known = _without_last(folder, known, last.first)

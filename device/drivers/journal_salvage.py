@@ -6,7 +6,9 @@ Rules:
    frames are found by their mark and their CRC, and say their place themselves.
 2. A frame that does not continue the chain value of the frame before it is damage as well: somebody wrote it anew. The
    frame behind it is held against the value that stands there.
-3. An epoch is only read where its end is what the next one begins behind: what was written anew to the end is not the
+3. A frame whose entry is not one of this box (`journal_owner.py`) is damage. What stood in its place before is not
+   known, so the frame behind it is taken as it stands.
+4. An epoch is only read where its end is what the next one begins behind: what was written anew to the end is not the
    box's, and nothing of it is signed. What stands beyond that end never counted.
 """
 
@@ -18,6 +20,7 @@ from typing import NamedTuple
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold
+from device.drivers.journal_owner import Owner
 from device.drivers.journal_room import Room
 from device.drivers.journal_segment import PORTION_BYTES, Place, Segment
 from device.ports import DriverError, Frame
@@ -32,12 +35,12 @@ class Sound(NamedTuple):
     after: int
 
 
-def sound_frames(raw: bytes, segment: Segment, offset: int = 0, seq: int = -1, chain: bytes = b"") -> Iterator[Sound]:
-    """The sound frames of a segment, also those behind damage (rules 1, 2).
+def sound_frames(raw: bytes, segment: Segment, is_own: Callable[[Frame], bool], chain: bytes = b"") -> Iterator[Sound]:
+    """The sound frames of a segment, also those behind damage (rules 1 to 3).
 
-    offset, seq: where the first one should stand. chain: the value before it, empty where that is not known.
+    chain: the value before the first one, empty where that is not known.
     """
-    seq = segment.first if seq < 0 else seq
+    offset, seq = 0, segment.first
     is_adrift = False
     while offset >= 0:
         found = journal.parse_frame(raw, offset)
@@ -50,8 +53,11 @@ def sound_frames(raw: bytes, segment: Segment, offset: int = 0, seq: int = -1, c
             offset = raw.find(journal.FRAME_MAGIC, offset + 1)
             continue
         entry, head, after = found
-        if not chain or journal.next_chain(chain, seq, entry) == head:
-            yield Sound(Frame(segment.epoch, seq, entry, head), offset, after)
+        frame = Frame(segment.epoch, seq, entry, head)
+        if not is_own(frame):
+            head = b""
+        elif not chain or journal.next_chain(chain, seq, entry) == head:
+            yield Sound(frame, offset, after)
         chain, seq, offset, is_adrift = head, seq + 1, after, False
 
 
@@ -62,30 +68,37 @@ def damaged_bytes(raw: bytes, sound: Sequence[Sound]) -> bytes:
     return b"".join(raw[end:begin] for end, begin in zip(ends, begins, strict=True)).rstrip(b"\0")
 
 
-def keep_damaged(folder: Folder, segment: Segment) -> None:
-    """Set aside what is no frame in a segment that is to be dropped. Raises OSError."""
+def keep_damaged(folder: Folder, owner: Owner, segment: Segment) -> None:
+    """Set aside what is no frame of this box in a segment that is to be dropped. Raises OSError."""
     raw = folder.read(segment.name)
-    damaged = damaged_bytes(raw, list(sound_frames(raw, segment)))
+    damaged = damaged_bytes(raw, list(sound_frames(raw, segment, owner.wrote)))
     if damaged:
         torn_files.keep(folder, segment.epoch, segment.first, damaged)
 
 
-def take_behind_damage(fold: Fold, folder: Folder, segment: Segment, end: int) -> None:
+def take_behind_damage(fold: Fold, folder: Folder, owner: Owner, segment: Segment, end: int) -> None:
     """Go on with a fold that came to damage in this segment, as far as `end`. Raises OSError."""
     if fold.next.seq >= end:
         return
-    for frame, offset, _ in sound_frames(folder.read(segment.name), segment):
+    for frame, offset, _ in sound_frames(folder.read(segment.name), segment, owner.wrote):
         if fold.next.seq <= frame.seq < end:
             fold.next = Place(segment.first, offset, frame.seq)
             fold.take(frame)
 
 
+def at_ms_of(entry: bytes) -> int | None:
+    """Trusted time of an entry that may be anybody's; None if it says none."""
+    at_ms = _plain(entry).get("at_ms")
+    return at_ms if type(at_ms) is int else None
+
+
 class EndedEpochs:
     """The epochs before the one that is written, for those who send what is left of them. One reader at a time."""
 
-    def __init__(self, folder: Folder, segments: Callable[[], list[Segment]], room: Room) -> None:
+    def __init__(self, folder: Folder, owner: Owner, segments: Callable[[], list[Segment]], room: Room) -> None:
         """segments: those of the journal, oldest first, the last one of the epoch that is written."""
         self._folder = folder
+        self._owner = owner
         self._segments = segments
         self._room = room
 
@@ -122,15 +135,19 @@ class EndedEpochs:
         known = [segment for segment in self._segments() if segment.epoch == epoch]
         index = max(0, bisect_right([segment.first for segment in known], max(0, seq - 1)) - 1)
         before: Frame | None = None
+
+        def is_own(frame: Frame) -> bool:
+            return frame.seq < seq - 1 or self._owner.wrote(frame)
+
         for segment in known[index:]:
             chain = before.chain if before is not None and before.seq + 1 == segment.first else b""
-            for sound in sound_frames(self._folder.read(segment.name), segment, chain=chain):
+            for sound in sound_frames(self._folder.read(segment.name), segment, is_own, chain):
                 before = sound.frame
                 if before.seq >= seq:
                     yield before
 
     def _end(self, epoch: int) -> int:
-        """Behind the last entry that counts; 0 where the epoch is not the box's (rule 3)."""
+        """Behind the last entry that counts; 0 where the epoch is not the box's (rule 4)."""
         end = self._room.ended.get(epoch, 1 << 53)
         opening = self._opening(epoch + 1)
         if opening is None:
@@ -147,17 +164,23 @@ class EndedEpochs:
         if segment not in self._segments():
             return None
         found = journal.parse_frame(self._folder.read(segment.name, 0, PORTION_BYTES))
-        try:
-            body = json.loads(found[0])["body"] if found else {}
-            return int(body["size"]), bytes.fromhex(body["head"])
-        except (KeyError, TypeError, ValueError):
+        if found is None or not self._owner.wrote(Frame(epoch, 0, *found[:2])):
             return None
+        body = json.loads(found[0])["body"]
+        return body["size"], bytes.fromhex(body["head"])
 
 
 def _place(entry: bytes) -> tuple[int, int]:
     """Epoch and sequence number that an entry says of itself; (0, -1) if it says none."""
+    value = _plain(entry)
+    epoch, seq = value.get("epoch"), value.get("seq")
+    return (epoch, seq) if type(epoch) is int and type(seq) is int else (0, -1)
+
+
+def _plain(entry: bytes) -> dict[str, object]:
+    """The object in it; empty where there is none."""
     try:
         value = json.loads(entry)
-        return int(value["epoch"]), int(value["seq"])
-    except (KeyError, TypeError, ValueError):
-        return 0, -1
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

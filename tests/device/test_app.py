@@ -27,6 +27,7 @@ from device.protocol.enrolment import Voucher
 from device.services import health, self_test
 from device.settings import Lan, Serial, Settings
 from tests import builders
+from tests.device.drivers.journal_builders import OWNER
 from tests.device.services.enrolment_fleet import SECRET, EnrolmentFleet, base64_of, enrolment_fleet
 from tests.device.trivial_board import TrivialBoard
 from tests.device.turned import point
@@ -122,7 +123,7 @@ class World:
         for file in (self.data / "journal").iterdir():
             with suppress(FileNotFoundError):  # the spare segment just got its name
                 shutil.copy(file, copy)
-        journal = JournalFile(Folder(copy))
+        journal = JournalFile(Folder(copy), OWNER)
         size = journal.recover().size
         return [json.loads(frame.entry) for frame in journal.read(0, size, 1 << 20)]
 

@@ -1,6 +1,8 @@
 """Readers of the box's drivers and services: what lies on a card that was in foreign hands, what the LAN sends."""
 
 import asyncio
+import functools
+import itertools
 import json
 import logging
 import os
@@ -13,17 +15,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from device.core import state_record
 from device.core.memory import Memory
+from device.core.recovery import recovered
 from device.crypto import certificates
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_segment import SEGMENT_BYTES
 from device.ports import DriverError, Frame
-from device.protocol.codec import loads
+from device.protocol.codec import dumps, loads
 from device.protocol.errors import ProtocolError
-from device.protocol.journal import first_chain, next_chain
+from device.protocol.journal import BODIES, Entry, first_chain, next_chain
+from device.protocol.limits import ENTRY_BYTES_MAX
 from device.services import vod_requests
 from device.settings import SettingsError, read_settings
 from tests import builders
 from tests.box_rig import Rig
 from tests.device.drivers.crash_folder import CrashFolder
+from tests.device.drivers.journal_builders import OWNER
 from tests.device.services.lan_rig import LanRig
 from tests.fleet_server.pki import FleetPki
 from tests.fuzz.parser import Parser, Read, vectors
@@ -32,13 +38,29 @@ _SEGMENT = "00000001-000000000000.fbj"
 _ENTRIES = 6
 
 
+def _entries(seq: int) -> list[bytes]:
+    """Of every kind that stands within an epoch, as this box writes them at this place."""
+    read = [json.loads(raw) for raw in vectors("entries", "entry") if _is_entry(raw)]
+    own = {entry["kind"]: entry | {"box": builders.BOX, "epoch": 1, "seq": seq} for entry in read}
+    return [dumps(entry) for kind, entry in own.items() if kind in BODIES and kind != "EPOCH"]
+
+
+def _is_entry(raw: bytes) -> bool:
+    with suppress(ProtocolError):
+        Entry.decode(raw)
+        return True
+    return False
+
+
+@functools.cache
 def _segment() -> list[bytes]:
     """A journal of a few entries, without the zeros behind them."""
     disk = CrashFolder()
-    journal = JournalFile(disk)
+    journal = JournalFile(disk, OWNER)
     journal.recover()
     chain, frames = first_chain(builders.BOX, 1), []
-    for seq, raw in enumerate(vectors("entries", "entry")[:_ENTRIES]):
+    for seq in range(_ENTRIES):
+        raw = _entries(seq)[seq]
         chain = next_chain(chain, seq, raw)
         frames.append(Frame(1, seq, raw, chain))
     journal.append(frames)
@@ -48,14 +70,33 @@ def _segment() -> list[bytes]:
 def _recovery(raw: bytes) -> None:
     """A segment that is anything: opened, read, appended to, and opened again with what was appended."""
     disk = CrashFolder({_SEGMENT: bytearray(raw)})
-    journal = JournalFile(disk)
+    journal = JournalFile(disk, OWNER)
     found = journal.recover()
     frames = journal.read(0, found.size, 1 << 20) if found.size else []
     assert [frame.seq for frame in frames] == list(range(found.size))
-    entry = vectors("entries", "entry")[0]
+    entry = _entries(found.size)[0]
     journal.append([Frame(found.epoch, found.size, entry, next_chain(found.head, found.size, entry))])
-    again = JournalFile(CrashFolder(disk.files)).recover()
+    again = JournalFile(CrashFolder(disk.files), OWNER).recover()
     assert (again.epoch, again.size) == (found.epoch, found.size + 1)
+
+
+def _forged(entry: bytes) -> None:
+    """Anything as the last entry, with the right sum and chain value: a start stands, and says where it is."""
+    if not 1 <= len(entry) <= ENTRY_BYTES_MAX:
+        return
+    disk = CrashFolder({_SEGMENT: bytearray(_segment()[0].ljust(SEGMENT_BYTES, b"\0"))})
+    journal = JournalFile(disk, OWNER)
+    found = journal.recover()
+    frame = Frame(1, found.size, entry, next_chain(found.head, found.size, entry))
+    journal.append([frame])
+    journal.tend()
+    seconds = itertools.count(0, 100)
+    again = JournalFile(CrashFolder(disk.files), OWNER, mono_s=lambda: next(seconds))
+    found = again.recover()
+    assert found.damaged_at == (None if OWNER.wrote(frame) else frame.seq)
+    recovered(found.since_boot)
+    again.tend()
+    assert len(again.read(0, 99, 1 << 20)) == found.size - (found.damaged_at is not None)
 
 
 def _state(raw: bytes) -> None:
@@ -207,6 +248,7 @@ def _requests() -> list[bytes]:
 
 PARSERS = [
     Parser("journal_recovery", _segment, lambda: _recovery, (DriverError,), share=2),
+    Parser("journal_entry", lambda: [*_entries(_ENTRIES), b"nonsense", b"[" * 900], lambda: _forged, (), share=1),
     Parser("state_record", _states, lambda: _state, (state_record.StateDamagedError,), share=30),
     Parser("vod_requests", _vods, lambda: _vod),
     Parser("settings", _settings_seeds, _settings, (SettingsError,), share=30),

@@ -19,6 +19,7 @@ from device.core import effects
 from device.core.box import Box
 from device.core.events import CatalogLoaded, Claimed, ContentRejected, PolicyLoaded, SealChanged, Stopping
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_owner import Owner
 from device.drivers.state_store import StateStore
 from device.ports import Board, DriverError, Uplink
 from device.protocol.catalog import SongRecord
@@ -137,7 +138,11 @@ class Life:
         disk = machine.disk
         journal_folder = disk.open("journal", self.power)
         self.journal = JournalFile(
-            journal_folder, segment_bytes=SEGMENT_BYTES, kept_ms=KEPT_MS, mono_s=around.loop.time
+            journal_folder,
+            Owner(machine.box, SECRET),
+            segment_bytes=SEGMENT_BYTES,
+            kept_ms=KEPT_MS,
+            mono_s=around.loop.time,
         )
         store = StateStore(disk.open("state", self.power), SECRET)
         board = Board(

@@ -16,6 +16,7 @@ from device.ports import DriverError, Frame
 from device.protocol.journal import FRAME_HEADER_BYTES, Entry, first_chain, next_chain, parse_frame
 from tests import builders
 from tests.device.drivers.crash_folder import CrashFolder, Files
+from tests.device.drivers.journal_builders import OWNER
 from tests.simulation.hardware import SECRET
 
 ENTRIES = 24
@@ -60,7 +61,7 @@ def _is_record_found(files: Files) -> bool:
 
 def _a_journal() -> tuple[Files, list[Frame]]:
     disk = CrashFolder()
-    journal_file = JournalFile(disk)
+    journal_file = JournalFile(disk, OWNER)
     journal_file.recover()
     chain = first_chain(builders.BOX, 1)
     frames = []
@@ -107,7 +108,7 @@ def _mend(data: bytearray, bounds: list[int], at: int) -> bool:
 
 
 def _is_found(files: Files, frames: list[Frame], where: str) -> bool:
-    reader = JournalFile(CrashFolder(files))
+    reader = JournalFile(CrashFolder(files), OWNER)
     try:
         found = reader.recover()
         read = list(reader.read(0, len(frames), 1 << 20)) if found.size else []

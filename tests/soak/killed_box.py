@@ -34,6 +34,7 @@ from device.core.events import (
 )
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_owner import Owner
 from device.drivers.state_store import StateStore
 from device.ports import Board
 from device.services.boot_facts import BootFacts
@@ -128,7 +129,7 @@ def _live(folder: Path, base_ms: int, requests: Connection, answers: Connection)
 
 async def _serve_until_killed(folder: Path, base_ms: int, requests: int, answers: int) -> None:
     hardware: Any = _Hardware(folder, base_ms)
-    journal = JournalFile(Folder(folder / "journal"))
+    journal = JournalFile(Folder(folder / "journal"), Owner(builders.BOX, SECRET))
     store = StateStore(Folder(folder / "state"), SECRET)
     board = Board(hardware, hardware, hardware, hardware, hardware, hardware, hardware, SECRET)
     boot = BootFacts(builders.BOX, "1.0.0", 1, board, journal, store, Folder(folder / "run"))

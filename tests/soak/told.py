@@ -7,6 +7,7 @@ from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from device.protocol.journal import Entry, first_chain, next_chain
 from tests import builders
+from tests.device.drivers.journal_builders import OWNER
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Told:
 
     def is_kept(self, journal_folder: Path) -> None:
         """Read the whole journal of the first epoch. Raises AssertionError."""
-        journal = JournalFile(Folder(journal_folder))
+        journal = JournalFile(Folder(journal_folder), OWNER)
         size = journal.recover().size
         starts: set[str] = set()
         ends: dict[str, bool] = {}

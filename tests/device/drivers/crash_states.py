@@ -26,7 +26,7 @@ from device.ports import DriverError, Frame, Recovered
 from device.protocol import journal
 from tests.builders import BoardSecret
 from tests.device.drivers.crash_folder import CrashFolder, Files
-from tests.device.drivers.journal_builders import BOX, Book
+from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
 
 STEPS = 30
 STATES_OF_A_LIFE_MAX = 400
@@ -176,7 +176,7 @@ class Life:
 def opened_on(disk: CrashFolder, segment_bytes: int, mono_s: Callable[[], float] = lambda: 0.0) -> JournalFile:
     """With room for everything, where entries that the fleet holds go at once."""
     quota = 10_000 * segment_bytes
-    return JournalFile(disk, segment_bytes=segment_bytes, quota_bytes=quota, kept_ms=0, mono_s=mono_s)
+    return JournalFile(disk, ANYBODY, segment_bytes=segment_bytes, quota_bytes=quota, kept_ms=0, mono_s=mono_s)
 
 
 def torn_on(disk: CrashFolder) -> tuple[int, int]:

@@ -10,9 +10,11 @@ import pytest
 from device.core.recovery import recovered
 from device.drivers.journal_bookmark import RECENT_ENTRIES, SLOTS
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_owner import Owner
 from device.ports import Recovered
+from tests.builders import BoardSecret
 from tests.device.drivers.crash_folder import CrashFolder
-from tests.device.drivers.journal_builders import Book
+from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
 
 SEGMENT = 8_000
 
@@ -30,7 +32,7 @@ class CountingFolder(CrashFolder):
 
 def opened(disk: CrashFolder, now_s: list[float] | None = None) -> tuple[JournalFile, Recovered]:
     ticks = now_s or [0.0]
-    journal = JournalFile(disk, segment_bytes=SEGMENT, quota_bytes=10_000 * SEGMENT, mono_s=lambda: ticks[0])
+    journal = JournalFile(disk, ANYBODY, segment_bytes=SEGMENT, quota_bytes=10_000 * SEGMENT, mono_s=lambda: ticks[0])
     return journal, journal.recover()
 
 
@@ -98,16 +100,13 @@ def test_an_open_play_from_long_ago_is_found() -> None:
     assert len(found.since_boot) < 1_300
 
 
-def signed(value: dict[str, object]) -> bytes:
-    return hashed(json.dumps(value).encode())
-
-
-def hashed(body: bytes) -> bytes:
-    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
+def by_box(value: dict[str, object]) -> bytes:
+    return ANYBODY.with_code(json.dumps(value).encode())
 
 
 def changed(**changes: object) -> Callable[[bytes], bytes]:
-    return lambda raw: signed(json.loads(raw.splitlines()[1]) | changes)
+    """As the box itself never writes it: of another version, or from another place."""
+    return lambda raw: by_box(json.loads(raw.splitlines()[0]) | changes)
 
 
 @pytest.mark.parametrize(
@@ -117,15 +116,17 @@ def changed(**changes: object) -> Callable[[bytes], bytes]:
         lambda raw: raw[:-20],
         lambda raw: raw.replace(b'"boot"', b'"boat"'),
         lambda raw: b"\0" * len(raw),
-        lambda raw: signed({}),
-        lambda raw: signed({"epoch": 1, "last": None}),
+        lambda raw: by_box({}),
+        lambda raw: by_box({"epoch": 1, "last": None}),
         changed(head="0" * 64),
         changed(last=[0, 0, 0]),
         changed(last=[999, 0, 1_000]),
         changed(recent=[0, 7, 0]),
         changed(epoch=2),
-        lambda _: hashed(b"[" * 5_000),
-        lambda _: hashed(b"[]"),
+        lambda raw: raw.replace(b'"boot":', b'"boot": ', 1),
+        lambda raw: Owner(BOX, BoardSecret(b"another")).with_code(raw.splitlines()[0]),
+        lambda raw: hashlib.sha256(raw.splitlines()[0]).hexdigest().encode() + b"\n" + raw.splitlines()[0] + b"\n",
+        lambda _: ANYBODY.with_code(b"[]"),
         changed(last=[]),
         changed(last=[0, "x", 0]),
         changed(last=[0, -7, 0]),

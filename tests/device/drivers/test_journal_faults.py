@@ -17,7 +17,7 @@ from device.drivers.journal_file import FULL_AGAIN_S, JournalFile
 from device.drivers.journal_segment import SPARE
 from device.ports import DriverError, Frame
 from device.protocol import journal
-from tests.device.drivers.journal_builders import BOX, Book
+from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
 
 SEGMENT = 2_000
 CALLS = ("write", "append", "sync", "rename", "remove", "sync_names", "read", "names")
@@ -51,7 +51,7 @@ def live(disk: FailingFolder) -> None:
     """A venue's evening: whoever gets an error recovers, and goes on behind what is durable."""
     clock = itertools.count(0, FULL_AGAIN_S)  # by the time it is looked at again, a full disk has waited long enough
     opened = JournalFile(
-        disk, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, kept_ms=0, mono_s=lambda: float(next(clock))
+        disk, ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, kept_ms=0, mono_s=lambda: float(next(clock))
     )
     book = Book()
     durable = []
@@ -78,7 +78,7 @@ def live(disk: FailingFolder) -> None:
             opened.acknowledged(1, len(durable) // 2)
             until_it_works(opened.tend)
     disk.fails_at = -1
-    again = JournalFile(Folder(disk._path), segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
+    again = JournalFile(Folder(disk._path), ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
     found = again.recover()
     assert found.size == len(durable)
     assert list(again.read(found.first, 1_000, 1 << 30)) == durable[found.first :]
@@ -113,7 +113,7 @@ def test_a_write_that_takes_nothing_is_an_error(tmp_path: Path, monkeypatch: pyt
 
 
 def test_9_7_an_append_that_nobody_waits_for_any_more_does_not_count(tmp_path: Path) -> None:
-    opened = JournalFile(Folder(tmp_path))
+    opened = JournalFile(Folder(tmp_path), ANYBODY)
     opened.recover()
     book = Book()
     first = book.some(2)
@@ -125,11 +125,11 @@ def test_9_7_an_append_that_nobody_waits_for_any_more_does_not_count(tmp_path: P
     assert found.torn_bytes > 0, "what it wrote is kept, as what a cut leaves"
     other = Book.behind(1, 2, found.head).next("REFUSED")
     opened.append(other)
-    assert list(JournalFile(Folder(tmp_path)).recover().since_boot)[-1] == other[0].entry
+    assert list(JournalFile(Folder(tmp_path), ANYBODY).recover().since_boot)[-1] == other[0].entry
 
 
 def test_torn_bytes_are_bounded(tmp_path: Path) -> None:
-    opened = JournalFile(Folder(tmp_path))
+    opened = JournalFile(Folder(tmp_path), ANYBODY)
     opened.recover()
     torn_files.keep(Folder(tmp_path), 1, 0, b"a" * 600, bytes_max=1_000)
     torn_files.keep(Folder(tmp_path), 1, 7, b"b" * 600, bytes_max=1_000)
@@ -160,7 +160,7 @@ class ZerosFolder(Folder):
 
 def test_9_12_who_writes_the_next_spare_never_meets_the_segment_that_the_last_one_has_become(tmp_path: Path) -> None:
     disk = ZerosFolder(tmp_path)
-    opened = JournalFile(disk, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
+    opened = JournalFile(disk, ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
     opened.recover()
     opened.tend()
     book = Book()
@@ -179,7 +179,7 @@ def test_9_12_who_writes_the_next_spare_never_meets_the_segment_that_the_last_on
         durable += frames
     disk.go_on.set()
     beside.join()
-    again = JournalFile(Folder(tmp_path), segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
+    again = JournalFile(Folder(tmp_path), ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
     assert again.recover().size == len(durable)
     assert list(again.read(0, 1_000, 1 << 30)) == durable
 
@@ -198,7 +198,7 @@ def test_9_12_zeros_that_a_full_disk_does_not_take_are_offered_again_only_later(
 
     is_full = False
     opened = JournalFile(
-        FullFolder(tmp_path), segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, mono_s=lambda: now_s[0]
+        FullFolder(tmp_path), ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT, mono_s=lambda: now_s[0]
     )
     opened.recover()
     is_full = True

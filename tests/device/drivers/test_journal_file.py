@@ -12,6 +12,7 @@ from device.drivers.journal_file import JournalFile
 from device.ports import DriverError, Frame
 from device.protocol import journal
 from tests.device.drivers.crash_folder import CrashFolder
+from tests.device.drivers.journal_builders import ANYBODY
 
 BOX = "KTV-0001"
 
@@ -38,7 +39,7 @@ def groups_of(frames: list[Frame], chance: random.Random) -> Iterator[list[Frame
 
 
 def opened(folder: Folder, segment_bytes: int = 1 << 20) -> JournalFile:
-    opened_journal = JournalFile(folder, segment_bytes=segment_bytes, quota_bytes=1000 * segment_bytes)
+    opened_journal = JournalFile(folder, ANYBODY, segment_bytes=segment_bytes, quota_bytes=1000 * segment_bytes)
     opened_journal.recover()
     return opened_journal
 
@@ -48,7 +49,7 @@ def test_what_was_appended_is_read_back_by_a_new_process(tmp_path: Path) -> None
     writer = opened(Folder(tmp_path))
     for group in groups_of(written, random.Random(1)):
         writer.append(group)
-    reader = JournalFile(Folder(tmp_path))
+    reader = JournalFile(Folder(tmp_path), ANYBODY)
     recovered = reader.recover()
     assert (recovered.epoch, recovered.size, recovered.head) == (1, 500, written[-1].chain)
     assert list(recovered.since_boot) == [frame.entry for frame in written]
@@ -123,16 +124,16 @@ def test_torn_bytes_are_set_aside_and_reported_until_a_boot_follows() -> None:
     name = next(name for name in disk.names() if name.endswith(".fbj"))
     end = len(b"".join(journal.frame(frame.entry, frame.chain) for frame in written[:4]))
     disk.write(name, end, journal.frame(written[4].entry, written[4].chain)[:50])
-    first = JournalFile(disk).recover()
-    again = JournalFile(disk)
+    first = JournalFile(disk, ANYBODY).recover()
+    again = JournalFile(disk, ANYBODY)
     second = again.recover()
     assert (first.size, first.torn_bytes) == (4, 50)
     assert (second.torn_bytes, second.torn_sha256) == (50, first.torn_sha256)
     again.append(written[4:])
-    assert JournalFile(disk).recover().torn_bytes == 50
+    assert JournalFile(disk, ANYBODY).recover().torn_bytes == 50
     boot = b'{"kind":"BOOT"}'
     again.append([Frame(1, 5, boot, journal.next_chain(written[4].chain, 5, boot))])
-    assert JournalFile(disk).recover().torn_bytes == 0
+    assert JournalFile(disk, ANYBODY).recover().torn_bytes == 0
     assert len(disk.files["torn-00000001-000000000004.bin"]) == 50
 
 
@@ -177,7 +178,7 @@ def test_recovery_gives_the_entries_from_the_newest_boot_on(tmp_path: Path) -> N
         chain = journal.next_chain(chain, seq, entry)
         frames.append(Frame(1, seq, entry, chain))
     opened(Folder(tmp_path)).append(frames)
-    recovered = JournalFile(Folder(tmp_path)).recover()
+    recovered = JournalFile(Folder(tmp_path), ANYBODY).recover()
     assert list(recovered.since_boot) == [frames[3].entry, frames[4].entry]
     assert (recovered.first, recovered.size) == (0, 5)
 
@@ -189,7 +190,7 @@ def test_a_new_epoch_leaves_the_old_one_where_it_is(tmp_path: Path) -> None:
     chain = journal.first_chain(BOX, 2, old[-1].chain, 5)
     new = [Frame(2, frame.seq, frame.entry, frame.chain) for frame in frames_of(3, 0, chain)]
     writer.append(new)
-    reader = JournalFile(Folder(tmp_path))
+    reader = JournalFile(Folder(tmp_path), ANYBODY)
     recovered = reader.recover()
     assert (recovered.epoch, recovered.first, recovered.size) == (2, 0, 3)
     assert list(reader.read(0, 10, 1 << 20)) == new
@@ -225,21 +226,21 @@ def test_no_cut_while_an_epoch_begins_loses_either() -> None:
     begun = CrashFolder(disk.files)
     opened(begun).append(new)
     for files, _ in begun.crash_states(random.Random(7)):
-        recovered = JournalFile(CrashFolder(files)).recover()
+        recovered = JournalFile(CrashFolder(files), ANYBODY).recover()
         assert (recovered.epoch, recovered.size) in ((1, 5), (2, 1), (2, 2), (2, 3))
         assert recovered.head in [old[-1].chain, *(frame.chain for frame in new)]
 
 
 def _survives(disk: CrashFolder, written: list[Frame], acknowledged: int) -> bool:
     """A clean prefix with all that was acknowledged; recovering again changes nothing; appending works."""
-    recovered_journal = JournalFile(disk)
+    recovered_journal = JournalFile(disk, ANYBODY)
     recovered = recovered_journal.recover()
     size = recovered.size
     if not acknowledged <= size <= len(written):
         return False
     if list(recovered_journal.read(0, len(written), 1 << 20)) != written[:size]:
         return False
-    again = JournalFile(disk)
+    again = JournalFile(disk, ANYBODY)
     if (again.recover().size, again.recover().head) != (size, recovered.head):
         return False
     previous = written[size - 1].chain if size else b""

@@ -11,7 +11,7 @@ from device.protocol import journal
 from device.protocol.journal import Entry
 from device.protocol.limits import JOURNAL_BYTES_MAX
 from tests.device.drivers.crash_folder import CrashFolder
-from tests.device.drivers.journal_builders import Book
+from tests.device.drivers.journal_builders import ANYBODY, Book
 
 SEGMENT = 1_400
 SECOND_MS = 1_000
@@ -26,6 +26,7 @@ class Rig:
         self.now_s = 0.0
         self.journal = JournalFile(
             disk,
+            ANYBODY,
             segment_bytes=SEGMENT,
             quota_bytes=segments * SEGMENT,
             reserve=3,
@@ -85,7 +86,7 @@ def test_9_12_the_reserve_takes_what_must_still_be_written_and_then_nothing_is_o
     with pytest.raises(DriverError, match="JOURNAL_UNAVAILABLE"):
         rig.write(1_000)
     assert len(rig.segments) == 20
-    again = JournalFile(rig.disk, segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3)
+    again = JournalFile(rig.disk, ANYBODY, segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3)
     recovered = again.recover()
     assert again.alarm == "JOURNAL_FULL"
     assert len(again.read(0, recovered.size, 1 << 30)) == recovered.size
@@ -127,7 +128,7 @@ def test_9_12_what_recovery_reads_again_stays() -> None:
     rig = Rig(CrashFolder(), kept_ms=0, segments=10_000)
     rig.write(1_500)
     rig.acknowledge(1_500)
-    again = JournalFile(CrashFolder(rig.disk.files), segment_bytes=SEGMENT, quota_bytes=1000 * SEGMENT)
+    again = JournalFile(CrashFolder(rig.disk.files), ANYBODY, segment_bytes=SEGMENT, quota_bytes=1000 * SEGMENT)
     recovered = again.recover()
     assert recovered.size == 1_500
     assert 300 < recovered.first <= 1_500 - 1_024 + 64
@@ -166,7 +167,13 @@ def test_9_12_an_ended_epoch_that_the_fleet_holds_goes_after_a_restart_too() -> 
     rig.book.begin_epoch()
     rig.write(64)
     rig.journal = JournalFile(
-        rig.disk, segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3, kept_ms=0, mono_s=lambda: rig.now_s
+        rig.disk,
+        ANYBODY,
+        segment_bytes=SEGMENT,
+        quota_bytes=20 * SEGMENT,
+        reserve=3,
+        kept_ms=0,
+        mono_s=lambda: rig.now_s,
     )
     rig.journal.recover()
     rig.journal.acknowledged(1, 50)
@@ -185,7 +192,7 @@ def test_9_7_without_a_bookmark_recovery_does_not_read_across_what_was_dropped()
         rig.write()
         rig.acknowledge(rig.book.size)
     files = {name: data for name, data in rig.disk.files.items() if not name.startswith("bookmark-")}
-    again = JournalFile(CrashFolder(files), segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3)
+    again = JournalFile(CrashFolder(files), ANYBODY, segment_bytes=SEGMENT, quota_bytes=20 * SEGMENT, reserve=3)
     recovered = again.recover()
     assert recovered.size == 300
     assert recovered.first > 0

@@ -13,7 +13,7 @@ from device.drivers.journal_segment import Segment
 from device.ports import DriverError, Frame
 from device.protocol import journal
 from tests.device.drivers.crash_folder import CrashFolder
-from tests.device.drivers.journal_builders import BOX, Book
+from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
 
 SEGMENT_BYTES = 2_800
 ALL = 1 << 30
@@ -23,7 +23,9 @@ def opened(disk: CrashFolder) -> JournalFile:
     """For which minutes go by between two looks at the clock."""
     seconds = itertools.count(0, 100)
     quota_bytes = SEGMENT_BYTES * 100
-    return JournalFile(disk, segment_bytes=SEGMENT_BYTES, quota_bytes=quota_bytes, mono_s=lambda: next(seconds))
+    return JournalFile(
+        disk, ANYBODY, segment_bytes=SEGMENT_BYTES, quota_bytes=quota_bytes, mono_s=lambda: next(seconds)
+    )
 
 
 def written(count: int = 40) -> tuple[CrashFolder, JournalFile, list[Frame], Book]:
@@ -167,7 +169,7 @@ def test_9_13_no_frame_is_believed_that_says_another_place() -> None:
     odd = [b"no JSON", b"[]", b'{"epoch":1}', b'{"epoch":2,"seq":6}', b'{"epoch":1,"seq":4}', b'{"epoch":"x","seq":6}']
     for entry in odd:
         strange = raw[:offset] + b"?" + journal.frame(entry, bytes(32)) + raw[offset + 20 :]
-        seen = [one.frame.seq for one in sound_frames(strange, Segment(1, 0))]
+        seen = [one.frame.seq for one in sound_frames(strange, Segment(1, 0), ANYBODY.wrote)]
         assert [seq for seq in seen if seq < 12] == [0, 1, 2, 3, 4, *range(6, 12)], entry
 
 

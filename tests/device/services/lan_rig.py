@@ -30,6 +30,7 @@ from device.services.pairing import Pairing
 from device.services.runtime import Runtime
 from tests import builders
 from tests.box_rig import SONGS
+from tests.device.drivers.journal_builders import OWNER
 
 LABEL = "LABEL-CODE-1"
 BOX_KEY = builders.FakeSigner("box")
@@ -68,7 +69,7 @@ class LanRig:
     def __init__(self, path: Path, folder: Folder | None = None, clock: StillClock | None = None) -> None:
         self.clock = clock or StillClock()
         self.is_enrolled = False
-        self.journal = JournalFile(folder or Folder(path / "journal"))
+        self.journal = JournalFile(folder or Folder(path / "journal"), OWNER)
         self.store = StateStore(Folder(path / "state"), builders.BoardSecret())
         songs = {name: builders.song(name) for name in SONGS}
         self.box = Box(builders.BOX, builders.fake_verify, songs.get, self._head_at, lambda _key: None)

@@ -11,13 +11,14 @@ import pytest
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
 from tests import builders
+from tests.device.drivers.journal_builders import OWNER
 from tests.device.services.lan_rig import LABEL, LanRig, lan_rig
 
 
 async def test_an_allowed_play_is_in_the_journal_before_the_answer(tmp_path: Path) -> None:
     async with lan_rig(tmp_path) as rig:
         status, body = await rig.play("K1", "000482")
-        entries = JournalFile(Folder(tmp_path / "journal")).recover().since_boot
+        entries = JournalFile(Folder(tmp_path / "journal"), OWNER).recover().since_boot
     assert status == 201
     assert (body["room"], body["song"], body["kind"]) == ("K1", "000482", "guest")
     epoch, seq = body["play"].split("-")

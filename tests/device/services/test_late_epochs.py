@@ -15,6 +15,7 @@ from device.protocol.uplink import Batch
 from device.services.journal_feed import JournalFeed, Place
 from device.services.journal_late import ACK_FOR_S_MAX, TRIES_MAX
 from tests import builders
+from tests.device.drivers.journal_builders import OWNER
 from tests.device.services.lan_rig import BOX_KEY
 
 BOX = builders.BOX
@@ -25,7 +26,7 @@ class Venue:
 
     def __init__(self, path: Path, *sizes: int) -> None:
         self.path = path
-        self.journal = JournalFile(Folder(path))
+        self.journal = JournalFile(Folder(path), OWNER)
         self.journal.recover()
         self.feed = JournalFeed(BOX, self.journal, checkpoint)
         self.frames: dict[int, list[Frame]] = {}

@@ -18,6 +18,7 @@ from device.services import runtime as runtime_module
 from device.services.runtime import BusyError
 from tests import builders
 from tests.device.drivers.crash_folder import CrashFolder
+from tests.device.drivers.journal_builders import OWNER
 from tests.device.services.lan_rig import LanRig, lan_rig
 from tests.device.turned import point
 
@@ -32,7 +33,7 @@ async def heal(rig: LanRig, disk: CrashFolder) -> None:
 
 
 def entries_on(disk: CrashFolder) -> list[dict[str, Any]]:
-    found = JournalFile(CrashFolder(disk.files)).recover()
+    found = JournalFile(CrashFolder(disk.files), OWNER).recover()
     return [json.loads(entry) for entry in found.since_boot]
 
 
@@ -126,9 +127,9 @@ async def test_a_play_that_was_allowed_is_found_after_kill_9(tmp_path: Path) -> 
         assert ended == (200, {"counted": False})
     finally:
         await again.close()
-    entries = [json.loads(entry) for entry in JournalFile(Folder(tmp_path / "journal")).recover().since_boot]
+    entries = [json.loads(entry) for entry in JournalFile(Folder(tmp_path / "journal"), OWNER).recover().since_boot]
     assert entries[0]["kind"] == "BOOT"
-    found = JournalFile(Folder(tmp_path / "journal"))
+    found = JournalFile(Folder(tmp_path / "journal"), OWNER)
     size = found.recover().size
     ends = [json.loads(frame.entry) for frame in found.read(0, size, 1 << 20)]
     assert [(entry["body"]["reason"]) for entry in ends if entry["kind"] == "PLAY_END"] == ["power"]

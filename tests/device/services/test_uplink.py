@@ -22,7 +22,9 @@ from device.services.journal_feed import BATCHES_OPEN_MAX, JournalFeed
 from device.services.journal_late import ACK_FOR_S_MAX
 from device.services.uplink import FleetSession
 from tests import builders
+from tests.device.drivers.journal_builders import OWNER
 from tests.device.services.lan_rig import BOX_KEY, lan_rig
+from tests.device.services.test_late_epochs import entry as own_entry
 
 BOX = builders.BOX
 
@@ -33,12 +35,14 @@ def checkpoint(epoch: int, size: int, head: bytes, ended: bool) -> Envelope:
 
 
 def a_journal(path: Path, count: int, text: str) -> tuple[JournalFile, JournalFeed]:
-    """`count` entries of that text, all durable."""
-    journal = JournalFile(Folder(path))
+    """`count` entries of that text, all durable; without one of the box's."""
+    journal = JournalFile(Folder(path), OWNER)
     journal.recover()
     chain, frames = first_chain(BOX, 1), []
     for seq in range(count):
         entry = json.dumps({"kind": "BOOT", "seq": seq, "text": text}).encode()
+        if not text:
+            entry = own_entry(1, seq, "FAULT", {"code": "", "begun": True})
         chain = next_chain(chain, seq, entry)
         frames.append(Frame(1, seq, entry, chain))
     journal.append(frames)
@@ -90,7 +94,7 @@ def test_without_acks_sending_stops_and_then_begins_again_at_the_watermark(tmp_p
 
 
 def test_10_3_a_nack_says_from_where(tmp_path: Path) -> None:
-    _, feed = a_journal(tmp_path, 300, "x")
+    _, feed = a_journal(tmp_path, 300, "")
     take(feed, 0.0)
     feed.send_from(effects.SendFrom(epoch=1, size=30))
     batch = take(feed, 0.0)
