@@ -8,8 +8,11 @@ Rules:
    begins again at the watermark: the broker may have lost what it acknowledged.
 3. A batch holds what fits (SPEC 17); its checkpoint is signed when it is made.
 4. Signed is only what continues the chain: an entry that does not is damaged (JOURNAL_DAMAGED).
+5. Where the fleet refuses, each entry is looked at as the fleet does: one that is none was put there by somebody else,
+   and is damaged too. Before that it is the fleet's to judge: it may be of a version that was taken back again.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,7 +20,7 @@ from device.core.effects import Append, MoveWatermark, SendFrom
 from device.ports import DriverError, Frame, Journal
 from device.protocol.envelope import Envelope
 from device.protocol.errors import MalformedError
-from device.protocol.journal import next_chain
+from device.protocol.journal import Entry, next_chain
 from device.protocol.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from device.protocol.uplink import Batch
 from device.services.journal_late import ACK_FOR_S_MAX, LateEpoch, beginning
@@ -56,6 +59,7 @@ class JournalFeed:
         self._next = 0
         self._open: list[int] = []
         self._progress_at_s = 0.0
+        self._is_refused = False  # rule 5
         self._owing: list[LateEpoch] = []  # oldest first
 
     def grown(self, effect: Append) -> None:
@@ -73,13 +77,15 @@ class JournalFeed:
                 if late.epoch == effect.epoch:
                     late.acknowledged(effect.size)
             return
+        self._is_refused = False
         self._watermark = effect.size
         self._next = max(self._next, effect.size)
         self._open = [end for end in self._open if end > effect.size]
         self._progress_at_s = now_s
 
     def send_from(self, effect: SendFrom) -> None:
-        """The fleet's wish after a gap; it may lie below the watermark."""
+        """The fleet's wish after a gap; it may lie below the watermark. What cannot be read has no epoch to name."""
+        self._is_refused = True
         if effect.epoch == self._epoch:
             self._next = min(effect.size, self._size)
             self._open = []
@@ -140,6 +146,10 @@ class JournalFeed:
         if place.epoch != self._epoch:
             return None
         frames = self._journal.read(place.seq, BATCH_ENTRIES_MAX, ENTRIES_BYTES)
+        if self._is_refused:
+            frames = list(itertools.takewhile(_is_entry, frames))
+        if not frames:
+            raise DriverError("JOURNAL_DAMAGED", f"entry {place.seq} is none that the fleet takes")
         before = self._journal.head_at(place.seq) if place.seq else beginning(self._box, frames[0])
         made = self._fitting(place.epoch, frames, before)
         if made.head != frames[len(made.batch.entries) - 1].chain:
@@ -148,8 +158,13 @@ class JournalFeed:
 
     def _late_batch(self, late: LateEpoch) -> Made | None:
         ended, at = self._journal.ended, late.next
-        frames = ended.read(late.epoch, at, BATCH_ENTRIES_MAX, ENTRIES_BYTES)
-        return self._fitting(late.epoch, frames, late.begin_chain(ended, at, frames[0])) if frames else None
+        while frames := ended.read(late.epoch, at, BATCH_ENTRIES_MAX, ENTRIES_BYTES):
+            sound = list(itertools.dropwhile(lambda frame: late.is_refused and not _is_entry(frame), frames))
+            if sound:
+                sound = list(itertools.takewhile(lambda frame: not late.is_refused or _is_entry(frame), sound))
+                return self._fitting(late.epoch, sound, late.begin_chain(ended, late.next, sound[0]))
+            at = frames[-1].seq + 1
+        return None
 
     def _look_back(self) -> None:
         ended = self._journal.ended
@@ -173,6 +188,14 @@ class JournalFeed:
                 if len(frames) == 1:
                     raise
                 frames = frames[: len(frames) // 2]
+
+
+def _is_entry(frame: Frame) -> bool:
+    try:
+        Entry.decode(frame.entry)
+    except MalformedError:
+        return False
+    return True
 
 
 def _head(frames: Sequence[Frame], chain: bytes | None) -> bytes:

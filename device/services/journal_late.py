@@ -33,6 +33,11 @@ class LateEpoch:
         self._sent_at_s = 0.0
         self._tries = 0
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last batch brought nothing, so that each entry is to be looked at (`journal_feed.py` rule 5)."""
+        return self._tries > 0
+
     def is_ready(self, now_s: float) -> bool:
         """Whether a batch may be made now."""
         if self._sent is not None and now_s - self._sent_at_s > ACK_FOR_S_MAX:
@@ -53,7 +58,9 @@ class LateEpoch:
             self.next, self._head, self._sent, self._is_anew, self._tries = size, head, None, False, 0
 
     def begin_again(self, size: int) -> None:
-        """Rule 2."""
+        """Rule 2. A nack of what could not be read at all bears the fleet's newest epoch, whichever was sent."""
+        if self._sent is None:
+            return
         self.next, self._head, self._sent, self._is_anew = size, None, None, True
         self._try_again()
 
