@@ -19,6 +19,7 @@ from device.drivers.journal_file import JournalFile
 from device.protocol.journal import play_id
 from device.settings import Lan, Settings
 from tests import builders, serving_box
+from tests.device.drivers.journal_builders import OWNER
 from tests.fleet_server.repository.published import catalog_files
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,7 @@ class Disk:
 
     def entries(self, kind: str) -> list[dict[str, Any]]:
         """Bodies of the last boot's; that of a start has the name of its play."""
-        found = JournalFile(Folder(self.data / "journal")).recover()
+        found = JournalFile(Folder(self.data / "journal"), OWNER).recover()
         first = found.size - len(found.since_boot)
         entries = [(seq, json.loads(raw)) for seq, raw in enumerate(found.since_boot, first)]
         names = {seq: {"play": play_id(found.epoch, seq)} for seq, entry in entries if entry["kind"] == "PLAY_START"}
