@@ -10,6 +10,8 @@ Rules:
 4. Signed is only what continues the chain: an entry that does not is damaged (JOURNAL_DAMAGED).
 5. Where the fleet refuses, each entry is looked at as the fleet does: one that is none was put there by somebody else,
    and is damaged too. Before that it is the fleet's to judge: it may be of a version that was taken back again.
+6. That an epoch has ended is said once an entry behind it is durable: a disk that takes no writes at a start, or none
+   of a new epoch, leaves it open which epoch goes on.
 """
 
 import itertools
@@ -53,7 +55,7 @@ class JournalFeed:
         self._box = box
         self._journal = journal
         self._checkpoint = checkpoint
-        self._epoch = 1
+        self._epoch = 0  # of the entry that was made durable last in this life
         self._size = 0
         self._watermark = 0
         self._next = 0
@@ -168,7 +170,8 @@ class JournalFeed:
 
     def _look_back(self) -> None:
         ended = self._journal.ended
-        self._owing = [LateEpoch(self._box, epoch, ended.watermark(epoch)) for epoch in ended.unsent()]
+        unsent = [epoch for epoch in ended.unsent() if epoch < self._epoch]  # rule 6
+        self._owing = [LateEpoch(self._box, epoch, ended.watermark(epoch)) for epoch in unsent]
 
     def _begin_at_watermark(self, now_s: float) -> None:
         self._next = self._watermark

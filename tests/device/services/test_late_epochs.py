@@ -113,6 +113,23 @@ def test_9_13_ended_epochs_go_first_and_the_oldest_before_all(tmp_path: Path) ->
     assert venue.take() is None
 
 
+def test_9_13_no_epoch_has_ended_before_an_entry_behind_it_is_durable(tmp_path: Path) -> None:
+    """A disk that takes no writes: batches that nobody counts as sent would follow one another without end."""
+    venue = Venue(tmp_path, 30, 3)
+    again = Venue.__new__(Venue)
+    again.journal, again.frames = venue.journal, venue.frames
+    again.feed = JournalFeed(BOX, venue.journal, checkpoint)
+    again.feed.begin_again(0.0)
+    assert again.take() is None
+    last = venue.frames[1][-1]
+    again.feed.grown(effects.Append(epoch=1, seq=29, entry=last.entry, chain=last.chain))
+    again.feed.begin_again(0.0)
+    place = again.feed.wanted(0.0)
+    last = venue.frames[2][-1]
+    again.feed.grown(effects.Append(epoch=2, seq=2, entry=last.entry, chain=last.chain))
+    assert (place, again.take(), again.take()) == (Place(1, 0), (1, 0, 30), None)
+
+
 def test_9_13_one_batch_of_an_ended_epoch_is_under_way_and_continues_the_chain(tmp_path: Path) -> None:
     venue = Venue(tmp_path, 450, 3)
     assert venue.take() == (1, 0, BATCH_ENTRIES_MAX)
