@@ -119,6 +119,7 @@ class Runtime:
         self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
         self._write_for_s = write_for_s
         self._ending: type | None = None
+        self._has_ended = False
         self._recovering: Any = None  # the core asks for one at a time
         self.ticked_at_s = self._loop.time()
 
@@ -137,8 +138,8 @@ class Runtime:
         return Now(mono_ms=self._clock.mono_ms(), rtc_ms=self._clock.rtc_ms())
 
     async def post(self, event: Any) -> None:
-        """Hand an event of the box itself over; waits while the queue is full."""
-        while not self.post_soon(event):
+        """Hand an event of the box itself over; waits while the queue is full, but for no loop that has ended."""
+        while not self._has_ended and not self.post_soon(event):
             self._has_room.clear()
             await self._has_room.wait()
 
@@ -199,6 +200,8 @@ class Runtime:
             ticks.cancel()
             if self._recovering is not None:
                 self._recovering.cancel()
+            self._has_ended = True
+            self._has_room.set()
             self._disk.shutdown()
         return self._ending
 

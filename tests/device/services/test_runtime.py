@@ -233,6 +233,16 @@ async def test_a_box_ends_while_the_disk_stands_still(tmp_path: Path, monkeypatc
     disk.go_on.set()
 
 
+async def test_nobody_waits_for_room_in_a_box_that_has_ended(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        rig.runtime.give_up()
+        await rig._running
+        while rig.runtime.post_soon(on.ReopenRequested(request="")):
+            pass
+        async with asyncio.timeout(30):
+            await rig.runtime.post(on.Disconnected())
+
+
 async def test_a_state_record_that_stands_still_is_a_failure_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
