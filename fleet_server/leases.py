@@ -6,7 +6,7 @@ hold, and without the box's own nonce it is worth nothing.
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, String, Table, func, select
+from sqlalchemy import BigInteger, Column, Connection, String, Table, case, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from device.crypto.p256 import SigningKey
@@ -24,6 +24,7 @@ from fleet_server.venues.model import venues
 TIME_REFUSED = "LEASE_TIME"
 
 POWERED_PERCENT = 110  # hours of service allowed until the stop: a box that is never off must not reach them first
+AHEAD_MAX = 1 << 32  # leases that an older copy of the database may lack
 PLAYS_PER_ROOM = 3_000  # a room in full use sings 70 songs a day
 
 lease_numbers = Table(
@@ -103,8 +104,14 @@ def _rooms(connection: Connection, venue: str) -> int:
 
 
 def _next(connection: Connection, box: str, has: int) -> int:
-    """Above our last and above the one that the box has, should our database be an older copy."""
+    """Above our last and above the one that the box has, should our database be an older copy.
+
+    Not where that is beyond what such a copy lacks: who has a key, the box's or a service key of then, shall not use up
+    the numbers. A box that has such a lease takes ours where another key signs it (SPEC 7.1).
+    """
     last = lease_numbers.c.last
-    upsert = insert(lease_numbers).values(box=box, last=has + 1)
-    upsert = upsert.on_conflict_do_update(set_={"last": func.max(last, has) + 1})
+    upsert = insert(lease_numbers).values(box=box, last=has + 1 if has <= AHEAD_MAX else 1)
+    upsert = upsert.on_conflict_do_update(
+        set_={"last": case((has - last > AHEAD_MAX, last), else_=func.max(last, has)) + 1}
+    )
     return int(connection.execute(upsert.returning(last)).scalar_one())

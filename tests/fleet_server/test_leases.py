@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import update
 
 from device.crypto.p256 import SigningKey, verify
+from device.protocol.envelope import parse_envelope
 from device.protocol.keys import Key
-from device.protocol.lease import accept_extension
-from device.protocol.limits import DAY_MS
+from device.protocol.lease import Lease, accept_extension
+from device.protocol.limits import DAY_MS, INSTANT_MAX
 from device.protocol.policy import AuthorityPolicy, FleetKey
 from fleet_server.boxes.model import box_reports
 from fleet_server.extensions import worker
@@ -47,6 +48,17 @@ async def test_a_box_that_refused_our_time_is_an_incident(country: Country, box:
     assert "ms from ours" in incident["detail"]
     refused(country, box, 1, boot=2, at_ms=None, tq="none")
     assert [found["count"] for found in country.rows(incidents)] == [2, 1]
+
+
+def test_7_1_a_number_that_no_database_ever_gave_uses_up_none(country: Country, box: StandingBox) -> None:
+    """A thief of a key has made the box say the last number of all; an older copy of the database lacks a few."""
+    other = country.box("KTV-AAAA0002", country.venue())
+    given = []
+    for who, has in ((box, 0), (box, INSTANT_MAX), (box, 700), (box, INSTANT_MAX), (box, 5), (other, INSTANT_MAX)):
+        answers = mail(country, who, "report", who.report(nonce="ab" * 16, lease=has))
+        (raw,) = [answer.payload for answer in answers if answer.topic.endswith("/lease")]
+        given.append(Lease.decode(parse_envelope(raw, "lease").payload).lease)
+    assert given == [1, 2, 701, 702, 703, 1]
 
 
 def silent(country: Country, *boxes: StandingBox, since_ms: int = 2 * HOUR_MS) -> None:
