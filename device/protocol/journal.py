@@ -155,6 +155,14 @@ class Entry(Document):
     )
 
     @classmethod
+    def decode(cls, payload: bytes) -> "Self":
+        """SPEC 9.2: an entry is its canonical form and no other, so that its text says no more than its fields."""
+        entry = super().decode(payload)
+        if entry.encode() != bytes(payload):
+            raise MalformedError("DOCUMENT_MALFORMED", "an entry is canonical")
+        return entry
+
+    @classmethod
     def from_plain(cls, value: "Any", where: str) -> "Self":
         entry = super().from_plain(value, where)
         checked = fields_of(entry.body, BODIES[entry.kind], f"{where}.body")

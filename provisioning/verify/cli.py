@@ -80,6 +80,7 @@ def _of_verdict(verdict: Verdict) -> dict[str, object]:
         "acks": counts.acks,
         "plays": counts.kinds["PLAY_START"],
         "counted": counts.counted,
+        "misstated": [f"{info.epoch}-{seq}" for seq in counts.misstated],
         "refused": counts.kinds["REFUSED"],
         "orders": counts.kinds["ORDER"],
     }
@@ -97,6 +98,7 @@ def _say_verdict(verdict: Verdict, is_zh: bool) -> str:
             f"检查点 {counts.checkpoints} 个，平台回执 {counts.acks} 个，全部相符。\n"
             f"点播 {counts.kinds['PLAY_START']} 次，有效 {counts.counted} 次，拒绝 {counts.kinds['REFUSED']} 次，"
             f"指令 {counts.kinds['ORDER']} 条。"
+            + _say_misstated(verdict, "\n另有 {count} 条结束记录所注“有效”与规则不符，未按其计数：{first} 等。")
             + "".join(f"\n缺失：记录 {gap} 前置机已无法读取，由其签名声明，其中可能有点播。" for gap in _gaps(info))
         )
     word = "" if is_signed else " (by the platform's word: the box signs it in no entry of these)"
@@ -106,11 +108,18 @@ def _say_verdict(verdict: Verdict, is_zh: bool) -> str:
         f"{counts.checkpoints} checkpoints, {counts.acks} acknowledgements; all of them fit.\n"
         f"{counts.kinds['PLAY_START']} plays, {counts.counted} counted, {counts.kinds['REFUSED']} refused, "
         f"{counts.kinds['ORDER']} orders."
+        + _say_misstated(verdict, "\n{count} ends say otherwise of themselves, against SPEC 9.1: {first} is the first.")
         + "".join(
             f"\nMISSING: {gap}. The box has signed that it cannot read them; plays may be among them."
             for gap in _gaps(info)
         )
     )
+
+
+def _say_misstated(verdict: Verdict, sentence: str) -> str:
+    """Plays are counted by the verifier: what the box says of them is named where it differs."""
+    found = verdict.counts.misstated
+    return sentence.format(count=len(found), first=f"{verdict.info.epoch}-{found[0]}") if found else ""
 
 
 def _gaps(info: Info) -> list[str]:

@@ -3,9 +3,10 @@
 Rules:
 
 1. Every entry is sound, of the box and epoch in `info.json`, and continues the sequence. `EPOCH` begins every epoch
-   but the first, behind the place that `previous.json` comes from, and stands nowhere else.
-2. The chain from `previous.json` over the entries has, at each checkpoint's size, the head that the box signed.
-   The last entry is covered by a checkpoint.
+   but the first and stands nowhere else.
+2. The chain over the entries has, at each checkpoint's size, the head that the box signed. It begins with
+   `previous.json`, at 0 with the place that `EPOCH` names or with nothing: `previous.json` must be that, and no entry
+   is to blame where it is not. The last entry is covered by a checkpoint.
 3. `chain.txt` is unsigned. Where a signed head does not fit, the first line that differs names the entry.
 4. The box signs where it stands only when it is claimed: a CLAIM among the entries must name the venue of `info.json`.
    Without one the venue is the platform's word, and the verdict says so.
@@ -14,9 +15,8 @@ Rules:
 6. An acknowledgement is signed by the platform, for a head that the chain has.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from device.crypto.p256 import verify
@@ -26,10 +26,11 @@ from device.protocol.errors import ProtocolError
 from device.protocol.journal import Checkpoint, Entry, chain_behind_gap, first_chain, next_chain
 from device.protocol.keys import Key
 from device.protocol.limits import ENVELOPE_BYTES_MAX, GAPS_MAX
-from device.protocol.record import Document, fields_of
+from device.protocol.record import Document, fields_of, versioned
 from device.protocol.shape import BOX, COUNT, INSTANT, SHA256, VENUE, array, integer
 from device.protocol.uplink import Ack
 from provisioning.verify.finding import FindingError
+from provisioning.verify.tally import Counts
 from provisioning.verify.trust import Trusted
 
 Signed = TypeVar("Signed", bound=Document)
@@ -39,7 +40,6 @@ NOTHING_PROVEN = "0" * 64  # the head of previous.json where a gap begins
 _PREVIOUS = (("head", SHA256), ("size", COUNT))
 _GAP = (("missing", COUNT), ("seq", COUNT))
 _INFO = (
-    ("v", integer(1, 1)),
     ("box", BOX),
     ("venue", VENUE),
     ("epoch", integer(1)),
@@ -68,21 +68,10 @@ class Info:
         return sum(seq - missing for missing, seq in self.gaps.items())
 
 
-@dataclass
-class Counts:
-    """What was verified."""
-
-    entries: int = 0
-    checkpoints: int = 0
-    acks: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    counted: int = 0
-
-
 def read_info(files: Mapping[str, bytes]) -> Info:
     """Raises FindingError."""
     try:
-        found = fields_of(loads(_file(files, "info.json"), ENVELOPE_BYTES_MAX), _INFO, "info")
+        found = fields_of(versioned(_file(files, "info.json"), ENVELOPE_BYTES_MAX, "info"), _INFO, "info")
     except ProtocolError as error:
         raise FindingError("INFO_MALFORMED", str(error)) from error
     if found["to"] < found["from"]:
@@ -98,42 +87,71 @@ def read_info(files: Mapping[str, bytes]) -> Info:
 
 def require_journal(files: Mapping[str, bytes], info: Info, trusted: Trusted) -> Counts:
     """All rules; raises FindingError for the first that breaks."""
-    counts = Counts()
     checkpoints = _checkpoints(files, info, trusted)
-    chain = _start(files, info)
-    hints = _lines(files, "chain.txt")
-    heads: dict[int, str] = {}
-    suspect: int | None = None
-    seq = info.first
-    for offset, line in enumerate(_lines(files, "entries.jsonl")):
-        is_anew = seq in info.gaps
+    before = _before(files, info)
+    walk = _Walk(info, checkpoints, _file(files, "chain.txt").split(b"\n"), before, Counts(trusted.policy))
+    for line in _lines(files, "entries.jsonl"):
+        walk.step(line)
+    walk.end(before)
+    walk.counts.checkpoints = len(checkpoints)
+    walk.counts.acks = _require_acks(files, info, trusted, walk.heads)
+    return walk.counts
+
+
+class _Walk:
+    """From the first entry to the last: `seq` and `chain` are where it stands, `heads` what it has seen, by size.
+
+    suspect: the first entry where `chain.txt` says something else (rule 3). begins: the chain value before the first.
+    """
+
+    def __init__(
+        self, info: Info, checkpoints: Mapping[int, Checkpoint], hints: list[bytes], before: bytes, counts: Counts
+    ) -> None:
+        self.info, self.checkpoints, self.hints, self.counts = info, checkpoints, hints, counts
+        self.seq = info.first
+        self.chain = self.begins = before
+        self.heads: dict[int, str] = {}
+        self.suspect: int | None = None
+
+    def step(self, line: bytes) -> None:
+        """The next entry."""
+        info, is_anew = self.info, self.seq in self.info.gaps
         if is_anew:
-            _require_covered(info, seq, checkpoints)
-            chain = chain_behind_gap(info.box, info.epoch, seq, info.gaps[seq])
-            seq = info.gaps[seq]
-        entry = _entry(line, info, seq)
-        _require_beginning(entry, None if is_anew else chain)
-        chain = next_chain(chain, seq, line)
-        heads[seq + 1] = chain.hex()
-        if suspect is None and hints[offset : offset + 1] != [chain.hex().encode()]:
-            suspect = seq
-        signed = checkpoints.get(seq + 1)
-        if signed is not None and signed.head != heads[seq + 1]:
-            bad = seq if suspect is None else suspect
-            raise FindingError("ENTRY_CHANGED", f"the box signed another head at {seq + 1}", info.epoch, bad)
-        _count(counts, entry)
+            _require_covered(info, self.seq, self.checkpoints)
+            self.chain = chain_behind_gap(info.box, info.epoch, self.seq, info.gaps[self.seq])
+            self.seq = info.gaps[self.seq]
+        entry = _entry(line, info, self.seq)
+        _require_beginning(entry)
+        if self.seq == 0 and not is_anew:
+            self.chain = self.begins = _beginning(entry)
+        self._chain_to(line)
+        self.counts.add(entry)
         if entry.kind == "CLAIM" and entry.body["venue"] != info.venue:
-            raise FindingError("INFO_MALFORMED", f"the box stands in {entry.body['venue']}, not in {info.venue}")
-        seq += 1
-    _require_end(info, seq, checkpoints)
-    stray = sorted(set(checkpoints) - set(heads))
-    if stray:
-        raise FindingError("CHECKPOINT_INVALID", f"checkpoints/{stray[0]}.json stands where entries are missing")
-    if suspect is not None or len(hints) != counts.entries:
-        raise FindingError("FILE_CHANGED", "chain.txt")
-    counts.checkpoints = len(checkpoints)
-    counts.acks = _require_acks(files, info, trusted, heads)
-    return counts
+            detail = f"the box stands in {entry.body['venue']}, not in {info.venue}"
+            raise FindingError("INFO_MALFORMED", detail, info.epoch, self.seq)
+        self.seq += 1
+
+    def _chain_to(self, line: bytes) -> None:
+        seq = self.seq
+        self.chain = next_chain(self.chain, seq, line)
+        head = self.heads[seq + 1] = self.chain.hex()
+        if self.suspect is None and self.hints[self.counts.entries : self.counts.entries + 1] != [head.encode()]:
+            self.suspect = seq
+        signed = self.checkpoints.get(seq + 1)
+        if signed is not None and signed.head != head:
+            bad = seq if self.suspect is None else self.suspect
+            raise FindingError("ENTRY_CHANGED", f"the box signed another head at {seq + 1}", self.info.epoch, bad)
+
+    def end(self, before: bytes) -> None:
+        """Behind the last entry; `before` is what previous.json says."""
+        _require_end(self.info, self.seq, self.checkpoints)
+        if before != self.begins:
+            raise FindingError("INFO_MALFORMED", "previous.json is not what the journal begins behind")
+        stray = sorted(set(self.checkpoints) - set(self.heads))
+        if stray:
+            raise FindingError("CHECKPOINT_INVALID", f"checkpoints/{stray[0]}.json stands where entries are missing")
+        if self.suspect is not None or len(self.hints) != self.counts.entries + 1 or self.hints[-1]:
+            raise FindingError("FILE_CHANGED", "chain.txt")
 
 
 def _require_end(info: Info, seq: int, checkpoints: Mapping[int, Checkpoint]) -> None:
@@ -161,39 +179,30 @@ def _entry(line: bytes, info: Info, seq: int) -> Entry:
     return entry
 
 
-def _require_beginning(entry: Entry, chain: bytes | None) -> None:
-    """An epoch begins with the place that it begins behind (SPEC 9.11); `chain` stands before it, None if anew."""
+def _require_beginning(entry: Entry) -> None:
     begins = entry.seq == 0 and entry.epoch > 1
     if (entry.kind == "EPOCH") != begins:
         raise FindingError("ENTRY_OTHER", "EPOCH begins every epoch but the first", entry.epoch, entry.seq)
-    if begins and chain is not None:
-        head, size = bytes.fromhex(entry.body["head"]), entry.body["size"]
-        if first_chain(entry.box, entry.epoch, head, size) != chain:
-            raise FindingError("ENTRY_CHANGED", "previous.json is of another place than EPOCH", entry.epoch, 0)
 
 
-def _count(counts: Counts, entry: Entry) -> None:
-    counts.entries += 1
-    counts.kinds[entry.kind] += 1
-    if entry.kind == "PLAY_END" and entry.body["counted"]:
-        counts.counted += 1
+def _beginning(entry: Entry) -> bytes:
+    """The chain value before the first entry: of nothing, or of the place that EPOCH names, which the box signs."""
+    if entry.epoch == 1:
+        return first_chain(entry.box, 1)
+    return first_chain(entry.box, entry.epoch, bytes.fromhex(entry.body["head"]), entry.body["size"])
 
 
-def _start(files: Mapping[str, bytes], info: Info) -> bytes:
-    """The chain value before the first entry: known at the very start, else bound by the first signed head."""
+def _before(files: Mapping[str, bytes], info: Info) -> bytes:
+    """The chain value before the first entry, as previous.json says: the first signed head binds it (rule 2)."""
     try:
         found = fields_of(loads(_file(files, "previous.json"), ENVELOPE_BYTES_MAX), _PREVIOUS, "previous")
     except ProtocolError as error:
         raise FindingError("INFO_MALFORMED", str(error)) from error
-    head = bytes.fromhex(found["head"])
     if found["size"] != info.first:
         raise FindingError("INFO_MALFORMED", "previous.json does not end where the entries begin")
-    if info.first in info.gaps:
-        if found["head"] != NOTHING_PROVEN:
-            raise FindingError("INFO_MALFORMED", "previous.json says what nothing proves: a gap begins there")
-    elif info.epoch == 1 and info.first == 0 and head != first_chain(info.box, 1):
-        raise FindingError("INFO_MALFORMED", "previous.json is not how a journal begins")
-    return head
+    if info.first in info.gaps and found["head"] != NOTHING_PROVEN:
+        raise FindingError("INFO_MALFORMED", "previous.json says what nothing proves: a gap begins there")
+    return bytes.fromhex(found["head"])
 
 
 def _checkpoints(files: Mapping[str, bytes], info: Info, trusted: Trusted) -> dict[int, Checkpoint]:

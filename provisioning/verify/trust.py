@@ -12,18 +12,18 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
 from device.crypto.certificates import UNREADABLE
 from device.crypto.p256 import key_of_public
-from device.protocol.errors import ProtocolError
 from device.protocol.keys import Key
 from device.protocol.policy import AuthorityPolicy
-from device.protocol.root_keys import require_distinct_keys
 from provisioning.verify.finding import FindingError
+from provisioning.verify.tuf_files import UNSOUND, root_of, root_versions, targets_of
 
 POLICY_PATH = "policy/authority.json"
+ROLE = "policy"
+THRESHOLD_MIN = 2
 
 
 @dataclass(frozen=True)
@@ -41,49 +41,74 @@ def establish(files: Mapping[str, bytes], root: bytes, box: str) -> Trusted:
 
 
 def _newest_root(files: Mapping[str, bytes], raw: bytes) -> Metadata[Root]:
-    """The given root, and from it up to the newest in the file, each signed by the one before (TUF 5.3)."""
+    """The given root, or the newest in the file: each is signed by the one before and by itself (TUF 5.3).
+
+    Those below the given one prove nothing, and still stand in a row that ends in it.
+    """
     try:
-        root = Metadata[Root].from_bytes(raw)
-        if root.signed.type != Root.type:
-            raise FindingError("ROOT_UNREADABLE", f"{root.signed.type} is no root")
-        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
-        require_distinct_keys(root.signed.to_dict())
-    except (RepositoryError, ProtocolError, ValueError) as error:
+        given = root_of(raw)
+    except UNSOUND as error:
         raise FindingError("ROOT_UNREADABLE", str(error)) from error
-    given = files.get(f"metadata/{root.signed.version}.root.json")
-    if given is not None and given != raw:
-        raise FindingError("ROOT_OTHER", f"root of version {root.signed.version} differs from the one given")
-    while (name := f"metadata/{root.signed.version + 1}.root.json") in files:
-        try:
-            newer = Metadata[Root].from_bytes(files[name])
-            root.signed.verify_delegate(Root.type, newer.signed_bytes, newer.signatures)
-            newer.signed.verify_delegate(Root.type, newer.signed_bytes, newer.signatures)
-            require_distinct_keys(newer.signed.to_dict())
-        except (RepositoryError, ProtocolError, ValueError) as error:
-            raise FindingError("ROOT_OTHER", f"{name}: {error}") from error
-        if newer.signed.version != root.signed.version + 1:
-            raise FindingError("ROOT_OTHER", f"{name} is of version {newer.signed.version}")
-        root = newer
+    last: Metadata[Root] | None = None
+    for version in root_versions(files):
+        name = f"metadata/{version}.root.json"
+        if version == given.signed.version and files[name] != raw:
+            raise FindingError("ROOT_OTHER", f"root of version {version} differs from the one given")
+        if last is None and version > given.signed.version:
+            last = given
+        last = _next_root(files[name], name, version, last)
+    return given if last is None or last.signed.version < given.signed.version else last
+
+
+def _next_root(raw: bytes, name: str, version: int, last: Metadata[Root] | None) -> Metadata[Root]:
+    try:
+        root = root_of(raw)
+        if last is not None:
+            last.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+    except UNSOUND as error:
+        raise FindingError("ROOT_OTHER", f"{name}: {error}") from error
+    if root.signed.version != version:
+        raise FindingError("ROOT_OTHER", f"{name} is of version {root.signed.version}")
+    if last is not None and last.signed.version != version - 1:
+        raise FindingError("ROOT_OTHER", f"{name} stands where {last.signed.version + 1} is missing")
     return root
 
 
 def _policy(files: Mapping[str, bytes], root: Metadata[Root]) -> AuthorityPolicy:
     raw = _file(files, "policy.json")
     try:
-        targets = Metadata[Targets].from_bytes(_file(files, "metadata/targets.json"))
+        targets = targets_of(_file(files, "metadata/targets.json"))
         root.signed.verify_delegate(Targets.type, targets.signed_bytes, targets.signatures)
-        require_distinct_keys(targets.signed.to_dict())
-    except (RepositoryError, ProtocolError, ValueError) as error:
+    except UNSOUND as error:
         raise FindingError("ROOT_OTHER", f"targets: {error}") from error
     try:
-        role = Metadata[Targets].from_bytes(_file(files, "metadata/policy.json"))
-        targets.signed.verify_delegate("policy", role.signed_bytes, role.signatures)
+        _require_delegation(targets.signed)
+        role = targets_of(_file(files, "metadata/policy.json"))
+        targets.signed.verify_delegate(ROLE, role.signed_bytes, role.signatures)
         target = role.signed.targets.get(POLICY_PATH)
-        if target is None or target.hashes.get("sha256") != sha256(raw).hexdigest():
+        if target is None or (target.length, target.hashes.get("sha256")) != (len(raw), sha256(raw).hexdigest()):
             raise FindingError("POLICY_UNTRUSTED", "policy.json is not what was signed")
-        return AuthorityPolicy.decode(raw)
-    except (RepositoryError, ProtocolError, ValueError) as error:
+        policy = AuthorityPolicy.decode(raw)
+    except UNSOUND as error:
         raise FindingError("POLICY_UNTRUSTED", str(error)) from error
+    for authority in policy.authorities:
+        _certificate(b64decode(authority.certificate))
+    return policy
+
+
+def _require_delegation(targets: Targets) -> None:
+    """The role may speak of the policy at all, and two must sign it (SPEC 5.1)."""
+    roles = (targets.delegations.roles if targets.delegations else None) or {}
+    role = roles.get(ROLE)
+    if role is None or role.threshold < THRESHOLD_MIN or not role.is_delegated_path(POLICY_PATH):
+        raise FindingError("POLICY_UNTRUSTED", f"{POLICY_PATH} is not delegated to two of role {ROLE}")
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except UNREADABLE as error:
+        raise FindingError("POLICY_UNTRUSTED", f"an authority has no certificate: {error}") from error
 
 
 def _box_key(files: Mapping[str, bytes], policy: AuthorityPolicy, box: str) -> Key:
@@ -97,14 +122,15 @@ def _box_key(files: Mapping[str, bytes], policy: AuthorityPolicy, box: str) -> K
     except UNREADABLE as error:
         raise FindingError("CERTIFICATE_UNTRUSTED", str(error)) from error
     for authority in policy.authorities:
-        if authority.use == "fleet-ca" and _is_issued_by(certificate, b64decode(authority.certificate)):
+        ca = _certificate(b64decode(authority.certificate))
+        if authority.use == "fleet-ca" and _is_issued_by(certificate, ca):
             return key
     raise FindingError("CERTIFICATE_UNTRUSTED", "no authority of the policy has issued it")
 
 
-def _is_issued_by(certificate: x509.Certificate, ca_der: bytes) -> bool:
+def _is_issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(x509.load_der_x509_certificate(ca_der))
+        certificate.verify_directly_issued_by(ca)
     except (*UNREADABLE, InvalidSignature):
         return False
     return True

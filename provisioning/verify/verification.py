@@ -1,15 +1,19 @@
 """The whole check of one evidence file, in the order that names the first fault best (SPEC 16.2)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning.verify import archive, journal, trust
 from provisioning.verify.finding import FindingError
-from provisioning.verify.journal import Counts, Info
+from provisioning.verify.journal import Info
+from provisioning.verify.tally import Counts
+from provisioning.verify.tuf_files import root_version
 
 _FILES = ("info.json", "policy.json", "box.pem", "entries.jsonl", "chain.txt", "previous.json", archive.MANIFEST)
-_FOLDERS = ("metadata", "checkpoints", "acks")
+_METADATA = ("metadata/targets.json", "metadata/policy.json")
+_SIGNED = re.compile(r"(checkpoints|acks)/[^/]+\.json")
 
 
 @dataclass(frozen=True)
@@ -41,5 +45,6 @@ def verify_bytes(raw: bytes, root: bytes) -> Verdict:
 
 def _require_known(names: Iterable[str]) -> None:
     for name in names:
-        if name not in _FILES and name.partition("/")[0] not in _FOLDERS:
+        is_metadata = name in _METADATA or root_version(name) is not None
+        if name not in _FILES and not is_metadata and not _SIGNED.fullmatch(name):
             raise FindingError("ARCHIVE_FORM", f"{name!r} may not stand here")

@@ -98,7 +98,7 @@ class Evidence:
 
 def an_entry(seq: int, epoch: int = 1) -> bytes:
     """Plays that start and end by turns, after a start of the box or the beginning of a later epoch."""
-    play = {"room": "A01", "song": f"{seq:06d}", "kind": "guest"}
+    play = {"room": "A01", "song": f"{(seq - 1) | 1:06d}", "kind": "guest"}
     end = {"played_s": 200, "elapsed_s": 200, "reason": "end", "counted": True, "cut_song_s": 60, "policy_epoch": 1}
     if seq == 0 and epoch > 1:
         kind = "EPOCH"

@@ -84,7 +84,7 @@ def test_16_2_both_verifiers_know_what_the_box_cannot_read(fleet: PublishedFleet
         evidence = Evidence(fleet, gaps=A_GAP)
         spoil(evidence)
         archives.append(packed(evidence))
-        wanted.append((name, "VALID 17 entries, 3 missing" if word == "VALID" else word))
+        wanted.append((name, "VALID 17 entries, 3 missing, 8 counted" if word == "VALID" else word))
     names = list(SPOILS_OF_A_GAP)
     assert list(zip(names, [ours(raw, fleet.root) for raw in archives], strict=True)) == wanted
     assert list(zip(names, strangers(archives, fleet.root, tmp_path), strict=True)) == wanted
@@ -102,7 +102,8 @@ def test_16_2_a_stretch_may_begin_with_a_gap(fleet: PublishedFleet, tmp_path: Pa
     for evidence in sound:
         with_file("previous.json", lambda raw: raw.replace(b"0" * 64, b"07" * 32))(evidence)
         archives.append(packed(evidence))
-    words = ["17 entries, 3 missing"] * 2 + ["20 entries", "15 entries, 5 missing", "20 entries"]
+    words = ["17 entries, 3 missing, 8 counted"] * 2
+    words += ["20 entries, 9 counted", "15 entries, 5 missing, 8 counted", "20 entries, 10 counted"]
     wanted = [f"VALID {word}" for word in words] + ["BAD "] * 5
     assert [ours(raw, fleet.root) for raw in archives] == wanted
     assert strangers(archives, fleet.root, tmp_path) == wanted

@@ -231,6 +231,15 @@ def entry_vectors() -> list[Vector]:
         ("body", plain["body"] | {"room": "K 1"}),
         ("body", plain["body"] | {"song": "歌"}),
     ]
+    sound = _canonical(plain)
+    spellings = {
+        "a blank": sound.replace(":", ": ", 1),
+        "other sequence": json.dumps(dict(reversed(plain.items())), separators=(",", ":"), ensure_ascii=False),
+        "an escape": sound.replace("K01", "\\u004b01"),
+        "a carriage return behind it": f"{sound}\r",
+    }
+    for name, text in spellings.items():
+        found.append(vector(f"not canonical: {name}", "9.2", code("DOCUMENT_MALFORMED"), kind="entry", text=text))
     for name, value in changes:
         text = _canonical(plain | {name: value})
         title = f"PLAY_START: {name} is {json.dumps(value, ensure_ascii=False)}"

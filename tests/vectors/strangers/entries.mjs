@@ -3,7 +3,7 @@ import {
     array, bool, box, check, check_versioned, code, count, hash, instant, integer, journal_epoch, notice, one_of, or_empty,
     or_null, order, quality, region, result, room, slot, song, text, update_state, venue,
 } from "./forms.mjs";
-import { read } from "./strict_json.mjs";
+import { canonical, read, reject } from "./strict_json.mjs";
 
 const ENTRY_BYTES_MAX = 1024;
 const ENTRY = {
@@ -51,5 +51,6 @@ export function entry(raw) {
     const found = read(raw, ENTRY_BYTES_MAX);
     check_versioned(found, ENTRY);
     check(found.get("body"), BODIES[found.get("kind")]);
+    if (!Buffer.from(canonical(found)).equals(raw)) reject("DOCUMENT_MALFORMED", "not canonical");
     return found;
 }

@@ -1,67 +1,21 @@
-// Verifies evidence: `node evidence.mjs ROOT.json EVIDENCE.tar...`. Says for each file `VALID n entries`, or `BAD` with the
+// Verifies evidence: `node evidence.mjs ROOT.json EVIDENCE.tar...`. Says for each file `VALID n entries, n counted`, or `BAD` with the
 // first bad entry as EPOCH-SEQ where it is one. From SPEC 16 and the TUF specification alone, with nothing but node.
-import { createHash, verify, X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { document } from "./documents.mjs";
 import { entry } from "./entries.mjs";
+import { Bad, require } from "./finding.mjs";
 import { chain_behind_gap, first_chain, next_chain } from "./journal.mjs";
 import { venue_code } from "./names.mjs";
+import { Plays } from "./plays.mjs";
 import { key_of, open, signers } from "./signatures.mjs";
 import { read, Rejected, require_names } from "./strict_json.mjs";
 import { BadArchive, untar } from "./tar.mjs";
+import { ROOT_NAME, trusted_policy } from "./tuf.mjs";
 
+const JSON_NAME = /^((checkpoints|acks)\/[^/]+|metadata\/(targets|policy))\.json$/;
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const FILES = ["info.json", "policy.json", "box.pem", "entries.jsonl", "chain.txt", "previous.json", "manifest.sha256"];
-
-class Bad extends Error {}
-
-function require(is_true, why) {
-    if (!is_true) throw new Bad(why);
-}
-
-// The canonical JSON of TUF: names sorted, and in strings only the quote and the backslash escaped.
-function canonical(value) {
-    if (typeof value === "string") return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
-    if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-    if (value === null || typeof value !== "object") return String(value);
-    const names = Object.keys(value).sort();
-    return `{${names.map((name) => `${canonical(name)}:${canonical(value[name])}`).join(",")}}`;
-}
-
-// Whether `threshold` different keys of the role have signed; one key under two ids is one key (SPEC 5.1).
-function is_signed(metadata, keys, role) {
-    const signed = Buffer.from(canonical(metadata.signed));
-    const voices = new Set();
-    for (const { keyid, sig } of metadata.signatures) {
-        const pem = role.keyids.includes(keyid) && keys[keyid]?.keyval.public;
-        if (pem && verify("sha256", signed, pem, Buffer.from(sig, "hex"))) voices.add(pem.replace(/\s/g, ""));
-    }
-    return voices.size >= role.threshold && role.threshold >= 1;
-}
-
-// From the root that was given to the policy (SPEC 5.1, 16.2).
-function trusted_policy(files, file, given) {
-    const json = (name) => JSON.parse(file(name));
-    let root = JSON.parse(given);
-    require(is_signed(root, root.signed.keys, root.signed.roles.root), "the root has not signed itself");
-    const same = files.get(`metadata/${root.signed.version}.root.json`);
-    require(same === undefined || given.equals(same), "the root is another one than that given");
-    for (let version = root.signed.version + 1; files.has(`metadata/${version}.root.json`); version++) {
-        const next = json(`metadata/${version}.root.json`);
-        const by_old = is_signed(next, root.signed.keys, root.signed.roles.root);
-        const by_new = is_signed(next, next.signed.keys, next.signed.roles.root);
-        require(by_old && by_new && next.signed.version === version, `root ${version}`);
-        root = next;
-    }
-    const targets = json("metadata/targets.json");
-    require(is_signed(targets, root.signed.keys, root.signed.roles.targets), "targets are not the root's");
-    const delegations = targets.signed.delegations;
-    const role = delegations.roles.find((one) => one.name === "policy");
-    require(is_signed(json("metadata/policy.json"), delegations.keys, role), "the policy's role has not signed");
-    const target = json("metadata/policy.json").signed.targets["policy/authority.json"];
-    require(target?.hashes.sha256 === hash(file("policy.json")), "policy.json is not what was signed");
-    return json("policy.json");
-}
 
 // The key of the box, as a Map from id to key: its certificate is of an authority of the policy.
 function box_keys(file, policy, box) {
@@ -132,13 +86,13 @@ function check_covered(info, heads, size) {
     throw new Bad(`${info.epoch}-${info.gaps.get(covered) ?? covered}: the box has not signed it`);
 }
 
-function check_journal(file, info, heads, acks) {
+function check_journal(file, info, heads, acks, plays) {
     const previous = Object.fromEntries(read(file("previous.json")));
     require(/^[0-9a-f]{64}$/.test(previous.head) && Object.keys(previous).length === 2, "previous.json");
     let chain = Buffer.from(previous.head, "hex");
+    let begins = chain;
     require(previous.size === info.from, "previous.json is of another place");
     if (info.gaps.has(info.from)) require(previous.head === "0".repeat(64), "previous.json: a gap begins there");
-    else require(info.from || info.epoch > 1 || chain.equals(first_chain(info.box, 1)), "the journal begins otherwise");
     const lines = file("entries.jsonl").toString("latin1").split("\n");
     require(lines.pop() === "", "entries.jsonl ends within a line");
     const hints = file("chain.txt").toString().split("\n");
@@ -152,20 +106,23 @@ function check_journal(file, info, heads, acks) {
             seq = info.gaps.get(seq);
         }
         const raw = Buffer.from(line, "latin1");
-        const body = sound_entry(raw, info, seq);
-        check_beginning(raw, info, seq, is_anew ? null : chain);
+        const found = sound_entry(raw, info, seq);
+        if (seq === 0 && !is_anew) chain = begins = beginning(found, info);
         chain = next_chain(chain, seq, raw);
         const head = chain.toString("hex");
         if (suspect === null && hints[offset] !== head) suspect = seq;
         const differs = (heads.get(seq + 1) ?? head) !== head;
         require(!differs, `${info.epoch}-${suspect ?? seq}: the box has signed another head at ${seq + 1}`);
         require((acks.get(seq + 1) ?? head) === head, `the platform has acknowledged another head at ${seq + 1}`);
-        require((body.get("venue") ?? info.venue) === info.venue, "the box stands in another venue");
+        const venue = found.get("body").get("venue") ?? info.venue;
+        require(venue === info.venue, `${info.epoch}-${seq}: the box stands in another venue`);
+        plays.add(found);
         seq += 1;
     });
     const last = Math.min(info.gaps.get(seq) ?? seq, info.to + 1);
     require(seq === info.to + 1, `${info.epoch}-${last}: entries are missing or too many`);
     check_covered(info, heads, seq);
+    require(begins.toString("hex") === previous.head, "previous.json is not what the journal begins behind");
     const in_gap = (size) => [...info.gaps].some(([missing, next]) => missing < size && size <= next);
     require(![...heads.keys()].some(in_gap), "a checkpoint where entries are missing");
     require(![...acks.keys()].some(in_gap), "an acknowledgement where entries are missing");
@@ -173,25 +130,22 @@ function check_journal(file, info, heads, acks) {
     return lines.length;
 }
 
-// SPEC 9.11: every epoch but the first begins with EPOCH, behind the place that this names; `chain` stands before it,
-// null where it begins anew.
-function check_beginning(raw, info, seq, chain) {
-    const found = entry(raw);
-    const begins = seq === 0 && info.epoch > 1;
-    require((found.get("kind") === "EPOCH") === begins, `${info.epoch}-${seq}: EPOCH begins every epoch but the first`);
-    if (!begins || chain === null) return;
+// SPEC 9.5: the chain before entry 0, of nothing or of the place that EPOCH names.
+function beginning(found, info) {
     const place = found.get("body");
-    const start = first_chain(info.box, info.epoch, Buffer.from(place.get("head"), "hex"), place.get("size"));
-    require(chain.equals(start), `${info.epoch}-0: previous.json is of another place than EPOCH`);
+    if (info.epoch === 1) return first_chain(info.box, 1);
+    return first_chain(info.box, info.epoch, Buffer.from(place.get("head"), "hex"), place.get("size"));
 }
 
-// The body of an entry that stands where it must.
+// An entry that stands where it must; EPOCH begins every epoch but the first (SPEC 9.11).
 function sound_entry(raw, info, seq) {
     try {
         const found = entry(raw);
         const is_here = ["box", "epoch"].every((name) => found.get(name) === info[name]) && found.get("seq") === seq;
         require(is_here, `${info.epoch}-${seq}: it is another entry`);
-        return found.get("body");
+        const begins = seq === 0 && info.epoch > 1;
+        require((found.get("kind") === "EPOCH") === begins, `${info.epoch}-${seq}: EPOCH begins every epoch but the first`);
+        return found;
     } catch (error) {
         if (error instanceof Rejected) throw new Bad(`${info.epoch}-${seq}: ${error.message}`);
         throw error;
@@ -207,17 +161,21 @@ function check_manifest(files, file) {
 function verdict(raw, root) {
     const files = untar(raw);
     const file = (name) => files.get(name) ?? require(false, `${name} is missing`);
-    const is_known = (name) => FILES.includes(name) || /^(metadata|checkpoints|acks)\//.test(name);
+    const is_known = (name) => FILES.includes(name) || JSON_NAME.test(name) || ROOT_NAME.test(name);
     require([...files.keys()].every(is_known), "a file that may not stand here");
     const info = check_info(file);
     const policy = trusted_policy(files, file, root);
     const services = policy.services.filter((one) => one.use === "ack").map(({ key }) => [key.keyid, key_of(key)]);
     const heads = signed_heads(files, "checkpoint", box_keys(file, policy, info.box), info);
     const acks = signed_heads(files, "ack", new Map(services), info);
-    const count = check_journal(file, info, heads, acks);
+    const plays = new Plays(policy);
+    const count = check_journal(file, info, heads, acks, plays);
     check_manifest(files, file);
     const missing = [...info.gaps].reduce((sum, [from, seq]) => sum + seq - from, 0);
-    return `VALID ${count} entries${missing ? `, ${missing} missing` : ""}`;
+    const more = [`${plays.counted} counted`];
+    if (missing) more.unshift(`${missing} missing`);
+    if (plays.misstated) more.push(`${plays.misstated} misstated`);
+    return [`VALID ${count} entries`, ...more].join(", ");
 }
 
 const [root, ...evidence] = process.argv.slice(2);
