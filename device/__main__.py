@@ -20,7 +20,7 @@ exit codes:
   0   told to stop
   2   usage
   64  the settings file cannot be used, and none was good before
-  69  the board or the LAN address is not to be had
+  69  the board is not to be had
   75  start again; the boot loader chooses the slot"""
 _log = Log(__name__)
 

@@ -28,13 +28,12 @@ _log = Log(__name__)
 def run(settings: Settings, faults: set[str], started: Callable[[], None]) -> int:
     """Run the box until it is told to stop; returns the exit code. Raises DriverError if it cannot begin.
 
-    faults: codes of what is out of order already; started: called when the LAN interface stands. The process is to end
-    with this call: a thread may still wait for the network.
+    faults: codes of what is out of order already; started: called once the LAN interface has its address. The process
+    is to end with this call: a thread may still wait for the network.
     """
     loop = FirstLoop(mono_s)
     try:
-        begun = Begun(settings, faults)
-        started()
+        begun = Begun(settings, faults, started)
         loop.run(begun.alone())
         code: int = import_module("device.whole").run(begun, loop)
         return code
@@ -45,7 +44,7 @@ def run(settings: Settings, faults: set[str], started: Callable[[], None]) -> in
 class Begun:
     """What stands of the box, on the loop that runs."""
 
-    def __init__(self, settings: Settings, faults: set[str]) -> None:
+    def __init__(self, settings: Settings, faults: set[str], started: Callable[[], None]) -> None:
         """Raises DriverError."""
         self.settings = settings
         self.stopping = Happening()
@@ -55,7 +54,7 @@ class Begun:
         try:
             self.shell = Shell(settings, _open_board(settings))
             self.shell.desk.faults |= faults
-            self.shell.start()
+            self.shell.start(started)
         except DriverError:
             self.forget_signals()
             raise

@@ -41,6 +41,7 @@ from device.shell import Shell
 EXIT_REBOOT = 75
 AGAIN_S = 3.0
 STOP_S_MAX = 10.0
+SEAL_AGAIN_S = (0.5, 1.0, 1.5)  # what comes again within these was no opening
 LATER_MAX = 64  # effects that wait for the outside
 _log = Log(__name__)
 
@@ -77,6 +78,7 @@ class Inside:
         self._later: deque[Any] = deque(maxlen=LATER_MAX)
         self.runtime.faults = shell.desk.faults
         self._release = health.told_only(lambda _: shell.board.seal.release(), shell.desk.faults)
+        self._show = health.told_only(self._show_all, shell.desk.faults)
         self._confirm = health.told_only(lambda act: shell.board.slots.confirm(act.is_only), shell.desk.faults)
         self.runtime.perform_by(self._acts())
 
@@ -128,10 +130,8 @@ class Inside:
     async def _start(self) -> None:
         """Everything the core must know, in this order."""
         started = await self._read_until_readable()
-        seal_switch = self._shell.board.seal
         await self.runtime.post(started)
-        await self.runtime.post(self._seal_now(at_boot=True))
-        seal_switch.subscribe(self._seal_changed)
+        await self._hear_of_seal()
         for event in await in_thread(self.kept.load):
             await self.runtime.post(event)
         await self.runtime.settled()
@@ -174,9 +174,40 @@ class Inside:
             else:
                 return started
 
-    def _seal_now(self, at_boot: bool) -> SealChanged:
+    async def _hear_of_seal(self) -> None:
+        """Now and from then on. One that does not answer ends no start, but counts as opened, and is asked further."""
+        for wait_s in SEAL_AGAIN_S:
+            try:
+                found = self._read_seal()
+            except DriverError as error:
+                _log.error("%s", error)
+                await pause(wait_s)
+            else:
+                await self.runtime.post(found)
+                return
+        await self.runtime.post(SealChanged(is_open=True, was_opened=True, at_boot=True))
+        self._shell.desk.faults.add("BOARD_FAILED")
+        self._shell.supervisor.keep("seal", self._ask_seal)
+
+    async def _ask_seal(self) -> None:
+        faults = self._shell.desk.faults
+        while True:
+            await pause(AGAIN_S)
+            try:
+                found = self._read_seal()
+            except DriverError as error:
+                faults.add(error.code)
+            else:
+                faults.discard("BOARD_FAILED")
+                self._seal_changed(found.is_open)
+                return
+
+    def _read_seal(self) -> SealChanged:
+        """Raises DriverError; then nothing is subscribed yet."""
         switch = self._shell.board.seal
-        return SealChanged(is_open=switch.is_open(), was_opened=switch.was_opened(), at_boot=at_boot)
+        found = SealChanged(is_open=switch.is_open(), was_opened=switch.was_opened(), at_boot=True)
+        switch.subscribe(self._seal_changed)
+        return found
 
     def _seal_changed(self, is_open: bool) -> None:
         """What the callback says counts, not what the switch shows by now: it may be closed again."""
@@ -217,15 +248,12 @@ class Inside:
         self.feed.grown(effect)
         self._wake()
 
-    def _show(self, effect: Any) -> None:
+    def _show_all(self, effect: Any) -> None:
+        """What is decided stays decided where the lamp cannot show it."""
         try:
             self._shell.board.relay.set_closed(effect.relay_closed)
-            self._shell.board.lamp.show(effect.lamp)
-        except DriverError as error:
-            _log.error("%s", error)  # what is decided stays decided where the lamp cannot show it
-            self._shell.desk.faults.add(error.code)
-        else:
-            self._shell.desk.faults.discard("BOARD_FAILED")
+        finally:
+            self._shell.show_lamp(effect.lamp)
 
     def _signed(self, kind: str, payload: bytes) -> dict[str, Any] | None:
         """None before `join`: the LAN routes for documents may stand already."""

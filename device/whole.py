@@ -55,7 +55,8 @@ class _Whole:
 
     async def live(self) -> int:
         """Returns the exit code."""
-        _log.info("LAN interface on http://%s:%d", *self._shell.listener.bound)
+        if "LAN_UNAVAILABLE" not in self._shell.desk.faults:
+            _log.info("LAN interface on http://%s:%d", *self._shell.listener.bound)
         if self._begun.inside is None and not await self._is_somebody():
             return 0
         inside = self._begun.inside or self._begun.begin_inside()

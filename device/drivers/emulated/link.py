@@ -46,12 +46,17 @@ class BoardLink:
 
     def subscribe(self, line: str, changed: Callable[[Any], None]) -> None:
         """Call `changed(value)` in the running event loop at every change of that line."""
-        self._subscribers.setdefault(line, []).append(changed)
         if self._events is None:
-            self._events = self._connect()
-            self._events.sendall(b'{"do": "watch"}\n')
-            self._events.setblocking(False)
-            running_loop().add_reader(self._events, self._read_events)
+            events = self._connect()
+            try:
+                events.sendall(b'{"do": "watch"}\n')
+            except OSError as error:
+                events.close()
+                raise DriverError("BOARD_FAILED", f"watch: {error}") from error
+            events.setblocking(False)
+            running_loop().add_reader(events, self._read_events)
+            self._events = events
+        self._subscribers.setdefault(line, []).append(changed)
 
     def close(self) -> None:
         if self._events is not None:
