@@ -12,7 +12,7 @@ from device.core.effects import Send, Show
 from device.core.facts import Fact
 from device.core.ladder import EXPIRED
 from device.core.update import IDLE
-from device.protocol.limits import REPORT_EVERY_S
+from device.protocol.limits import FAULTS_MAX, REPORT_EVERY_S
 from device.protocol.uplink import JournalState, Ladder, Report, UpdateState
 
 TYPE_CHECKING = False
@@ -88,8 +88,17 @@ def report_payload(turn: "Turn", state: str, holds: "list[str]") -> bytes:
         opening=memory.seal.opening,
         rooms_busy=memory.plays.count,
         refused=memory.refusals.counts,
-        faults=memory.faults.codes,
+        faults=_faults(turn, state),
     ).encode()
+
+
+def _faults(turn: "Turn", state: str) -> "tuple[str, ...]":
+    """What is out of order; of a box that has failed also why it has, which no bound leaves out (SPEC 10.4)."""
+    codes = turn.memory.faults.codes
+    why = verdict.box_code(turn)
+    if state != verdict.FAILED or not turn.memory.is_started or why in codes:
+        return codes
+    return tuple(sorted([why, *codes[: FAULTS_MAX - 1]]))
 
 
 def _ladder(turn: "Turn") -> Ladder | None:
@@ -187,7 +196,7 @@ def _report(turn: "Turn", state: str, holds: "list[str]") -> None:
         "notices": [held.notice for held in memory.notices.all()],
         "update": (memory.update.rollout, memory.update.state, memory.update.code),
         "seal": (memory.seal.word, memory.seal.opening),
-        "faults": memory.faults.codes,
+        "faults": _faults(turn, state),
     }
     # Without a lease nothing sounds: the fleet is asked until it answers.
     every_s = ASK_AGAIN_S if turn.standing == EXPIRED else REPORT_EVERY_S

@@ -2,7 +2,7 @@
 
 from fleet_server.boxes.addressing import Addressee, Impact, addressees, impact, require_jurisdiction
 from fleet_server.boxes.certificates import certificate_of, key_of
-from fleet_server.boxes.reports import ONLINE_FOR_MS, is_online, last_report, record_report
+from fleet_server.boxes.reports import ONLINE_FOR_MS, RESTRICTED, is_online, last_report, record_report, state_of
 from fleet_server.boxes.standing import OFFLINE, STATES, Standing, count_by_state, list_standings, standing_of
 from fleet_server.boxes.status import Status
 from fleet_server.boxes.store import Box, at_venue, count, find, find_at_venue, list_boxes, one
@@ -10,6 +10,7 @@ from fleet_server.boxes.store import Box, at_venue, count, find, find_at_venue, 
 __all__ = [
     "OFFLINE",
     "ONLINE_FOR_MS",
+    "RESTRICTED",
     "STATES",
     "Addressee",
     "Box",
@@ -33,4 +34,5 @@ __all__ = [
     "record_report",
     "require_jurisdiction",
     "standing_of",
+    "state_of",
 ]

@@ -12,6 +12,7 @@ from device.protocol.limits import REPORT_EVERY_S
 from device.protocol.uplink import Report
 from fleet_server.boxes.model import box_reports
 
+RESTRICTED = "restricted"
 ONLINE_FOR_MS = 3 * REPORT_EVERY_S * 1000
 
 
@@ -24,13 +25,18 @@ def record_report(connection: Connection, report: Report, received_at_ms: int) -
         "box": report.box,
         "report": report.encode(),
         "boot": report.boot,
-        "state": report.state,
+        "state": state_of(report),
         "version": report.version,
         "received_at_ms": received_at_ms,
     }
     upsert = insert(box_reports).values(values).on_conflict_do_update(index_elements=["box"], set_=values)
     connection.execute(upsert)
     return True
+
+
+def state_of(report: Report) -> str:
+    """The state that people are shown: a box that waits for us has not failed as one that cannot record (SPEC 6.6)."""
+    return RESTRICTED if report.state == "failed" and "BOX_RESTRICTED" in report.faults else report.state
 
 
 def last_report(connection: Connection, box: str) -> tuple[Report, int] | None:

@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 
 from device.protocol.uplink import Report
 from fleet_server.boxes.model import box_reports, boxes
-from fleet_server.boxes.reports import ONLINE_FOR_MS
+from fleet_server.boxes.reports import ONLINE_FOR_MS, RESTRICTED
 from fleet_server.boxes.status import OCCUPYING
 from fleet_server.people import Act
 from fleet_server.venues.model import venues
 
 OFFLINE, NO_BOX = "offline", "no-box"
-STATES = ("in-service", "ready", "locked", "closed", "expired", "failed", OFFLINE, "unclaimed", NO_BOX)
+STATES = ("in-service", "ready", "locked", "closed", "expired", RESTRICTED, "failed", OFFLINE, "unclaimed", NO_BOX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

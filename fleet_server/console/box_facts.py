@@ -35,6 +35,20 @@ class BoxFacts:
     incidents: list[Incident]
 
     @property
+    def state(self) -> str:
+        """As the box last said; empty if it has said nothing yet."""
+        return boxes.state_of(self.report) if self.report else ""
+
+    @property
+    def is_restricted(self) -> bool:
+        return self.state == boxes.RESTRICTED
+
+    @property
+    def faults(self) -> list[str]:
+        """What is out of order, but for what the state says already."""
+        return [code for code in self.report.faults if code != "BOX_RESTRICTED"] if self.report else []
+
+    @property
     def refused(self) -> list[tuple[str, int]]:
         """Codes and counts as the box reports them, the most frequent first."""
         counts = self.report.refused if self.report else {}

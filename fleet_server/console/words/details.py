@@ -70,6 +70,26 @@ WORDS: dict[str, tuple[str, str]] = {
         "曲库外、被禁或停业期间的点播会计在这里。",
         "Plays of unknown or banned songs, or while stopped, are counted here.",
     ),
+    "box.restricted": ("待平台核对，暂停点播", "Restricted: plays are suspended until the box has been checked"),
+    "box.restricted_why": (
+        "前置机的状态记录丢失、被改动或被换回旧的，其中可能缺少停止或禁播指令，所以全部点播暂停。",
+        "The box's record was lost, changed or put back. Stops or bans may be missing in it, so nothing may play.",
+    ),
+    "box.restricted_next": (
+        (
+            "平台正在补发指令和租约，约一分钟后自动恢复，无需操作。超过 10 分钟未恢复：查看该场所有无未生效的指令，"
+            "被前置机拒收的须重新签发，否则不发租约。"
+        ),
+        (
+            "Nothing to do: orders and a lease are sent again, and about a minute later plays resume. If it stays for "
+            "10 minutes, look for an order of the venue that is not in force: without it the box gets no lease, and "
+            "one that it rejects has to be issued anew."
+        ),
+    ),
+    "box.restricted_offline": (
+        "前置机失联，无法自动恢复：请场所恢复网络，联网约一分钟后恢复点播。",
+        "The box is out of touch and cannot recover: restore the venue's network; a minute later plays resume.",
+    ),
     "box.offline_since": (
         "已 {span} 没有报告。发往它的指令会保留，上线后自动送达。",
         "No report for {span}. Orders to it are kept and delivered when it is back.",

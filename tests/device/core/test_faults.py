@@ -1,6 +1,7 @@
 """What is out of order is told to the fleet while it lasts, and what is of the box is written down (SPEC 9.3, 10.4)."""
 
 from device.core import events as on
+from device.core.damage import CONTACT_FOR_MS
 from device.core.faults import ENTRIES_BURST
 from device.protocol.limits import FAULTS_MAX
 from tests.box_rig import Rig
@@ -48,6 +49,25 @@ def test_17_more_faults_than_a_report_names_are_left_out() -> None:
     rig = Rig()
     see(rig, *[f"FAULT_{number:02}" for number in range(FAULTS_MAX + 5)])
     assert len(rig.report["faults"]) == FAULTS_MAX
+
+
+def test_10_4_a_box_that_has_failed_says_why_whatever_else_is_out_of_order() -> None:
+    rig = Rig()
+    rig.disk.state = None
+    rig.restart()
+    rig.give(on.Connected())
+    assert (rig.report["state"], rig.report["faults"]) == ("failed", ["BOX_RESTRICTED"])
+    many = [f"A_FAULT_{number:02}" for number in range(FAULTS_MAX)]
+    see(rig, *many)
+    assert rig.report["faults"] == [*many[:-1], "BOX_RESTRICTED"]
+    see(rig, "BOX_RESTRICTED", "SERIAL_DOWN")
+    assert rig.report["faults"] == ["BOX_RESTRICTED", "SERIAL_DOWN"], "once"
+    see(rig, "SERIAL_DOWN")
+    for _ in range(2):  # the first one brings the claim
+        rig.grant_lease()
+        rig.wait(CONTACT_FOR_MS // 1000)
+    rig.load_content()
+    assert (rig.report["state"], rig.report["faults"]) == ("in-service", ["SERIAL_DOWN"])
 
 
 def test_10_4_strangers_on_the_lan_are_counted_in_the_next_report_and_cause_none() -> None:

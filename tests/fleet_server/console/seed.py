@@ -80,6 +80,7 @@ class Seed:
         "plays-none",
         "boxes",
         "box",
+        "box-restricted",
         "rollouts",
         "rollout",
         "catalog",
@@ -108,6 +109,7 @@ class Seed:
             "/plays?first_day=2020-02-30",
             "/boxes",
             f"/boxes/{box.box}",
+            f"/boxes/{self.boxes[self.venues[7]].box}",
             "/rollouts",
             f"/rollouts/{self.papers.rollout}",
             "/catalog",
@@ -218,7 +220,7 @@ def _report(fleet: Fleet, box: StandingBox, number: int) -> None:
         opening=57 if state == "failed" else 0,
         rooms_busy=3 * number + 2 if state == "in-service" else 0,
         refused={"SONG_UNKNOWN": 17, "SONG_BANNED": 4, "HOURS_CLOSED": 2},
-        faults=("JOURNAL_DAMAGED",) if state == "failed" else (),
+        faults=("BOX_RESTRICTED", "JOURNAL_DAMAGED") if state == "failed" else (),
     )
     with fleet.database.writing() as connection:
         boxes.record_report(connection, report, at_ms)

@@ -6,12 +6,16 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import update
 
+from fleet_server.boxes import ONLINE_FOR_MS
+from fleet_server.boxes.model import box_reports
 from fleet_server.console import frame
 from fleet_server.console.pages import ROUTERS
 from fleet_server.people import Actor, Role
 from fleet_server.people.authority import Grant
 from tests.fleet_server.console.conftest import post, sign_in
+from tests.fleet_server.console.running import Running
 from tests.fleet_server.console.seed import AUDITOR, Seed
 from tests.fleet_server.people.clients import People
 
@@ -187,3 +191,38 @@ async def test_every_role_has_its_pages_before_there_is_anything_to_show(people:
 
 def _actor(role: Role) -> Actor:
     return Actor("somebody", "somebody", "somebody", "", (Grant(role, "440100"),))
+
+
+@pytest.mark.parametrize("page", ["box-restricted", "venues", "boxes", "overview", "venue"])
+def test_a_restricted_box_has_not_failed_and_says_why_and_what_next(
+    seeded: Seed, officer: httpx.Client, page: str
+) -> None:
+    """SPEC 6.6: nothing is broken, it waits for the platform."""
+    path = f"/venues/{seeded.venues[7]}" if page == "venue" else seeded.pages[page]
+    shown = officer.get(path).text
+    assert "待平台核对" in shown
+    assert "前置机故障" not in shown.replace('<option value="failed">前置机故障</option>', "")
+    assert ("状态记录丢失、被改动或被换回旧的" in shown) == (page in ("box-restricted", "venue"))
+    assert ("约一分钟后自动恢复" in shown) == (page in ("box-restricted", "venue"))
+    if page == "box-restricted":
+        assert "JOURNAL_DAMAGED" in shown
+
+
+def test_restricted_venues_are_a_filter_of_their_own(seeded: Seed, officer: httpx.Client) -> None:
+    assert "歌友汇" in officer.get("/venues?state=restricted").text
+    assert "歌友汇" not in officer.get("/venues?state=failed").text
+
+
+def test_a_restricted_box_that_is_out_of_touch_is_asked_for_its_network(
+    server: Running, seeded: Seed, officer: httpx.Client
+) -> None:
+    path = seeded.pages["box-restricted"]
+    came_at_ms = box_reports.c.received_at_ms
+    of_box = update(box_reports).where(box_reports.c.box == path.rpartition("/")[2])
+    with server.fleet.database.writing() as connection:
+        connection.execute(of_box.values(received_at_ms=came_at_ms - ONLINE_FOR_MS))
+    shown = officer.get(path).text
+    with server.fleet.database.writing() as connection:
+        connection.execute(of_box.values(received_at_ms=came_at_ms + ONLINE_FOR_MS))
+    assert "请场所恢复网络" in shown
+    assert "约一分钟后自动恢复" not in shown
