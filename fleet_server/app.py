@@ -19,6 +19,7 @@ import fleet_server.audit.api
 import fleet_server.boxes.api
 import fleet_server.boxes.enrolment_api
 import fleet_server.catalog.api
+import fleet_server.catalog.bans_api
 import fleet_server.console
 import fleet_server.extensions.api
 import fleet_server.extensions.worker
@@ -52,6 +53,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.plays.api.router,
     fleet_server.plays.evidence_api.router,
     fleet_server.catalog.api.router,
+    fleet_server.catalog.bans_api.router,
     fleet_server.rollouts.api.router,
     fleet_server.audit.api.router,
     fleet_server.console.router,

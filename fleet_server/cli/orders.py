@@ -227,10 +227,14 @@ def _show(context: Context) -> int:
         context.say(f"已写入 {given.envelope}", f"Written to {given.envelope}")
         return OK
     order = context.client.get(f"/api/v1/orders/{given.order}")
+    releases = {}
+    if order["kind"] == "ban" and order["state"] == "issued":  # SPEC 8.7
+        found = context.client.get(f"/api/v1/orders/{given.order}/releases")
+        releases = {"releases": found["releases"], "is_carried": found["is_carried"]}
     if given.output == "json":
-        context.show(order)
+        context.show(order | releases)
         return OK
-    context.show({**{name: order[name] for name, _, _ in _COLUMNS}, **order["fields"]})
+    context.show({**{name: order[name] for name, _, _ in _COLUMNS}, **order["fields"], **releases})
     context.show(order["receipts"], _RECEIPTS)
     return OK
 

@@ -146,10 +146,24 @@ async def test_a_release_after_a_ban_carries_it_and_one_after_its_lift_does_not(
     (carried,) = new_box(fleet, tmp_path / "third").bans
     assert (carried.order, [target.plain() for target in carried.targets]) == (number, targets)
     assert (await op.get("/api/v1/catalog")).json()["bans"] == [number]
+    of_ban = {"order": number, "releases": [2], "current": 2, "is_carried": True}
+    assert (await officers[0].get(f"/api/v1/orders/{number}/releases")).json() == of_ban
     await ordered(country, officers, kind="lift", ends=[number])
     await released(op, keys, SOUND)
     assert new_box(fleet, tmp_path / "fourth").bans == ()
     assert (await op.get("/api/v1/catalog")).json()["bans"] == []
+    of_ban |= {"current": 3, "is_carried": False}
+    assert (await officers[0].get(f"/api/v1/orders/{number}/releases")).json() == of_ban
+
+
+async def test_an_order_that_no_release_carries_or_that_nobody_may_see(
+    op: httpx.AsyncClient, country: Country, officers: Pair
+) -> None:
+    number = await ordered(country, officers, kind="ban", targets=[{"by": "work", "id": "W1"}])
+    nowhere = {"order": number, "releases": [], "current": 0, "is_carried": False}
+    assert (await officers[0].get(f"/api/v1/orders/{number}/releases")).json() == nowhere
+    foreign = country.people.client("foreign", ("officer", "440000"))
+    assert (await foreign.get(f"/api/v1/orders/{number}/releases")).status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["ban", "lift"])
