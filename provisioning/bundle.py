@@ -7,6 +7,7 @@
 The same source gives the same bytes: two people who build a version compare one hash before they sign.
 """
 
+import ast
 import io
 import py_compile
 import tarfile
@@ -23,6 +24,7 @@ from provisioning.errors import ProvisioningError
 
 IMAGE_BYTES_MAX = 1 << 30
 _START = b"from device.__main__ import main\n\nmain()\n"
+_EPOCH_IN = "device/drivers/image.py"
 _TIMELESS = (2026, 1, 1, 0, 0, 0)
 
 
@@ -75,6 +77,22 @@ def build_image(source: Path, version: str) -> bytes:
             if file.suffix == ".py":
                 _add(archive, name + "c", _compiled(file, name, Path(scratch) / "module.pyc"))
     return out.getvalue()
+
+
+def security_epoch_of(image: bytes) -> int:
+    """The constant that the program in the image compares with its floor (SPEC 13.5).
+
+    Raises ProvisioningError `BUNDLE_FILE`: no image of a box, or none that says it.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(image)) as archive:
+            source = archive.read(_EPOCH_IN)
+        for statement in ast.parse(source).body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "SECURITY_EPOCH":
+                return int(ast.literal_eval(statement.value))
+    except (zipfile.BadZipFile, KeyError, SyntaxError, ValueError, TypeError) as error:
+        raise ProvisioningError("BUNDLE_FILE", f"the image names no security epoch: {error}") from error
+    raise ProvisioningError("BUNDLE_FILE", f"{_EPOCH_IN} in the image names no security epoch")
 
 
 def pack(bundle: Bundle) -> bytes:

@@ -16,11 +16,14 @@ from provisioning.wording import Voice
 
 def build(options: argparse.Namespace, voice: Voice, _now_ms: int) -> dict[str, object]:
     image = options.image.read_bytes() if options.image else bundle.build_image(options.source, options.version)
+    epoch = bundle.security_epoch_of(image)
+    if options.security_epoch not in (None, epoch):
+        raise ProvisioningError("BUNDLE_EPOCH", f"the image has {epoch}, asked for is {options.security_epoch}")
     manifest = bundle.build_manifest(
         options.version,
         image,
         compatible=options.compatible,
-        security_epoch=options.security_epoch,
+        security_epoch=epoch,
         text_zh=options.text_zh,
         text_en=options.text_en,
     )
@@ -30,6 +33,7 @@ def build(options: argparse.Namespace, voice: Voice, _now_ms: int) -> dict[str, 
         "version": options.version,
         "image_sha256": sha256(image).hexdigest(),
         "image_bytes": len(image),
+        "security_epoch": epoch,
         "bundle": str(options.out),
     }
 

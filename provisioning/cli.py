@@ -114,6 +114,11 @@ def _verb(verbs: Any, name: str, run: tuple[str, str], says: str, example: str) 
     return parser
 
 
+def _add_folders(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--ceremony", type=Path, required=True, help="ceremony folder, with its keys and CAs")
+    verb.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server")
+
+
 def _add_ceremony(verbs: Any) -> None:
     hold = _verb(
         verbs,
@@ -133,8 +138,7 @@ def _add_ceremony(verbs: Any) -> None:
         "更新授权名单: sign the next policy, when officers come, leave or change",
         "policy update --ceremony CEREMONY --fleet /srv/fleet --people people.toml --key p1.pem --key p2.pem",
     )
-    update.add_argument("--ceremony", type=Path, required=True, help="ceremony folder")
-    update.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server")
+    _add_folders(update)
     update.add_argument("--people", type=Path, required=True, help="the whole list of officers from now on")
     update.add_argument("--key", type=Path, action="append", required=True, help="a policy key file; give two")
     root = verbs.add_parser("root", help="信任根: the root of trust")
@@ -145,8 +149,7 @@ def _add_ceremony(verbs: Any) -> None:
         "轮换信任根: sign the next root: new keys for custodians, or a longer life; run again after an interruption",
         "root rotate --ceremony CEREMONY --fleet /srv/fleet --version 2 --replace 3 --key root-1.pem --key root-2.pem",
     )
-    rotate.add_argument("--ceremony", type=Path, required=True, help="ceremony folder")
-    rotate.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server")
+    _add_folders(rotate)
     rotate.add_argument("--version", type=int, required=True, help="of the new root: one above the one in force")
     rotate.add_argument(
         "--replace",
@@ -172,8 +175,7 @@ def _add_box_verbs(verbs: Any) -> None:
     )
     factory.add_argument("--box", required=True, help="box id on the label, KTV-...")
     factory.add_argument("--url", required=True, help="address of the box on this bench")
-    factory.add_argument("--ceremony", type=Path, required=True, help="ceremony folder with the factory CA")
-    factory.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server, for its CA")
+    _add_folders(factory)
     factory.add_argument("--fleet-url", required=True, help="https address where boxes reach the fleet")
     factory.add_argument("--label", type=Path, required=True, help="file for what is printed on the label")
     factory.add_argument("--server", help="console address, to enter the box in the fleet's factory log")
@@ -243,6 +245,8 @@ def _add_bundle(verbs: Any) -> None:
 
 def _add_manifest(build: argparse.ArgumentParser) -> None:
     build.add_argument("--compatible", default="frontbox-emulated", help="board it is for (%(default)s)")
-    build.add_argument("--security-epoch", type=int, default=1, help="never falls on a box (%(default)s)")
+    build.add_argument(
+        "--security-epoch", type=int, help="what the image must have; it never falls on a box (as the image says)"
+    )
     build.add_argument("--text-zh", default="", help="更新说明")
     build.add_argument("--text-en", default="", help="what is new")

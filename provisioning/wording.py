@@ -37,6 +37,10 @@ OWN_MESSAGES: Final[dict[str, tuple[str, str]]] = {
         "此版本号已发布过其他内容，请换版本号。",
         "This version is published with other contents; take another.",
     ),
+    "BUNDLE_EPOCH": (
+        "安全版本与镜像不符：它写在 device/drivers/image.py 中。",
+        "The image has another security epoch: it stands in device/drivers/image.py.",
+    ),
     "VOUCHER_FILE": ("绑定凭证文件无法使用。", "The voucher file cannot be used."),
     "BOX_UNREACHABLE": (
         "连不上前置机：请检查网线、地址和电源。",

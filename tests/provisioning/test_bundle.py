@@ -1,11 +1,15 @@
 """Bundles: the same source gives the same bytes, and two custodians vouch for them (SPEC 13)."""
 
+import io
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import device
+from device.drivers.image import SECURITY_EPOCH
 from device.protocol.updates import BundleManifest
 from fleet_server.repository import take_in
 from provisioning import bundle, cli, clock
@@ -20,6 +24,8 @@ def source(tmp_path: Path) -> Path:
     (folder / "__init__.py").touch()
     (folder / "__main__.py").write_text("def main() -> None:\n    print('a box starts')\n")
     (folder / "core" / "__init__.py").touch()
+    (folder / "drivers").mkdir()
+    (folder / "drivers" / "image.py").write_text("SECURITY_EPOCH = 1\n")
     return folder
 
 
@@ -48,6 +54,50 @@ def test_the_image_is_a_program(source: Path, tmp_path: Path) -> None:
     image.write_bytes(bundle.build_image(source, "1.1.0"))
     run = subprocess.run([sys.executable, "-I", image], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "a box starts\n"
+
+
+def epoch_of(path: Path) -> int:
+    return BundleManifest.decode(bundle.read(path).manifest).security_epoch
+
+
+def test_13_5_the_security_epoch_is_that_of_the_image(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "drivers" / "image.py").write_text('import os\n\nCHECKOUT = "0"\nSECURITY_EPOCH = 3  # raised\n')
+    path = tmp_path / "bundle.tar"
+    for more in ((), ("--security-epoch", "3")):
+        assert build(source, path, "1.1.0", *more) == 0
+        assert epoch_of(path) == 3
+        path.unlink()
+    for wanted in ("2", "4"):
+        assert build(source, path, "1.1.0", "--security-epoch", wanted) == 1
+        assert "[BUNDLE_EPOCH] the image has 3, asked for is" in capsys.readouterr().err
+        assert not path.exists()
+
+
+def test_13_5_the_image_of_this_checkout_says_what_the_box_compares(tmp_path: Path) -> None:
+    assert build(Path(device.__file__).parent, tmp_path / "bundle.tar") == 0
+    assert epoch_of(tmp_path / "bundle.tar") == SECURITY_EPOCH
+
+
+@pytest.mark.parametrize("text", [None, "", "SECURITY_EPOCH = now()\n", "SECURITY_EPOCH = 'a'\n", "SECURITY ="])
+def test_13_5_an_image_that_names_no_security_epoch_is_none(source: Path, tmp_path: Path, text: str | None) -> None:
+    place = source / "drivers" / "image.py"
+    place.unlink()
+    if text is not None:
+        place.write_text(text)
+    with pytest.raises(ProvisioningError, match="BUNDLE_FILE"):
+        bundle.security_epoch_of(_image_of(source))
+    with pytest.raises(ProvisioningError, match="BUNDLE_FILE"):
+        bundle.security_epoch_of(b"no image")
+
+
+def _image_of(source: Path) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path in source.rglob("*.py"):
+            archive.write(path, f"device/{path.relative_to(source)}")
+    return out.getvalue()
 
 
 def test_a_signed_bundle_is_published(source: Path, tmp_path: Path, fleet: PublishedFleet) -> None:

@@ -14,6 +14,7 @@ from provisioning import cli as provision
 from provisioning.people import read_people
 from tests.fleet_server.conftest import PASSWORD
 from tests.fleet_server.programs import FleetProgram
+from tests.fleet_server.repository.published import an_image
 from tests.provisioning.fleet_folder import a_people_file
 
 pytestmark = pytest.mark.hil
@@ -110,7 +111,7 @@ def test_files_and_keys_that_are_not_there(run: Run, tmp_path: Path) -> None:
 
 def test_a_bundle_is_uploaded_and_a_rollout_needs_boxes(run: Run, server: Running, tmp_path: Path) -> None:
     image, built, signed = tmp_path / "image", tmp_path / "built.tar", tmp_path / "signed.tar"
-    image.write_bytes(b"an image")
+    image.write_bytes(an_image("1.1.0"))
     assert provision.main(["bundle", "build", "--version", "1.1.0", "--image", str(image), "--out", str(built)]) == 0
     keys = [word for number in (1, 2) for word in ("--key", str(server.keys / f"firmware-{number}.pem"))]
     assert provision.main(["bundle", "sign", str(built), "--fleet", str(server.data), *keys, "--out", str(signed)]) == 0

@@ -20,6 +20,7 @@ from fleet_server.rollouts.worker import time_out
 from provisioning import bundle, ceremony, cli, key_files, trust_root
 from provisioning.people import read_people
 from tests.fleet_server.country import Country, StandingBox, mail
+from tests.fleet_server.repository.published import an_image
 from tests.provisioning.fleet_folder import a_people_file
 
 HOUR_MS = 3600 * 1000
@@ -51,7 +52,7 @@ def operator(country: Country) -> httpx.AsyncClient:
 def a_bundle(keys: Path, fleet: Fleet, version: str = "1.1.0", *more: str) -> Path:
     """A bundle, signed by two custodians."""
     image, path = keys.parent / f"{version}.img", keys.parent / f"{version}.tar"
-    image.write_bytes(b"an image " + version.encode())
+    image.write_bytes(an_image(version))
     assert cli.main(["bundle", "build", "--version", version, "--image", str(image), "--out", str(path)]) == 0
     signers = ["--key", str(keys / "firmware-1.pem"), "--key", str(keys / "firmware-2.pem")]
     assert cli.main(["bundle", "sign", str(path), "--fleet", str(fleet.data), *signers, *more]) == 0
