@@ -86,9 +86,7 @@ def note_refused(connection: Connection, sender: Sender, before: Report | None, 
     off_ms = "no time" if report.at_ms is None else f"{report.at_ms - now_ms} ms from ours"
     open_incident(
         connection,
-        box=sender.box,
-        venue=sender.venue,
-        region=sender.region,
+        sender,
         code=TIME_REFUSED,
         epoch=report.journal.epoch,
         seq=0,  # one for the boot, counted

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from fleet_server.mailroom import Sender
 from fleet_server.plays.model import incidents
 
 DETAIL_CHARS_MAX = 500
@@ -32,19 +33,17 @@ class Incident:
 
 def open_incident(  # noqa: PLR0913 - where, what, the proof, when
     connection: Connection,
+    sender: Sender,
     *,
-    box: str,
-    venue: str,
-    region: str,
     code: str,
     epoch: int,
     seq: int,
-    claim: bytes,
     detail: str,
     evidence: bytes,
     now_ms: int,
+    claim: bytes = b"",
 ) -> None:
-    """Open it, or count it if it is known.
+    """Open it against the box that has sent, or count it if it is known.
 
     Args:
         claim: what tells this finding from another at the same place; a box signs every try anew.
@@ -52,15 +51,15 @@ def open_incident(  # noqa: PLR0913 - where, what, the proof, when
     """
     table = incidents.c
     again = {"count": table.count + 1, "last_at_ms": now_ms}
-    of_box = (table.box == box, table.code == code)
+    of_box = (table.box == sender.box, table.code == code)
     if (connection.scalar(select(func.count()).where(*of_box)) or 0) >= INCIDENTS_PER_CODE_MAX:
         newest = select(func.max(table.id)).where(*of_box).scalar_subquery()
         connection.execute(update(incidents).where(table.id == newest).values(again))
         return
     row = {
-        "box": box,
-        "venue": venue,
-        "region": region or "000000",
+        "box": sender.box,
+        "venue": sender.venue,
+        "region": sender.region or "000000",
         "code": code,
         "epoch": epoch,
         "seq": seq,

@@ -112,13 +112,10 @@ class Ingest:
         )
         open_incident(
             connection,
-            box=sender.box,
-            venue=sender.venue,
-            region=sender.region,
+            sender,
             code=code,
             epoch=epoch,
             seq=seq,
-            claim=b"",
             detail=f"epoch {batch.epoch} begins behind {behind.size} entries of epoch {before}: {found}",
             evidence=payload,
             now_ms=now_ms,
@@ -131,13 +128,10 @@ class Ingest:
         seq = batch.first - missing
         open_incident(
             connection,
-            box=sender.box,
-            venue=sender.venue,
-            region=sender.region,
+            sender,
             code="JOURNAL_DAMAGED",
             epoch=batch.epoch,
             seq=seq,
-            claim=b"",
             detail=f"entries {seq} to {batch.first - 1} of epoch {batch.epoch} cannot be read on the box",
             evidence=payload,
             now_ms=now_ms,
@@ -149,13 +143,10 @@ class Ingest:
         if late:
             open_incident(
                 connection,
-                box=sender.box,
-                venue=sender.venue,
-                region=sender.region,
+                sender,
                 code="TIME_FUTURE",
                 epoch=read.batch.epoch,
                 seq=0,  # one for the epoch, counted
-                claim=b"",
                 detail=f"entry {late[0].seq} is {(late[0].at_ms or 0) - now_ms} ms ahead",
                 evidence=read.batch.checkpoint.encode(),
                 now_ms=now_ms,
@@ -183,9 +174,7 @@ class Ingest:
         if error.code in _INCIDENTS and not (has_ended and error.code in _UNKNOWING):
             open_incident(
                 connection,
-                box=sender.box,
-                venue=sender.venue,
-                region=sender.region,
+                sender,
                 code=error.code,
                 epoch=epoch,
                 seq=error.seq if isinstance(error, ForkError) else size,
