@@ -45,6 +45,8 @@ def test_a_power_cut_in_the_middle_of_songs_loses_and_doubles_nothing(stage: Sta
     wait_for("more songs", lambda: len(in_service.tally().ended) > ended + 20)
     in_service.close_doors()
     require_ledger(stage, in_service)
+    reasons = [entry.body["reason"] for entry in journal_of(in_service) if entry.kind == "PLAY_END"]
+    assert reasons.count("power"), "songs were cut by it"
 
 
 def test_an_older_vod_server_sings_over_the_serial_line(stage: Stage, in_service: Venue) -> None:
@@ -56,11 +58,15 @@ def test_an_older_vod_server_sings_over_the_serial_line(stage: Stage, in_service
 
 
 def test_a_network_that_stalls_holds_up_no_guest_and_no_play_is_lost(stage: Stage, in_service: Venue) -> None:
+    sung, before = len(in_service.tally().ended), stage.offices.ledger(stage.code(in_service))
     in_service.board.stall_network()
     in_service.open_doors(plays=40, pace=4)
     in_service.wait_sung()
+    assert len(in_service.tally().ended) >= sung + 40
+    assert stage.offices.ledger(stage.code(in_service)) == before, "nothing came through"
     in_service.board.heal_network()
     require_ledger(stage, in_service)
+    assert sum(stage.offices.ledger(stage.code(in_service)).values()) > sum(before.values())
 
 
 def test_a_broken_seal_is_written_down_and_told(in_service: Venue) -> None:

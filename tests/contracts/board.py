@@ -1,13 +1,18 @@
 """What every board owes the box, whatever it is made of: one suite per port of `device.ports.Board`.
 
-A board's own tests inherit the suite and give a fixture `board`: a fresh board that runs from slot `a`.
+A board's own tests inherit the suite and give two fixtures. `board`: a fresh board that runs from slot `a`. `outside`:
+what somebody beside the board sees of its `lamp`, its `relay` (whether it is closed) and its `watchdog` (whether it is
+armed).
 """
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 
 from device.ports import LAMP_PATTERNS, Board, DriverError
+
+Outside = Callable[[str], bool | str]
 
 IMAGE = [b"first part, " * 1000, b"", b"last part"]
 
@@ -37,12 +42,20 @@ class BoardContract:
         board.seal.release()
         assert not board.seal.was_opened()
 
-    async def test_relay_lamp_and_watchdog_take_what_the_box_gives(self, board: Board) -> None:
+    async def test_the_lamp_shows_every_pattern(self, board: Board, outside: Outside) -> None:
         for pattern in LAMP_PATTERNS:
             board.lamp.show(pattern)
-        board.relay.set_closed(True)
-        board.relay.set_closed(False)
+            assert outside("lamp") == pattern
+
+    async def test_the_relay_is_as_it_was_set(self, board: Board, outside: Outside) -> None:
+        for closed in (True, False, True, True, False):
+            board.relay.set_closed(closed)
+            assert outside("relay") is closed
+
+    async def test_the_first_feed_arms_the_watchdog(self, board: Board, outside: Outside) -> None:
+        assert outside("watchdog") is False
         board.watchdog.feed()
+        assert outside("watchdog") is True
 
     async def test_an_image_is_read_back_as_it_was_written(self, board: Board) -> None:
         whole = b"".join(IMAGE)

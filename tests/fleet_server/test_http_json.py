@@ -30,8 +30,18 @@ def test_what_the_codec_refuses_is_refused(text: str) -> None:
 
 @given(st.dictionaries(st.text(max_size=5), st.lists(st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=5))))
 def test_a_sound_body_passes(value: dict[str, object]) -> None:
-    require_sound_json(json.dumps(value).encode())
-    require_sound_json(json.dumps(value, ensure_ascii=False).encode())
+    for raw in (json.dumps(value).encode(), json.dumps(value, ensure_ascii=False).encode()):
+        assert is_sound(raw)
+        assert not is_sound(raw[:-1]), "cut short"
+        assert not is_sound(b'{"x":1.5,' + raw[1:]), "the same with a fraction in it"
+
+
+def is_sound(raw: bytes) -> bool:
+    try:
+        require_sound_json(raw)
+    except UnsoundJsonError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"1", b"", b'{"a":1}{}', b"{" * 100_000, b'{"a":' * 17 + b"1" + b"}" * 17])

@@ -13,7 +13,7 @@ from device.ports import Board, DriverError
 from hil_tests.bench.board import EmulatedBoard
 from hil_tests.bench.waiting import wait_for
 from hil_tests.board import boot_loader
-from tests.contracts.board import BoardContract
+from tests.contracts.board import BoardContract, Outside
 
 pytestmark = pytest.mark.hil
 
@@ -36,6 +36,14 @@ async def board(bench: EmulatedBoard) -> AsyncIterator[Board]:
     link = BoardLink(bench.directory)
     yield board_on(link, bench.directory)
     link.close()
+
+
+@pytest.fixture
+def outside(bench: EmulatedBoard) -> Outside:
+    def look(line: str) -> bool | str:
+        return bool(bench.status()["watchdog"]["armed"]) if line == "watchdog" else bench.level(line)
+
+    return look
 
 
 class TestEmulatedBoard(BoardContract):

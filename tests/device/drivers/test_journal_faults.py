@@ -102,8 +102,18 @@ def test_9_7_any_call_may_fail_and_the_journal_heals(tmp_path: Path, error: int,
 
 def test_a_write_that_takes_a_part_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, bytes(data)[:7], at))
+    taken: list[int] = []
+
+    def a_part(file: int, data: bytes, at: int) -> int:
+        taken.append(write(file, bytes(data)[:7], at))
+        return taken[-1]
+
+    monkeypatch.setattr(os, "pwrite", a_part)
+    whole = bytes(range(30))
+    Folder(tmp_path).write("file", 5, whole)
+    assert ((tmp_path / "file").read_bytes(), taken) == (bytes(5) + whole, [7, 7, 7, 7, 2])
     live(FailingFolder(tmp_path, 0))
+    assert len(taken) > 1_000, "the evening was written in parts"
 
 
 def test_a_write_that_takes_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,14 +26,25 @@ def refused(signed: dict[str, Any]) -> str:
     return caught.value.code
 
 
-def test_different_keys_are_taken() -> None:
-    require_distinct_keys({"keys": {"a": a_key(), "b": a_key()}})
-    require_distinct_keys({"delegations": {"keys": {"a": a_key(), "b": a_key()}}})
+def is_taken(signed: dict[str, Any]) -> bool:
+    try:
+        require_distinct_keys(signed)
+    except ProtocolError:
+        return False
+    return True
 
 
-def test_a_document_without_keys_is_taken() -> None:
-    require_distinct_keys({"targets": {}})
-    require_distinct_keys({"delegations": None})
+def test_different_keys_are_taken_and_the_same_documents_with_one_of_them_twice_are_not() -> None:
+    for place in (lambda keys: {"keys": keys}, lambda keys: {"delegations": {"keys": keys}}):
+        keys = {"a": a_key(), "b": a_key()}
+        assert is_taken(place(keys))
+        assert not is_taken(place(keys | {"c": keys["a"]}))
+
+
+@pytest.mark.parametrize("signed", [{"targets": {}}, {"delegations": None}, {"delegations": {}}, {"keys": {}}])
+def test_a_document_without_keys_is_taken(signed: dict[str, Any]) -> None:
+    assert is_taken(signed)
+    assert not is_taken(signed | {"delegations": None, "keys": {"a": {}}})
 
 
 @pytest.mark.parametrize("line", [64, 32, 1000])
