@@ -1,4 +1,4 @@
-"""`frontbox-provision ceremony`, `policy update` and `root rotate`."""
+"""`frontbox-provision ceremony`, `policy update`, `root rotate` and `root rotate-online`."""
 
 import argparse
 
@@ -31,6 +31,17 @@ def update(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, 
 
 def rotate(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, object]:
     outcome = rotation.rotate(options.ceremony, options.fleet, options.version, options.key, options.replace, now_ms)
+    return _rotated(outcome, voice)
+
+
+def rotate_online(options: argparse.Namespace, voice: Voice, now_ms: int) -> dict[str, object]:
+    """New keys for the server's own roles; the custodians stay."""
+    online = tuple(options.role or rotation.ONLINE)
+    outcome = rotation.rotate(options.ceremony, options.fleet, options.version, options.key, [], now_ms, online)
+    return _rotated(outcome, voice)
+
+
+def _rotated(outcome: rotation.Rotated, voice: Voice) -> dict[str, object]:
     voice.say(
         f"信任根第 {outcome.version} 版摘要如下，请两位见证人分别朗读核对：",
         f"The hash of root {outcome.version} follows; two witnesses read it aloud and compare:",

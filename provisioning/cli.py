@@ -141,16 +141,21 @@ def _add_ceremony(verbs: Any) -> None:
     _add_folders(update)
     update.add_argument("--people", type=Path, required=True, help="the whole list of officers from now on")
     update.add_argument("--key", type=Path, action="append", required=True, help="a policy key file; give two")
+    _add_root(verbs)
+
+
+def _add_root(verbs: Any) -> None:
     root = verbs.add_parser("root", help="信任根: the root of trust")
+    kinds = root.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
     rotate = _verb(
-        root.add_subparsers(metavar="VERB", required=True, parser_class=_Parser),
+        kinds,
         "rotate",
         ("ceremony_verbs", "rotate"),
         "轮换信任根: sign the next root: new keys for custodians, or a longer life; run again after an interruption",
         "root rotate --ceremony CEREMONY --fleet /srv/fleet --version 2 --replace 3 --key root-1.pem --key root-2.pem",
     )
     _add_folders(rotate)
-    rotate.add_argument("--version", type=int, required=True, help="of the new root: one above the one in force")
+    _add_version_and_keys(rotate)
     rotate.add_argument(
         "--replace",
         type=int,
@@ -159,7 +164,23 @@ def _add_ceremony(verbs: Any) -> None:
         metavar="NUMBER",
         help="custodian 1, 2 or 3 gets a new key, root-NUMBER-vVERSION.pem; none: the same custodians",
     )
-    rotate.add_argument(
+    online = _verb(
+        kinds,
+        "rotate-online",
+        ("ceremony_verbs", "rotate_online"),
+        "更换在线密钥: sign the next root, which names new snapshot and timestamp keys of the fleet server",
+        "root rotate-online --ceremony CEREMONY --fleet /srv/fleet --version 2 --key root-1.pem --key root-2.pem",
+    )
+    _add_folders(online)
+    _add_version_and_keys(online)
+    online.add_argument(
+        "--role", action="append", choices=("snapshot", "timestamp"), help="only this one; both without it"
+    )
+
+
+def _add_version_and_keys(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--version", type=int, required=True, help="of the new root: one above the one in force")
+    verb.add_argument(
         "--key", type=Path, action="append", required=True, help="a key file of the root in force; give two"
     )
 

@@ -1,4 +1,4 @@
-"""Rotating the root of trust: a custodian's key is replaced, or the root's life renewed (SPEC 5.4).
+"""Rotating the root of trust: a custodian's or the server's online keys are replaced, or its life renewed (SPEC 5.4).
 
 Written to CEREMONY: `root-N.json`, `targets-N.json` and, for each custodian who is replaced, `root-NUMBER-vN.pem`.
 Handed to the fleet: both documents. Boxes climb from the root that they have to the newest, one version at a time.
@@ -11,6 +11,8 @@ Rules:
 3. The version is named. What is made is kept, so a rotation that was cut short is run again, and a finished one changes
    nothing.
 4. A key file that is replaced is left alone: its holder destroys it when the boxes have followed.
+5. New online keys lie in the fleet's folder before the root that names them. The server signs with those that the root
+   in force names, so it needs no word of when they change.
 """
 
 from copy import deepcopy
@@ -19,11 +21,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner, Key
-from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from provisioning import delegations, durable, handover, key_files, trust_root
 from provisioning.ceremony import newest_root, require_root
 from provisioning.errors import ProvisioningError
+
+ONLINE = (Snapshot.type, Timestamp.type)
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,19 @@ class Rotated:
     made: tuple[str, ...]
 
 
-def rotate(ceremony: Path, fleet: Path, version: int, keys: list[Path], replaced: list[int], now_ms: int) -> Rotated:
+def rotate(
+    ceremony: Path,
+    fleet: Path,
+    version: int,
+    keys: list[Path],
+    replaced: list[int],
+    now_ms: int,
+    online: tuple[str, ...] = (),
+) -> Rotated:
     """Make root `version`, in which new keys stand for the custodians numbered in `replaced`, and hand it over.
 
-    keys: of the root in force, a threshold of them; what stays may be among them. Raises ProvisioningError
+    keys: of the root in force, a threshold of them; what stays may be among them. online: which of ONLINE get new keys
+    as well. Raises ProvisioningError
     `CEREMONY_MISSING`, `CEREMONY_OTHER_ROOT`, `ROOT_VERSION`, `ROOT_UNSOUND`, `SIGNER_UNKNOWN`, `THRESHOLD_SHORT`,
     `CUSTODIAN_UNKNOWN`.
     """
@@ -51,15 +64,16 @@ def rotate(ceremony: Path, fleet: Path, version: int, keys: list[Path], replaced
         signers = _signers(before, keys)
         born = _new_keys(ceremony, version, replaced, made)
         custodians = _custodians(before, born)
+        replacing = {role: _online_key(fleet, role, version, made) for role in sorted(online)}
         both = {signer.public_key.keyid: signer for signer in (*signers, *born.values())}.values()
         targets = _targets(fleet, custodians, [one for one in both if one.public_key.keyid in custodians], now_ms)
-        raw = _root(before, custodians, list(both), now_ms)
+        raw = _root(before, custodians, replacing, list(both), now_ms)
         # The root last: where it lies, everything else does.
         durable.write(ceremony / f"targets-{version}.json", targets)
         durable.write(place, raw)
         made += [f"targets-{version}.json", place.name]
     raw = require_root(place)
-    _require_follows(raw, before, replaced)
+    _require_follows(raw, before, replaced, online)
     published = fleet / "tuf" / "metadata" / f"{version}.root.json"
     if published.exists() and published.read_bytes() != raw:
         raise ProvisioningError("CEREMONY_OTHER_ROOT", f"{published} differs from {place}")
@@ -98,6 +112,14 @@ def _new_keys(ceremony: Path, version: int, replaced: list[int], made: list[str]
     return found
 
 
+def _online_key(fleet: Path, role: str, version: int, made: list[str]) -> Key:
+    """Rule 5."""
+    path = fleet / "keys" / f"{role}-v{version}.pem"
+    key, born = key_files.make_or_load(path)
+    made += [path.name] if born else []
+    return key_files.tuf_signer(key).public_key
+
+
 def _custodians(before: Metadata[Root], born: dict[int, CryptoSigner]) -> dict[str, Key]:
     """Public keys of the new root by id; a custodian keeps the place in the list, which is the number."""
     places = enumerate(before.signed.roles[Root.type].keyids, 1)
@@ -105,14 +127,21 @@ def _custodians(before: Metadata[Root], born: dict[int, CryptoSigner]) -> dict[s
     return {key.keyid: key for key in keys}
 
 
-def _root(before: Metadata[Root], custodians: dict[str, Key], signers: list[CryptoSigner], now_ms: int) -> bytes:
+def _root(
+    before: Metadata[Root],
+    custodians: dict[str, Key],
+    online: dict[str, Key],
+    signers: list[CryptoSigner],
+    now_ms: int,
+) -> bytes:
     root = deepcopy(before.signed)
     root.version += 1
     root.expires = trust_root.expiry(now_ms, trust_root.ROOT_FOR_DAYS)
-    for role in (Root.type, Targets.type):
+    named = {role: list(custodians.values()) for role in (Root.type, Targets.type)}
+    for role, keys in (named | {role: [key] for role, key in online.items()}).items():
         for keyid in list(root.roles[role].keyids):
             root.revoke_key(keyid, role)
-        for key in custodians.values():
+        for key in keys:
             root.add_key(key, role)
     return trust_root.encode(trust_root.signed(Metadata(root), signers))
 
@@ -126,10 +155,13 @@ def _targets(fleet: Path, custodians: dict[str, Key], signers: list[CryptoSigner
     return trust_root.encode(trust_root.signed(Metadata(targets), signers))
 
 
-def _require_follows(raw: bytes, before: Metadata[Root], replaced: list[int]) -> None:
+def _require_follows(raw: bytes, before: Metadata[Root], replaced: list[int], online: tuple[str, ...]) -> None:
     """A root that an earlier run made is the one that this run is asked for, and follows the one before it."""
     after = Metadata[Root].from_bytes(raw).signed
     places = zip(before.signed.roles[Root.type].keyids, after.roles[Root.type].keyids, strict=True)
     changed = {number for number, (old, new) in enumerate(places, 1) if old != new}
     if after.version != before.signed.version + 1 or changed != set(replaced):
         raise ProvisioningError("ROOT_UNSOUND", f"root {after.version} replaces {sorted(changed)}, not {replaced}")
+    moved = {role for role in ONLINE if before.signed.roles[role].keyids != after.roles[role].keyids}
+    if moved != set(online):
+        raise ProvisioningError("ROOT_UNSOUND", f"root {after.version} replaces {sorted(moved)}, not {sorted(online)}")

@@ -37,7 +37,7 @@ KEPT_FOR_DAYS = 7
 
 
 class Publisher:
-    """Writes one repository. `keys` is the folder with snapshot.pem and timestamp.pem."""
+    """Writes one repository. `keys` is the folder with snapshot.pem and timestamp.pem, and what takes their place."""
 
     def __init__(self, folder: RepositoryFolder, keys: Path) -> None:
         self.folder = folder
@@ -144,12 +144,12 @@ class Publisher:
                 path.unlink()
 
     def _signer(self, root: Metadata[Root], role: str) -> CryptoSigner:
-        path = self._keys / f"{role}.pem"
-        key = SigningKey.load(path)
-        public = root.signed.keys.get(key.key.keyid)
-        if public is None or public.keyid not in root.signed.roles[role].keyids:
-            raise RejectedError("KEY_FILE", f"the root does not name the key in {path} for {role}")
-        return CryptoSigner(key.private, SSlibKey.from_crypto(key.private.public_key(), keyid=public.keyid))
+        """With the key that this root names: ROLE.pem of the ceremony, or ROLE-vN.pem since root N."""
+        for path in (self._keys / f"{role}.pem", *self._keys.glob(f"{role}-v*.pem")):
+            key = SigningKey.load(path) if path.exists() else None
+            if key is not None and key.key.keyid in root.signed.roles[role].keyids:
+                return CryptoSigner(key.private, SSlibKey.from_crypto(key.private.public_key(), keyid=key.key.keyid))
+        raise RejectedError("KEY_FILE", f"the root names no key in {self._keys} for {role}")
 
 
 def expiry(now_ms: int, days: int) -> datetime:

@@ -1,6 +1,7 @@
 """Rotating the root of trust, until a box has followed (SPEC 5.4)."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,15 @@ def test_a_rotation_that_the_root_in_force_does_not_sign_is_refused(
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_versions_follow_each_other(fleet: PublishedFleet, version: int) -> None:
     assert code_of(lambda: rotate(fleet, version)) == "ROOT_VERSION"
+
+
+def test_a_rotation_of_the_custodians_is_not_one_of_the_online_keys(fleet: PublishedFleet) -> None:
+    rotate(fleet, 2, ("root-1", "root-2"))
+    files = [fleet.keys / f"root-{number}.pem" for number in (1, 2)]
+    for online in (rotation.ONLINE, ("snapshot",)):
+        again = partial(rotation.rotate, fleet.keys, fleet.data, 2, files, [], clock.now_ms(), online)
+        assert code_of(again) == "ROOT_UNSOUND"
+    assert not list((fleet.data / "keys").glob("*-v*.pem"))
 
 
 @pytest.mark.parametrize("number", [0, 4])
