@@ -98,7 +98,7 @@ def _faults(turn: "Turn", state: str) -> "tuple[str, ...]":
     why = verdict.box_code(turn)
     if state != verdict.FAILED or not turn.memory.is_started or why in codes:
         return codes
-    return tuple(sorted([why, *codes[: FAULTS_MAX - 1]]))
+    return tuple(sorted((why,) + codes[: FAULTS_MAX - 1]))
 
 
 def _ladder(turn: "Turn") -> Ladder | None:
