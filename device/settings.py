@@ -20,7 +20,6 @@ Rules:
 import os
 import re
 import stat
-import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,16 +74,20 @@ _TABLES: dict[str, dict[str, type]] = {
     "serial": {"path": str, "baud": int},
     "uplink": {"broker": str},
 }
+_LINE = re.compile(r'(?:\[([a-z_]+)\]|([a-z_]+) = (?:"([ !#-\[\]-~]*)"|(0|[1-9][0-9]{0,8})))? *(?:#[ -~]*)?')
 _WORDS = {str: "a text", int: "a whole number", list: "a list of texts"}
 
 
 def read_settings(path: Path) -> Settings:
     """Read and check the file. Raises SettingsError."""
     source = _Source(path, _text_of(path))
-    try:
-        found = tomllib.loads(source.text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}") from error
+    found = _plain(source.text)
+    if found is None:
+        tomllib = import_module("tomllib")
+        try:
+            found = tomllib.loads(source.text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path}: {error}") from error
     tables = {name: found.pop(name) for name in list(found) if name in _TABLES}
     top = source.checked("", found)
     checked = {name: source.checked(name, value) for name, value in tables.items()}
@@ -202,6 +205,26 @@ def _text_of(path: Path) -> str:
     if "\0" in text:
         raise SettingsError(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: NUL byte")
     return text.replace("\r\n", "\n")
+
+
+def _plain(text: str) -> dict[str, Any] | None:
+    """What `tomllib` says of a file whose every line is plain; None for every other, which is for `tomllib` to read: to
+    import it costs the start more than all the rest of the settings.
+    """
+    found: dict[str, Any] = {}
+    table = found
+    for line in text.split("\n"):
+        parts = _LINE.fullmatch(line)
+        if parts is None:
+            return None
+        name, key, words, number = parts.groups()
+        if name is not None and name not in found:
+            table = found[name] = {}
+        elif key is not None and key not in table:
+            table[key] = int(number) if words is None else words
+        elif name is not None or key is not None:
+            return None
+    return found
 
 
 def _is_of(value: Any, kind: type) -> bool:

@@ -27,7 +27,7 @@ from device.settings import read_settings
 WITHIN_S = 60.0
 FOR_EVER_S = 600.0
 QUESTION = "/v1/songs/000001?room=K1"  # waits for the core, where a play does not
-HEAVY = ("asyncio", "logging", "dataclasses", "inspect", "ssl", "concurrent", "aiohttp", "cryptography")
+HEAVY = ("asyncio", "logging", "dataclasses", "inspect", "ssl", "concurrent", "tomllib", "aiohttp", "cryptography")
 
 
 class Client:

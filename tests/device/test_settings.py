@@ -1,9 +1,12 @@
 """The settings file: what is refused, and that the message leads to the line."""
 
+import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from device import settings
 from device.settings import SettingsError, keep_last_good, read_last_good, read_settings
 
 SOUND = 'data_dir = "/data"\nboard = "emulated"\nboard_dir = "/board"\n[lan]\nport = 0\nhosts = ["box.lan"]\n'
@@ -90,3 +93,44 @@ def test_a_file_that_was_made_weaker_is_no_last_good_one(tmp_path: Path) -> None
     keep_last_good(file)
     (tmp_path / "box.toml.last-good").chmod(0o666)
     assert read_last_good(file) is None
+
+
+_LINES = (
+    "",
+    "   ",
+    "# words",
+    'a = "b"',
+    'a = "#" # "c"',
+    'a = "',
+    'a = "\\u0041"',
+    "a = 0",
+    "a = 007",
+    "a = 1_0",
+    "a = -1",
+    "a = 12#",
+    "b = 'c'",
+    'b="c"',
+    'b.c = "d"',
+    "[a]",
+    "[t]  # of it",
+    "[t.u]",
+    "[[t]]",
+    'b = "\u00e9"',
+    'b = "\t"',
+    "b = true",
+    "b = [1]",
+    "b = 123456789",
+    "\r",
+)
+
+
+@pytest.mark.parametrize("first", _LINES)
+def test_a_plain_file_is_read_as_tomllib_reads_it_and_every_other_is_left_to_it(first: str) -> None:
+    read = 0
+    for second, third in product(_LINES, repeat=2):
+        text = "\n".join((first, second, third))
+        found = settings._plain(text)
+        if found is not None:
+            read += 1
+            assert found == tomllib.loads(text)
+    assert read or settings._plain(first) is None
