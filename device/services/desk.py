@@ -48,6 +48,7 @@ class Desk:
         self.faults: set[str] = set()  # codes of what is out of order now; each part adds and removes its own
         self.refused: Counter[str] = Counter()  # LAN requests of strangers, by code
         self.is_shut = False  # the box cannot be itself; the core stands, and answers nobody
+        self.look: Callable[[], object] = lambda: None  # at the sockets of the LAN, once there are any
         self._runtime: Runtime | None = None
         self._state: Callable[[], dict[str, Any]] | None = None
         self._brief: Callable[[], dict[str, Any]] | None = None
@@ -74,6 +75,7 @@ class Desk:
         question: Callable[[], Question],
     ) -> None:
         self._runtime = runtime
+        runtime.look = self.look
         self._state = state
         self._brief = brief
         self._question = question

@@ -19,6 +19,7 @@ class LanListener:
         answers = Answers(rtc_ms)
         self.shared = Shared(Quick(desk, answers), answers, desk.pairing, self.names)
         self.door = Door(self.shared)
+        desk.look = self.door.serve
         self._host = host
         self._port = port
         self.bound = (host, port)

@@ -122,6 +122,7 @@ class Runtime:
         self._has_ended = False
         self._recovering: Any = None  # the core asks for one at a time
         self.ticked_at_s = self._loop.time()
+        self.look: Callable[[], object] = lambda: None  # at the sockets: whoever asks has it in the queue thereafter
 
     def perform_by(self, acts: Mapping[type, Callable[[Any], object]]) -> None:
         """Who performs the effects that are not of disk and answers, by type; Append: after it is durable."""
@@ -195,7 +196,7 @@ class Runtime:
         ticks = self._loop.create_task(self._tick())
         try:
             while self._ending is None:
-                await self._perform(self._decided(await self._group()))
+                await self._perform(await self._decided_group())
         finally:
             ticks.cancel()
             if self._recovering is not None:
@@ -214,20 +215,26 @@ class Runtime:
         if self._has_some is not None and not self._has_some.done():
             self._has_some.set_result(None)
 
-    async def _group(self) -> list[Any]:
-        """All that wait. As long as a look at the sockets brings more, another look costs less than another sync."""
+    async def _decided_group(self) -> list[Any]:
+        """What is to be done for all that wait. What comes while they are decided shares their sync, so the sockets are
+        looked at behind them, as long as a look brings more.
+        """
         queue = self._queue
-        if not queue:
+        if queue:
+            await TURN  # others have their turn, however many ask
+        else:
             self._has_some = self._loop.create_future()
             await self._has_some
             self._has_some = None
-        before = 0
-        while before < len(queue) < GROUP_MAX:
-            before = len(queue)
-            await TURN
-        group = [queue.popleft() for _ in range(min(len(queue), GROUP_MAX))]
+        effects: list[Any] = []
+        free = GROUP_MAX
+        while queue and free:
+            group = [queue.popleft() for _ in range(min(len(queue), free))]
+            free -= len(group)
+            effects += self._decided(group)
+            self.look()
         self._has_room.set()
-        return group
+        return effects
 
     def _decided(self, events: Sequence[Any]) -> list[Any]:
         effects: list[Any] = []

@@ -32,6 +32,10 @@ async def heal(rig: LanRig, disk: CrashFolder) -> None:
             await rig.runtime.post(on.Tick())
 
 
+def play_in(room: str, request: str) -> on.PlayRequested:
+    return on.PlayRequested(request=request, room=room, song="000482", kind="guest", file="")
+
+
 def entries_on(disk: CrashFolder) -> list[dict[str, Any]]:
     found = JournalFile(CrashFolder(disk.files), OWNER).recover()
     return [json.loads(entry) for entry in found.since_boot]
@@ -149,6 +153,56 @@ async def test_more_requests_than_the_queue_holds_are_turned_away(
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_what_comes_while_a_group_is_decided_shares_its_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[int] = []
+    append = JournalFile.append
+
+    def counted(journal: JournalFile, frames: Any, counts: Any) -> None:
+        groups.append(len(frames))
+        append(journal, frames, counts)
+
+    async with lan_rig(tmp_path) as rig:
+        assert rig.runtime.look == rig.listener.door.serve
+        later = [f"r{number}" for number in range(3)]
+
+        def look() -> None:
+            if later:
+                asked = later.pop()
+                rig.runtime.ask_soon(asked, play_in(f"K{asked}", asked), answers.append)
+
+        answers: list[Any] = []
+        await rig.runtime.settled()
+        rig.runtime.look = look
+        monkeypatch.setattr(JournalFile, "append", counted)
+        first = await rig.runtime.ask("first", play_in("K1", "first"))
+        await rig.runtime.settled()
+    assert [first.status, *(answer.status for answer in answers)] == [201] * 4
+    assert groups == [4]
+
+
+async def test_who_always_asks_again_does_not_hold_up_the_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_module, "GROUP_MAX", 5)
+    looks = 0
+
+    async with lan_rig(tmp_path) as rig:
+
+        def look() -> None:
+            nonlocal looks
+            looks += 1
+            if looks < 1_000:
+                rig.runtime.post_soon(play_in("K2", f"r{looks}"))
+
+        rig.runtime.look = look
+        async with asyncio.timeout(30):
+            first = await rig.runtime.ask("first", play_in("K1", "first"))
+        looked = looks
+        rig.runtime.look = lambda: None
+    assert first.status == 201
+    assert looked < 1_000
 
 
 async def test_a_state_record_that_cannot_be_saved_refuses_plays_is_said_and_heals(tmp_path: Path) -> None:
