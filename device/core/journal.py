@@ -137,11 +137,11 @@ class JournalEnd:
             return 0
         return self.acked.size
 
-    def append(self, kind: str, body: "dict[str, Any]", stamp: Stamp) -> "Append | None":
-        """The next entry; None while the journal is unavailable, then it is a draft."""
+    def append(self, kind: str, body: "dict[str, Any]", stamp: Stamp, is_checked: bool = False) -> "Append | None":
+        """The next entry; None while the journal is unavailable, then it is a draft. is_checked: `own_entry_bytes`."""
         before = self.position
-        place = (before.epoch, before.size) if self.is_available else None
-        self._drafts.append(Draft(place, kind, body, stamp))
+        epoch, seq = before.epoch, before.size
+        self._drafts.append(Draft((epoch, seq) if self.is_available else None, kind, body, stamp))
         if len(self._drafts) > 2 * DRAFTS_MAX:
             self._drafts = self._drafts[-DRAFTS_MAX:]
         if not self.is_available:
@@ -149,8 +149,8 @@ class JournalEnd:
         raw = own_entry_bytes(
             {
                 "box": self.box,
-                "epoch": before.epoch,
-                "seq": before.size,
+                "epoch": epoch,
+                "seq": seq,
                 "kind": kind,
                 "at_ms": stamp.at_ms,
                 "tq": stamp.tq,
@@ -158,11 +158,12 @@ class JournalEnd:
                 "mono_ms": stamp.mono_ms,
                 "boot": stamp.boot,
                 "body": body,
-            }
+            },
+            is_checked,
         )
-        head = next_chain(before.head, before.size, raw)
-        self.position = Position(before.epoch, before.size + 1, head)
-        return Append(before.epoch, before.size, raw, head)
+        head = next_chain(before.head, seq, raw)
+        self.position = Position(epoch, seq + 1, head)
+        return Append(epoch, seq, raw, head)
 
     def fail(self, mono_ms: int) -> None:
         """Rule 1."""
@@ -185,13 +186,7 @@ class JournalEnd:
 
     def stamp(self, clock: "Clock", now: "Now") -> Stamp:
         """The stamp of an entry that is made now."""
-        return Stamp(
-            at_ms=clock.trusted_ms(now),
-            tq=clock.quality,
-            rtc_ms=rtc_instant(now),
-            mono_ms=max(0, now.mono_ms),
-            boot=self.boot,
-        )
+        return Stamp(clock.trusted_ms(now), clock.quality, rtc_instant(now), max(0, now.mono_ms), self.boot)
 
 
 def _furthest(places: "list[Position | None]") -> "Position | None":

@@ -56,6 +56,34 @@ class Play(Fact):
     file: str
     FIELDS = ("play", "epoch", "seq", "room", "song", "kind", "started_mono_ms", "rule", "request", "record", "file")
 
+    def __init__(  # noqa: PLR0913 - the fields of a play
+        self,
+        *,
+        play: str,
+        epoch: int,
+        seq: int,
+        room: str,
+        song: str,
+        kind: str,
+        started_mono_ms: int,
+        rule: Rule,
+        request: str,
+        record: "SongRecord | None",
+        file: str,
+    ) -> None:
+        # Made for every song.
+        self.play = play
+        self.epoch = epoch
+        self.seq = seq
+        self.room = room
+        self.song = song
+        self.kind = kind
+        self.started_mono_ms = started_mono_ms
+        self.rule = rule
+        self.request = request
+        self.record = record
+        self.file = file
+
 
 class Plays:
     """The plays that run, by room, and the answers to those that ended."""
@@ -180,6 +208,7 @@ def rule_at(rules: "list[Rule]", epoch: int, seq: int) -> Rule:
 def _write_end(turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: int) -> bool:
     played_s = min(played_s, PLAYED_S_MAX)
     counted = is_counted(play.kind, played_s, play.rule)
+    # What a start of this boot holds was checked when it was asked for; what the disk says of an earlier one was not.
     turn.append(
         "PLAY_END",
         {
@@ -194,6 +223,7 @@ def _write_end(turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: 
             "cut_song_s": play.rule.cut_song_s,
             "policy_epoch": play.rule.policy_epoch,
         },
+        is_checked=reason != POWER,
     )
     return counted
 
@@ -207,7 +237,7 @@ def begun(turn: "Turn", event: "PlayRequested", record: "SongRecord | None") -> 
         end_play(turn, running, SKIP)
     place = memory.journal.position
     body = {"room": room, "song": song, "kind": kind, "catalog_epoch": memory.content.catalog_epoch}
-    turn.append("PLAY_START", body)
+    turn.append("PLAY_START", body, is_checked=True)
     if memory.lease.usage.count_play():
         turn.save()
     if memory.lease.is_used_up:

@@ -45,10 +45,10 @@ class Turn:
         self.last = effect
         self.memory.is_ending = True
 
-    def append(self, kind: str, body: "dict[str, Any]") -> None:
-        """One journal entry, stamped now."""
+    def append(self, kind: str, body: "dict[str, Any]", is_checked: bool = False) -> None:
+        """One journal entry, stamped now. is_checked: every field of the body has passed its check already."""
         journal = self.memory.journal
-        entry = journal.append(kind, body, journal.stamp(self.memory.clock, self.now))
+        entry = journal.append(kind, body, journal.stamp(self.memory.clock, self.now), is_checked)
         if entry is not None:
             self.do(entry)
 

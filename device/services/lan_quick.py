@@ -6,11 +6,14 @@ whatever is not wholly plain is left to those.
 
 import re
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from device.core.events import PlayEnded, PlayRequested
 from device.protocol import codec
 from device.protocol.errors import ProtocolError
-from device.protocol.limits import LAN_BODY_BYTES_MAX
+from device.protocol.journal import PLAY_KINDS
+from device.protocol.limits import LAN_BODY_BYTES_MAX, PLAYED_S_MAX
 from device.services import vod_requests
 from device.services.desk import Desk, NotReadyError
 from device.services.lan_answers import Answers
@@ -26,14 +29,17 @@ PLAYS_PATH = b"/v1/plays"
 _SONG = re.compile(rb"[A-Za-z0-9_-]{1,20}")
 _END_PATH = re.compile(rb"/v1/plays/([0-9]{1,15}-[0-9]{1,15})/end")
 # Bodies as every writer of JSON writes them, in whatever order: no escapes, nothing but ASCII, so that any two readers
-# read them alike.
-_PLAY_FIELD = rb'"(kind|room|song)": ?"([!#-\[\]-~]{1,20})"'
-_PLAY = re.compile(rb"\{" + rb", ?".join([_PLAY_FIELD] * 3) + rb"\}")
+# read them alike. What matches has passed the checks of `vod_requests.py`; what a field says twice leaves another out.
+_KIND = rb'"kind": ?"(%b)"' % "|".join(PLAY_KINDS).encode()
+_ROOM = rb'"room": ?"([!#-\[\]-~]{1,16})"'
+_NAMED = rb'"song": ?"([A-Za-z0-9_-]{1,20})"'
+_PLAY = re.compile(rb"\{(?:(?:%b|%b|%b)(?:, ?(?!\})|(?=\}))){3}\}" % (_KIND, _ROOM, _NAMED))
 _END = re.compile(rb'\{"played_s": ?(0|[1-9][0-9]{0,5}), ?"reason": ?"(end|skip)"\}')
-_NAMES = {b"kind": "kind", b"room": "room", b"song": "song"}
 # A query whose parts every reader cuts at the same places; escapes in it are of whole bytes.
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _QUERY = re.compile(rb"(?:[A-Za-z0-9._~=&-]|%[0-9A-Fa-f]{2}){1,400}")
+
+_Event = TypeVar("_Event", PlayRequested, PlayEnded)
 
 
 class Quick:
@@ -86,16 +92,29 @@ class Quick:
 
     def read_post(self, path: bytes, body: bytes) -> PlayRequested | PlayEnded | None:
         """The event of a play or of its end; None if it has to be looked at more closely."""
-        try:
-            value = _plain_fields(path, body) or codec.loads(body, LAN_BODY_BYTES_MAX)
-            if path == PLAYS_PATH:
-                return vod_requests.play_requested(self._answers.request_id(), value)
-            found = _END_PATH.fullmatch(path)
+        request = self._answers.request_id()
+        if path == PLAYS_PATH:
+            found = _PLAY.fullmatch(body)
             if found is not None:
-                return vod_requests.play_ended(self._answers.request_id(), found[1].decode(), value)
+                kind, room, song = found.groups()
+                if kind and room and song:
+                    return PlayRequested(request, room.decode(), song.decode(), kind.decode(), "")
+            return self._read_closely(vod_requests.play_requested, request, body)
+        of_play = _END_PATH.fullmatch(path)
+        if of_play is None:
+            return None
+        play = of_play[1].decode()
+        found = _END.fullmatch(body)
+        if found is not None and int(found[1]) <= PLAYED_S_MAX:
+            return PlayEnded(request, play, int(found[1]), found[2].decode())
+        return self._read_closely(partial(vod_requests.play_ended, play=play), request, body)
+
+    def _read_closely(self, read: Callable[..., _Event], request: str, body: bytes) -> _Event | None:
+        """The event of a body that is not wholly plain; None if it is wrong."""
+        try:
+            return read(request, value=codec.loads(body, LAN_BODY_BYTES_MAX))
         except ProtocolError:
-            pass
-        return None
+            return None
 
     def ask(self, event: PlayRequested | PlayEnded, closes: bool, answered: Callable[[bytes], None]) -> None:
         """Hand an event to the core; `answered` is called with the answer, at once if there is no core yet."""
@@ -171,16 +190,3 @@ class Known:
         self.asked = asked
         self.local = local  # the address that was connected to: Host may name it
         self.pairings = pairings  # how often tokens had changed when this one was good
-
-
-def _plain_fields(path: bytes, body: bytes) -> dict[str, str | int] | None:
-    """The fields of a body that is wholly plain, which `codec.loads` would say too; None for every other body."""
-    if path == PLAYS_PATH:
-        found = _PLAY.fullmatch(body)
-        if found is None:
-            return None
-        one, of_one, two, of_two, three, of_three = found.groups()
-        fields = {one: of_one, two: of_two, three: of_three}
-        return {_NAMES[name]: text.decode() for name, text in fields.items()} if len(fields) == 3 else None
-    found = _END.fullmatch(body)
-    return None if found is None else {"played_s": int(found[1]), "reason": found[2].decode()}

@@ -20,6 +20,7 @@ from device.protocol.journal import (
     first_chain,
     frame,
     is_entry_of,
+    own_entry_bytes,
     parse_frame,
     play_id,
 )
@@ -41,6 +42,16 @@ def test_9_3_a_body_has_exactly_the_fields_of_its_kind(kind: str) -> None:
             entry(5, kind, {key: item for key, item in BODY_OF[kind].items() if key != name} or {"x": 1}).encode()
     with pytest.raises(MalformedError, match="unknown names"):
         entry(5, kind, BODY_OF[kind] | {"guest": "name"}).encode()
+
+
+@pytest.mark.parametrize("room", ["K1", "包房1", 'K"1', "K\\1", "%s", "%(kind)s", "\U00020000"])
+@pytest.mark.parametrize(
+    ("kind", "more"), [("PLAY_START", {}), ("PLAY_END", {"counted": True}), ("PLAY_END", {"counted": False})]
+)
+def test_9_2_what_is_written_for_every_song_is_canonical(room: str, kind: str, more: dict[str, bool]) -> None:
+    original = entry(5, kind, BODY_OF[kind] | {"room": room} | more)
+    fields = {name: getattr(original, name) for name, _ in Entry.SHAPE}
+    assert own_entry_bytes(fields, is_checked=True) == original.encode()
 
 
 def test_9_3_a_body_is_an_object() -> None:
