@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from device.core.events import OpenPlay, PlayRequested
+    from device.core.journal import Stamp
     from device.core.turn import Turn
     from device.protocol.catalog import SongRecord
 
@@ -140,13 +141,13 @@ class Plays:
         return self._ended.get(name)
 
 
-def end_play(turn: "Turn", play: Play, reason: str, played_s: int | None = None) -> bool:
+def end_play(turn: "Turn", play: Play, reason: str, played_s: int | None = None, stamp: "Stamp | None" = None) -> bool:
     """Write the end of a running play; returns whether it counts.
 
-    played_s: what the VOD server says; None takes the box's own measure.
+    played_s: what the VOD server says; None takes the box's own measure. stamp: of now, where there is one already.
     """
     elapsed_s = max(0, turn.now.mono_ms - play.started_mono_ms) // 1000
-    counted = _write_end(turn, play, reason, elapsed_s, elapsed_s if played_s is None else played_s)
+    counted = _write_end(turn, play, reason, elapsed_s, elapsed_s if played_s is None else played_s, stamp)
     turn.memory.plays.close(play, counted)
     return counted
 
@@ -205,7 +206,9 @@ def rule_at(rules: "list[Rule]", epoch: int, seq: int) -> Rule:
     return found
 
 
-def _write_end(turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: int) -> bool:
+def _write_end(
+    turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: int, stamp: "Stamp | None" = None
+) -> bool:
     played_s = min(played_s, PLAYED_S_MAX)
     counted = is_counted(play.kind, played_s, play.rule)
     # What a start of this boot holds was checked when it was asked for; what the disk says of an earlier one was not.
@@ -223,21 +226,22 @@ def _write_end(turn: "Turn", play: Play, reason: str, elapsed_s: int, played_s: 
             "cut_song_s": play.rule.cut_song_s,
             "policy_epoch": play.rule.policy_epoch,
         },
-        is_checked=reason != POWER,
+        reason != POWER,
+        stamp,
     )
     return counted
 
 
-def begun(turn: "Turn", event: "PlayRequested", record: "SongRecord | None") -> "dict[str, Any]":
-    """Write the start of a play that is allowed; returns what the VOD server is told (SPEC 15.1)."""
+def begun(turn: "Turn", event: "PlayRequested", record: "SongRecord | None", stamp: "Stamp") -> "dict[str, Any]":
+    """Write the start of a play that is allowed, stamped now; returns what the VOD server is told (SPEC 15.1)."""
     memory = turn.memory
     room, song, kind = event.room, event.song, event.kind
     running = memory.plays.in_room(room)
     if running is not None:
-        end_play(turn, running, SKIP)
+        end_play(turn, running, SKIP, None, stamp)
     place = memory.journal.position
     body = {"room": room, "song": song, "kind": kind, "catalog_epoch": memory.content.catalog_epoch}
-    turn.append("PLAY_START", body, is_checked=True)
+    turn.append("PLAY_START", body, True, stamp)
     if memory.lease.usage.count_play():
         turn.save()
     if memory.lease.is_used_up:
@@ -256,4 +260,4 @@ def begun(turn: "Turn", event: "PlayRequested", record: "SongRecord | None") -> 
         file=event.file,
     )
     memory.plays.begin(play)
-    return {"play": play.play, "room": room, "song": song, "kind": kind, "at_ms": memory.clock.trusted_ms(turn.now)}
+    return {"play": play.play, "room": room, "song": song, "kind": kind, "at_ms": stamp.at_ms}

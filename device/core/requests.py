@@ -29,11 +29,11 @@ def play_requested(turn: "Turn", event: "PlayRequested") -> None:
         return
     record = content.find_song(turn, event.song)
     moment = verdict.moment_of(turn)
-    code = moment.box_code or verdict.play_code(moment, event.room, record, event.file)
+    code = verdict.start_code(moment, event.room, record, event.file)
     if code:
         _refuse(turn, event, code)
         return
-    turn.reply(event.request, 201, plays.begun(turn, event, record))
+    turn.reply(event.request, 201, plays.begun(turn, event, record, moment.stamp))
 
 
 def play_ended(turn: "Turn", event: "PlayEnded") -> None:
@@ -48,7 +48,8 @@ def play_ended(turn: "Turn", event: "PlayEnded") -> None:
     play = memory.plays.find(event.play)
     counted = memory.plays.counted(event.play)
     if play is not None:
-        counted = plays.end_play(turn, play, event.reason, event.played_s)
+        stamp = verdict.moment_of(turn).stamp
+        counted = plays.end_play(turn, play, event.reason, event.played_s, stamp)
     if counted is None:
         turn.refuse(event.request, 404, "PLAY_UNKNOWN")
     elif not memory.journal.is_available:

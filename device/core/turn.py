@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from device.core.effects import Effect
     from device.core.events import Now
+    from device.core.journal import Stamp
     from device.core.memory import Memory
 
 
@@ -45,10 +46,10 @@ class Turn:
         self.last = effect
         self.memory.is_ending = True
 
-    def append(self, kind: str, body: "dict[str, Any]", is_checked: bool = False) -> None:
-        """One journal entry, stamped now. is_checked: every field of the body has passed its check already."""
+    def append(self, kind: str, body: "dict[str, Any]", is_checked: bool = False, stamp: "Stamp | None" = None) -> None:
+        """One journal entry. is_checked: every field of the body has passed its check already. stamp: of now."""
         journal = self.memory.journal
-        entry = journal.append(kind, body, journal.stamp(self.memory.clock, self.now), is_checked)
+        entry = journal.append(kind, body, stamp or journal.stamp(self.memory.clock, self.now), is_checked)
         if entry is not None:
             self.do(entry)
 

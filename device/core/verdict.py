@@ -30,7 +30,7 @@ class Moment:
     """What the checks look at, like a turn: what the box knows and one instant.
 
     `box_code`: what its own checks say. `is_plain`: nothing stands against any room, nor against a song of the catalog
-    but its own regions and dates.
+    but its own regions and dates. `stamp`: of the entries that are made now.
     """
 
     def __init__(self, memory: "Memory", now: "Now") -> None:
@@ -44,6 +44,7 @@ class Moment:
         self.box_code = box_code(self) if is_able else "JOURNAL_UNAVAILABLE"
         is_limited = memory.holds.are_of_rooms or memory.plays.is_full or content.is_any_limited(self)
         self.is_plain = not (self.box_code or is_limited)
+        self.stamp = memory.journal.stamp(memory.clock, now)
 
 
 def moment_of(turn: "Turn") -> Moment:
@@ -55,6 +56,14 @@ def moment_of(turn: "Turn") -> Moment:
     if moment is None or moment.now is not turn.now:
         moment = memory.moment = Moment(memory, turn.now)
     return moment
+
+
+def start_code(moment: Moment, room: str, record: "SongRecord | None", file: str) -> str:
+    """The code of the first check of all that fails for a song that is asked for; empty if it may start."""
+    is_free = moment.is_plain and not file and record is not None and not record.is_limited
+    if is_free and not moment.memory.plays.is_full:  # so it is nearly always
+        return ""
+    return moment.box_code or play_code(moment, room, record, file)
 
 
 def _is_sound(turn: "Turn | Moment") -> bool:

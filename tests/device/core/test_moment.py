@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from device.core import events as on
+from device.core import plays
 from tests.box_rig import Rig
 from tests.builders import order_envelope
 
@@ -28,6 +31,14 @@ def test_the_last_play_that_a_lease_allows_is_the_last_also_of_those_that_wait_t
     shared = told(events, 2, is_shared=True)
     assert shared == told(events, 2, is_shared=False)
     assert [("LEASE_EXPIRED" in text) for name, text in shared if name == "Reply"] == [False, False, True]
+
+
+def test_a_venue_that_is_full_is_full_also_for_those_that_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plays, "PLAYS_OPEN_MAX", 2)
+    events = [asked("r1", "K1"), asked("r2", "K2"), asked("r3", "K3"), asked("r4", "K1")]
+    shared = told(events, None, is_shared=True)
+    assert shared == told(events, None, is_shared=False)
+    assert [("PLAYS_TOO_MANY" in text) for name, text in shared if name == "Reply"] == [False, False, True, False]
 
 
 def test_a_stop_that_comes_between_two_plays_of_one_instant_stops_the_second() -> None:
