@@ -19,7 +19,7 @@ from device.services.runtime import BusyError
 from tests import builders
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.device.drivers.journal_builders import OWNER
-from tests.device.services.lan_rig import LanRig, lan_rig
+from tests.device.services.lan_rig import DISK_PAUSES_S, LanRig, lan_rig
 from tests.device.turned import point
 
 
@@ -267,6 +267,7 @@ async def test_9_7_while_a_sync_stands_still_nobody_waits_and_the_loop_goes_on(t
         assert refused[0] == 403, "by the core, at once"
         assert threading.active_count() == threads, "a disk that stands still takes one thread"
         assert rig.runtime.disk_busy_s() > 0
+        rig.runtime._write_for_s = DISK_PAUSES_S
         disk.go_on.set()
         await heal(rig, disk)
         after = await rig.play("K4")
@@ -315,6 +316,7 @@ async def test_a_state_record_that_stands_still_is_a_failure_too(
         async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
             assert response.status == 503
         assert (await rig.play("K2"))[1]["code"] == "JOURNAL_UNAVAILABLE"
+        rig.runtime._write_for_s = DISK_PAUSES_S
         go_on.set()
         async with asyncio.timeout(30):
             while (await rig.get("/v1/state"))[1]["state"] == "failed":
