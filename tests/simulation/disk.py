@@ -11,7 +11,8 @@ import random
 from tests.device.drivers.crash_folder import CrashFolder, Files, apply
 
 Operation = tuple[str, str, str, int, bytes]  # what, name, new name, offset, data
-DONE_BY = {"sync": ("write", "truncate"), "sync_names": ("rename", "remove")}
+WRITES = ("write", "create")  # to a file, and to one that was not there: a new one, whatever stood under its name
+DONE_BY = {"sync": (*WRITES, "truncate"), "sync_names": ("rename", "remove")}
 
 
 class PowerLostError(BaseException):
@@ -100,16 +101,18 @@ class SimulatedFolder(CrashFolder):
                 if what == "rename":
                     name_of[other] = name_of.get(name, name)
                 continue
-            if not is_durable and what == "write" and torn:
+            if not is_durable and what in WRITES and torn:
                 torn = False
                 whole = chance.randrange(len(data) + 1)
                 data = data[:whole] + chance.choice((b"", bytes(len(data) - whole), b"\xff" * (len(data) - whole)))
-            apply(files, (what, name_of.get(name, name), other, offset, data))
+            _apply(files, (what, name_of.get(name, name), other, offset, data))
             if what == "rename":
                 name_of.pop(other, None)
         return files
 
     def _do(self, what: str, name: str, other: str = "", offset: int = 0, data: bytes = b"") -> None:
+        if what == "write" and name not in self.files:
+            what = "create"
         op = (what, name, other, offset, bytes(data))
         try:
             self._power.step()
@@ -122,21 +125,21 @@ class SimulatedFolder(CrashFolder):
             self._settle(what, name)
         else:
             self._since.append((op, False))
-            apply(self.files, op)
+            _apply(self.files, op)
 
     def _fail(self, op: Operation) -> None:
         what, name, _, offset, data = op
-        number = self._disk.failing.get(what)
+        number = self._disk.failing.get("write" if what in WRITES else what)
         if number is None or self._disk.chance.random() >= self._disk.fails_with:
             return
-        if what == "write" and data:
+        if what in WRITES and data:
             # A short write: some of it arrived before the error.
-            part = ("write", name, "", offset, data[: self._disk.chance.randrange(len(data))])
+            part = (what, name, "", offset, data[: self._disk.chance.randrange(len(data))])
             self._since.append((part, False))
-            apply(self.files, part)
+            _apply(self.files, part)
         if what == "sync":
             # The kernel calls the pages clean all the same: what was written may never become durable.
-            lost = [item for item in self._since if item[0][:2] == ("write", name) and not item[1]]
+            lost = [item for item in self._since if item[0][0] in WRITES and item[0][1] == name and not item[1]]
             kept = [item for item in lost if self._disk.chance.random() < 0.5]
             self._since = [
                 (item[0], True) if item in kept else item for item in self._since if item not in lost or item in kept
@@ -153,11 +156,19 @@ class SimulatedFolder(CrashFolder):
         left = []
         for op, is_durable in self._since:
             if is_durable and op[1] not in loose and op[2] not in loose:
-                apply(self._safe, op)
+                _apply(self._safe, op)
             else:
                 left.append((op, is_durable))
                 loose |= {op[1], op[2]} - {""}
         self._since = left
+
+
+def _apply(files: Files, op: Operation) -> None:
+    what, name, other, offset, data = op
+    if what == "create":
+        files[name] = bytearray()
+        what = "write"
+    apply(files, (what, name, other, offset, data))
 
 
 def _copied(files: Files) -> Files:
