@@ -128,11 +128,14 @@ class Door:
             self.sweep()
 
     def serve(self) -> None:
-        """Rules 1 and 2."""
+        """Rules 1 and 2. A loop that this door waits for has its turn behind the round in which it became ready."""
         left = AT_A_TIME
+        self._is_loop_ready = False
         while left > 0 and not self._is_closed and (ready := self._poll(0, EVENTS_MAX)):
             left -= len(ready)
             self._round(ready)
+            if self._is_loop_ready:
+                return
 
     def stop_accepting(self) -> None:
         if self._listening is not None:

@@ -129,6 +129,20 @@ async def test_a_descriptor_of_the_loop_ends_the_waiting_at_once(tmp_path: Path)
         other.close()
 
 
+async def test_a_look_at_the_sockets_ends_where_the_loop_is_ready(tmp_path: Path) -> None:
+    async with lan_rig(tmp_path) as rig:
+        loop, door = asyncio.get_running_loop(), rig.listener.door
+        ours, other = socket.socketpair()
+        loop.add_reader(ours, lambda: None)
+        other.send(b"x")
+        before = door.rounds
+        rig.runtime.look()
+        assert door.rounds == before + 1  # else it finds the loop ready again and again
+        loop.remove_reader(ours)
+        ours.close()
+        other.close()
+
+
 async def test_the_door_gives_the_loop_its_selector_back(tmp_path: Path) -> None:
     before = selector()
     async with lan_rig(tmp_path / "first"), lan_rig(tmp_path / "second") as second:
