@@ -44,6 +44,7 @@ async def in_service(folder: Path) -> LanRig:
     await rig.bring_into_service(plays_max=PLAYS_MAX)
     await rig.until("state", "in-service")
     rig.box._memory.find_song = catalog.find
+    rig.box._is_free = catalog.is_free  # as the composition root gives it
     return rig
 
 

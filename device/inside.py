@@ -64,7 +64,9 @@ class Inside:
         self.catalog = CatalogFile(content, shell.board.secret)
         self.kept = ContentOnDisk(self.catalog, PolicyStore(content, shell.board.secret))
         self.feed = JournalFeed(name, self.journal, self._checkpoint)
-        self.box = Box(name, _verify, self.catalog.find, self.feed.head_at, self.catalog.find_by_file)
+        self.box = Box(
+            name, _verify, self.catalog.find, self.feed.head_at, self.catalog.find_by_file, self.catalog.is_free
+        )
         self.runtime = Runtime(self.box, shell.board.clock, self.journal, store, self._signed, shell.board.counter.read)
         self.look = Happening()  # new content is wanted
         self.is_claimed = Happening()

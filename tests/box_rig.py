@@ -101,6 +101,10 @@ class Rig:
         found = [song for song in self.songs.values() if song.file_key == key]
         return found[0] if found else None
 
+    def is_free(self, song: str) -> bool:
+        """As the catalog does."""
+        return song in self.songs and not self.songs[song].is_limited
+
     @property
     def now(self) -> on.Now:
         return on.Now(mono_ms=self.mono_ms, rtc_ms=self.rtc_ms)
@@ -108,7 +112,9 @@ class Rig:
     def start(self, **changes: "Any") -> "list[Effect]":
         """Power comes back."""
         self._forget()
-        self.box = Box(self.disk.box, builders.fake_verify, self.songs.get, self.disk.head_at, self.find_by_file)
+        self.box = Box(
+            self.disk.box, builders.fake_verify, self.songs.get, self.disk.head_at, self.find_by_file, self.is_free
+        )
         self.disk.boot += 1
         found = recovered(self.disk.all_entries())
         facts: dict[str, Any] = {

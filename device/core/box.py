@@ -82,12 +82,15 @@ class Box:
         find_song: "Callable[[str], SongRecord | None]",
         head_at: "Callable[[int, int], bytes | None]",
         find_by_file: "Callable[[bytes], SongRecord | None]",
+        is_free: "Callable[[str], bool] | None" = None,
     ) -> None:
         """find_song and find_by_file (a key of SPEC 8.2) answer from the catalog last loaded, head_at from the durable
         journal, by epoch and size (None: never that size; of an ended epoch all but what was sent last).
+        is_free: whether find_song has a record that nothing limits, where that is quicker to say than to show.
         """
         self._memory = Memory(box, verify, find_song, head_at, find_by_file)
         self._moment: verdict.Moment | None = None
+        self._is_free = is_free or self._has_free
 
     def handle(self, event: "Event", now: "Now") -> "list[Effect]":
         """Decide; the effects are to be performed in their order."""
@@ -128,16 +131,18 @@ class Box:
     def question_at(self, now: "Now") -> "Callable[[str, str, str], str]":
         """`may_play` of one instant: room, song and file are asked of it, as often as one likes."""
         moment = self._moment_at(now)
-        find_song = self._memory.find_song
+        is_free = self._is_free
 
         def asked(room: str, song: str, file: str) -> str:
-            if moment.is_plain and not file and self._moment is moment:
-                record = find_song(song)
-                if record is not None and not record.is_limited:
-                    return ""
+            if moment.is_plain and not file and self._moment is moment and is_free(song):
+                return ""
             return self.may_play(room, song, file, now)
 
         return asked
+
+    def _has_free(self, song: str) -> bool:
+        record = self._memory.find_song(song)
+        return record is not None and not record.is_limited
 
     def _moment_at(self, now: "Now") -> "verdict.Moment":
         """The one of this instant, unless there was an event since."""

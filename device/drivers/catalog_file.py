@@ -26,7 +26,7 @@ from device.drivers.folder import Folder
 from device.log import Log
 from device.ports import BoardSecret
 from device.protocol.bans import BanList, ListedBan
-from device.protocol.catalog import GONE_BYTES, CatalogManifest, ContentFile, SongRecord, TableFile
+from device.protocol.catalog import GONE_BYTES, NO_SCOPE, CatalogManifest, ContentFile, SongRecord, TableFile
 from device.protocol.catalog_table import (
     EVERYWHERE,
     HASH_BYTES,
@@ -88,6 +88,11 @@ class CatalogFile:
         edition = self._edition
         row = edition.find_row(song)
         return None if row is None else SongRecord(row, edition.scopes)
+
+    def is_free(self, song: str) -> bool:
+        """Whether the catalog has the song for every region and day: what is asked of nearly every song."""
+        row = self.find_row(song)
+        return row is not None and row[53:59] == NO_SCOPE
 
     def find_by_file(self, key: bytes) -> SongRecord | None:
         """A song whose file has this key (SPEC 8.2)."""

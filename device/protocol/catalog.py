@@ -27,7 +27,7 @@ GONE_BYTES = b"\x80\x00"  # flags from here on up: the highest bit
 NO_FILE = b"\x00" * FILE_KEY_BYTES
 NO_NAME = b"\x00" * NAME_KEY_BYTES
 _ROW = ">21s16s8s8sHHHHHx"
-_NO_SCOPE = b"\x00" * 6
+NO_SCOPE = b"\x00" * 6
 
 
 class ContentFile(Record):
@@ -113,7 +113,7 @@ class SongRecord:
     @property
     def is_limited(self) -> bool:
         """Whether regions or dates limit the song: asked before each of them is read."""
-        return self.row[53:59] != _NO_SCOPE
+        return self.row[53:59] != NO_SCOPE
 
     @property
     def regions(self) -> "tuple[str, ...] | None":

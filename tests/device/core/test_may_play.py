@@ -93,6 +93,31 @@ def test_15_3_whatever_may_stand_against_a_song_stands_against_the_question(
     assert rig.play().body["code"] == code
 
 
+def test_a_song_is_free_by_its_record_where_nobody_says_so_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.songs["limited"] = builders.song("limited", not_before=65_000)
+    monkeypatch.setattr(rig.box, "_is_free", rig.box._has_free)
+    for song in (*SONGS, "limited", "unknown"):
+        assert rig.box._has_free(song) == rig.is_free(song) == (asked(rig, song=song) == "")
+
+
+def test_what_is_said_quicker_is_asked_only_where_nothing_stands_against_any_song(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig, wanted = Rig(), list[str]()
+
+    def is_free(song: str) -> bool:
+        wanted.append(song)
+        return True
+
+    monkeypatch.setattr(rig.box, "_is_free", is_free)
+    question = rig.box.question_at(rig.now)
+    assert (question("K1", "000482", ""), question("K1", "000483", FILE)) == ("", "SONG_FILE")
+    rig.receipt_of(builders.order_envelope("ban"))
+    assert question("K1", "000482", "") == "SONG_BANNED"
+    assert wanted == ["000482"]
+
+
 def _order(rig: Rig, kind: str, **changes: Any) -> None:
     number = len(rig.entries("ORDER")) + 1
     fields: dict[str, Any] = {

@@ -91,6 +91,20 @@ def test_an_overlay_adds_changes_and_takes_away(tmp_path: Path) -> None:
     assert catalog.find("000003") is not None
 
 
+def test_a_song_is_free_if_and_only_if_its_record_says_that_nothing_limits_it(tmp_path: Path) -> None:
+    base = catalog_files(1, [f"{number:06d}" for number in range(100)])
+    rows = [row_of("000001", "W", scope=1), row_of("000002", "W", not_before=20_000), gone_row("000003")]
+    rows += [row_of("000004", "W", not_after=9), row_of("000005", "W", duration_s=9, flags=8), row_of("NEW", "W")]
+    catalog = opened(tmp_path)
+    assert not catalog.is_free("000001")
+    for files, free in ((base, 100), (overlay_files(base, 2, rows, 100), 97), (base, 100)):
+        switch(catalog, files)
+        found = {name: catalog.find(name) for name in ("", "NEW", *(f"{number:06d}" for number in range(200)))}
+        says = {name for name, record in found.items() if record is not None and not record.is_limited}
+        assert {name for name in found if catalog.is_free(name)} == says
+        assert len(says) == free
+
+
 def test_a_file_that_a_newer_table_took_away_is_nobodys(tmp_path: Path) -> None:
     catalog = opened(tmp_path)
     base = catalog_files(1, ["A"])
@@ -190,7 +204,7 @@ def test_a_page_of_an_overlay_that_rots_does_not_bring_back_what_it_took_away(tm
         except ProtocolError:
             pass  # the page list itself, or the last page
         else:
-            assert not any(catalog.find(song) for song in songs[:2_000])
+            assert not any(catalog.find(song) or catalog.is_free(song) for song in songs[:2_000])
             found += catalog.is_damaged()
         spoil(overlay, at)
     assert found > 30, "rows of 31 pages, and the index before them"
