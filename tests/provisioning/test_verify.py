@@ -1,6 +1,7 @@
 """frontbox-verify: what it proves, and how it names what is wrong (SPEC 16)."""
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from device.crypto.p256 import SigningKey
 from device.protocol.codec import dumps
 from provisioning.verify import cli
 from provisioning.verify.archive import pack
-from provisioning.verify.finding import FindingError
+from provisioning.verify.finding import SENTENCES, FindingError
 from provisioning.verify.verification import verify_bytes, verify_evidence
 from tests.fleet_server.repository.published import PublishedFleet
 from tests.provisioning.evidence_builder import BOX, VENUE, Evidence, a_checkpoint, an_entry, box_certificate
@@ -294,3 +295,10 @@ def test_no_bytes_make_the_verifier_fail_otherwise(raw: bytes) -> None:
 def test_no_files_make_the_verifier_fail_otherwise(files: dict[str, bytes]) -> None:
     with pytest.raises(FindingError):
         verify_bytes(pack(files), b"{}")
+
+
+def test_16_4_every_finding_stands_in_the_specification() -> None:
+    spec = (Path(__file__).parents[2] / "device" / "protocol" / "SPEC.md").read_text()
+    table = spec.partition("- **16.4**")[2].partition("## 17")[0]
+    assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) != []
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)) == set(SENTENCES)

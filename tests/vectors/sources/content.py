@@ -59,9 +59,39 @@ def catalog_vectors() -> list[Vector]:
         "a page that is not what its hash says": body[:-1] + b"?" + data[len(body) :],
         "a scope that is no region": _sealed(body[:-6] + b"44030x"),
     }
+    damaged["more scopes than there may be"] = _sealed(_with_scopes(body, data, b";".join([b"110000"] * 1_000)))
+    damaged["a scope of too many regions"] = _sealed(_with_scopes(body, data, b",".join([b"110000"] * 65)))
+    damaged["an empty scope"] = _sealed(_with_scopes(body, data, b"110000;;310000"))
+    found += _unasked(body, data, wanted, [_plain(record) for record in records])
     for name, raw in damaged.items():
         found.append(vector(name, "8.2", code("CATALOG_MALFORMED"), runs=runs_of(raw), songs=[], files=[]))
     return found
+
+
+def _unasked(body: bytes, data: bytes, songs: list[str], plain: list[Any]) -> list[Vector]:
+    """What a builder keeps to and no reader asks: TUF vouches for the file (SPEC 8.2)."""
+    most = b";".join([b"110000", b"440300"] + [b"110000"] * 997)
+    sound = {
+        "zeros of the header that are none": _sealed(body[:36] + b"\x01" + body[37:]),
+        "as many scopes as there may be": _sealed(_with_scopes(body, data, most)),
+        "regions of a scope in another sequence": _sealed(_with_scopes(body, data, b"310000,110000;440300")),
+    }
+    regions = {
+        "as many scopes as there may be": ["110000"],
+        "regions of a scope in another sequence": ["310000", "110000"],
+    }
+    found = []
+    for name, raw in sound.items():
+        changed = {"regions": regions[name]} if name in regions else {}
+        expected = [song | (changed if song["song"] == "99999999" else {}) for song in plain]
+        found.append(_catalog(name, raw, songs, expected))
+    return found
+
+
+def _with_scopes(body: bytes, data: bytes, scopes: bytes) -> bytes:
+    """The same table with other scopes."""
+    at = Layout(data[:64], len(data)).scopes_at
+    return body[:32] + struct.pack(">I", len(scopes)) + body[36:at] + scopes
 
 
 def boot_block_vectors() -> list[Vector]:

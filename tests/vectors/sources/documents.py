@@ -36,6 +36,7 @@ from tests.device.protocol.builders import (
     voucher,
 )
 from tests.device.protocol.malformed_json import MALFORMED
+from tests.vectors.sources import limits
 from tests.vectors.sources.vector import Vector, code, input_of, runs_of, vector
 
 _DAY_MS = 86_400_000
@@ -206,7 +207,17 @@ def document_vectors() -> list[Vector]:
         raw = document.encode()
         runs = [{"hex": raw.hex(), "times": 1}, {"hex": "20", "times": length - len(raw)}]
         found.append(vector(f"{kind}: {length:,} bytes", "2.2", code("DOCUMENT_TOO_LARGE"), kind=kind, runs=runs))
-    return found
+    return found + limits.document_vectors(sound_of_kind, sound)
+
+
+def sound_of_kind(kind: str) -> bytes:
+    """The first document of this kind."""
+    return next(raw for found, _, _, raw in SOUND if found == kind)
+
+
+def sound(name: str) -> bytes:
+    """The document of this name."""
+    return next(raw for _, _, found, raw in SOUND if found == name)
 
 
 def entry_vectors() -> list[Vector]:
@@ -240,6 +251,7 @@ def entry_vectors() -> list[Vector]:
     }
     for name, text in spellings.items():
         found.append(vector(f"not canonical: {name}", "9.2", code("DOCUMENT_MALFORMED"), kind="entry", text=text))
+    found += limits.entry_vectors()
     for name, value in changes:
         text = _canonical(plain | {name: value})
         title = f"PLAY_START: {name} is {json.dumps(value, ensure_ascii=False)}"
@@ -269,8 +281,7 @@ def _of_kind(kind: str, clause: str, name: str, raw: bytes) -> list[Vector]:
 
 
 def _changed(kind: str, clause: str, name: str, path: str, value: Any, expected: str) -> Vector:
-    raw = next(raw for found, _, _, raw in SOUND if found == kind)
-    plain = json.loads(raw)
+    plain = json.loads(sound_of_kind(kind))
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place: Any = plain
     for part in parents:

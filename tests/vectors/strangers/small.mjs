@@ -31,6 +31,7 @@ export function catalog(file, songs, files) {
     if (!Buffer.concat(pages).equals(file.subarray(end))) reject("CATALOG_MALFORMED");
     const listed = end > scopes_at ? file.toString("latin1", scopes_at, end).split(";") : [];
     if (listed.some((scope) => !CATALOG_SCOPE.test(scope))) reject("CATALOG_MALFORMED");
+    if (listed.length > 999) reject("CATALOG_MALFORMED");
     const scopes = [[], ...listed.map((scope) => scope.split(","))];
     const numbers = (index_at, first) => {
         const found = word(index_at + 4 * (first >>> (32 - bits)));
