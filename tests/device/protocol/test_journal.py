@@ -218,3 +218,10 @@ def test_9_13_the_chain_behind_a_gap_says_what_is_missing() -> None:
     assert len(values) == 6
     seed = b"FBJ2\x00KTV-0001\x00" + bytes((0, 0, 0, 1)) + bytes(7) + b"\x07" + bytes(7) + b"\x08"
     assert chain_behind_gap("KTV-0001", 1, 7, 8) == hashlib.sha256(seed).digest()
+
+
+def test_9_2_an_entry_has_one_spelling() -> None:
+    sound = entry(5).encode()
+    for other in (sound.replace(b":", b": ", 1), sound + b"\r", sound.replace(b"K01", b"\\u004b01")):
+        with pytest.raises(MalformedError, match="an entry is canonical"):
+            Entry.decode(other)
