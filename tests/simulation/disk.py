@@ -63,6 +63,10 @@ class Disk:
         self.folders.update({name: folder.after_a_cut(self.chance) for name, folder in self._open.items()})
         self._open = {}
 
+    def files(self, name: str) -> Files:
+        """What a running box reads of a folder."""
+        return self._open[name].files
+
     def image(self) -> dict[str, Files]:
         """A copy of everything, as an owner takes it while the power is off."""
         return {name: _copied(files) for name, files in self.folders.items()}

@@ -10,7 +10,8 @@
     since, and a minute has passed (SPEC 6.6). What it then says of itself is not asked: the power may go before.
  6. No lease is overrun: powered time after a lease is no longer than the lease.
  7. The box always starts, and restricts itself exactly after an old image was put back.
- 8. After the faults it is back in service by itself, and the fleet has every play.
+ 8. After the faults it is back in service by itself, and the fleet has every play, and of epochs that have ended
+    everything that can be read.
  9. The watermark never passes the journal; memory and disk stay bounded; the chain is whole.
 10. In the closed hours nothing starts while time is signed.
 11. A seal that was opened stays an alarm until officers sign a service for that very opening.
@@ -29,6 +30,7 @@ from device.protocol.lease import Lease
 from device.protocol.limits import DAY_MS, GRACE_S_MAX
 from device.protocol.orders import BAN, STOP, Order
 from tests.box_rig import SONGS
+from tests.simulation.ended import owed
 from tests.simulation.fleet import Fleet
 from tests.simulation.machine import Machine
 from tests.simulation.officers import ROUGHLY_MS, Standing
@@ -318,6 +320,8 @@ class Promises:
         size = 0 if epoch is None else epoch.position.size
         self._require(size == place["size"], f"the fleet has {size} of {place['size']} entries")
         self._require(place["watermark"] == place["size"], f"watermark {place['watermark']} of {place['size']}")
+        left = owed(self.machine.disk.files("journal"), self.fleet.records[self.machine.box], place["epoch"])
+        self._require(not left, f"the fleet lacks {left}, and they can be read")
 
     def chain_of_the_disk(self) -> list[Entry]:
         """Every entry on the disk, read here and not by the box's reader; raises if the chain breaks."""

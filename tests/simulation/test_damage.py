@@ -49,7 +49,7 @@ class DamagedEvening(World):
     def _spoil(self) -> int:
         """One bit of an entry that the fleet does not have; gives its sequence number."""
         disk = self.machine.disk
-        files = disk.folders["journal"] if self._is_off else disk._open["journal"].files
+        files = disk.folders["journal"] if self._is_off else disk.files("journal")
         name = min(name for name in files if name.endswith(".fbj"))
         bounds = [0]
         while (found := parse_frame(bytes(files[name]), bounds[-1])) is not None:
