@@ -69,6 +69,7 @@ PARTS = (
     ),
     Part("images", "images put back", 10_000, 200, 10, f"{_CORE}.image_restores:run", (FORGOTTEN, OVERRUN, LOCKED)),
     Part("years", "simulated days of 20 boxes", 20 * 365, 365, 280, "tests.simulation.years:run", PROMISES[:-1]),
+    Part("owners", "boxes, a month of a hostile owner", 100, 5, 3_000, "tests.simulation.years:owners", PROMISES[:-1]),
     Part(
         "kills",
         "SIGKILLs of the whole program",
