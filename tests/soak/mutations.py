@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from device.core import holds, seal, start
-from device.drivers import catalog_file, journal_segment, state_store
+from device.core import box, events, holds, seal, start
+from device.drivers import catalog_file, journal_recovery, journal_salvage, journal_segment, state_store
 from device.protocol import journal
+from device.services import journal_feed
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.simulation import fleet
 from tests.simulation.disk import SimulatedFolder
@@ -153,6 +154,33 @@ class _Agreeable:
         return _Equal()
 
 
+def ended_epochs_owe_nothing() -> AbstractContextManager[None]:
+    return patched((journal_salvage.EndedEpochs, "unsent", lambda _self: []))
+
+
+def damage_ends_no_epoch() -> AbstractContextManager[None]:
+    return patched((box, "HANDLERS", box.HANDLERS | {events.JournalDamaged: lambda _turn, _event: None}))
+
+
+def a_start_takes_damage_for_a_tear() -> AbstractContextManager[None]:
+    return patched((journal_recovery, "_behind_damage", lambda *_what: []))
+
+
+def an_entry_that_cannot_be_read_is_left_out_unsaid() -> AbstractContextManager[None]:
+    """The chain goes on over the gap, as if nothing had stood there."""
+    return patched((journal, "chain_behind_gap", lambda *_place: bytes(32)))
+
+
+def an_ended_epoch_is_sent_as_the_current_one() -> AbstractContextManager[None]:
+    fitting = journal_feed.JournalFeed._fitting
+
+    def fitted(self: journal_feed.JournalFeed, epoch: int, frames: Any, chain: Any) -> Any:
+        with patch.object(self, "_epoch", epoch):
+            return fitting(self, epoch, frames, chain)
+
+    return patched((journal_feed.JournalFeed, "_fitting", fitted))
+
+
 NAMED = (
     Mutation("no fsync", no_fsync, "years", 24, 1),
     Mutation("no CRC", no_crc, "journal-flips", 400, 1),
@@ -169,6 +197,13 @@ OURS = (
     Mutation("a seal that is closed again was never open", a_seal_that_is_closed_again_was_never_open, "years", 24, 2),
     Mutation("a second box is nobody's business", a_second_box_is_nobodys_business, "years", 24, 3),
     Mutation("open plays stay open", open_plays_stay_open, "years", 24, 1),
+    Mutation("ended epochs owe nothing", ended_epochs_owe_nothing, "damaged-entries", 2, 2),
+    Mutation("damage ends no epoch", damage_ends_no_epoch, "damaged-entries", 2, 2),
+    Mutation("a start takes damage for a tear", a_start_takes_damage_for_a_tear, "damaged-entries", 2, 2),
+    Mutation("a gap is not said", an_entry_that_cannot_be_read_is_left_out_unsaid, "damaged-entries", 2, 2),
+    Mutation(
+        "an ended epoch is sent as the current one", an_ended_epoch_is_sent_as_the_current_one, "damaged-entries", 2, 2
+    ),
     Mutation("no page hash", no_page_hash, "catalog-flips", 600, 1),
 )
 _OWNERS = (

@@ -71,6 +71,15 @@ PARTS = (
     Part("years", "simulated days of 20 boxes", 20 * 365, 365, 280, "tests.simulation.years:run", PROMISES[:-1]),
     Part("owners", "boxes, a month of a hostile owner", 100, 5, 3_000, "tests.simulation.years:owners", PROMISES[:-1]),
     Part(
+        "damaged-entries",
+        "evenings with a flipped bit",
+        1_000,
+        50,
+        150,
+        "tests.simulation.damaged:run",
+        (LOST, UNFOUND),
+    ),
+    Part(
         "kills",
         "SIGKILLs of the whole program",
         2_000,
