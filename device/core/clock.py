@@ -14,8 +14,9 @@ Two instants run beside each other on the monotonic clock:
 3. A lease that says another time than the box expects by more than LEASE_OFF_MS and drift is rejected, `LEASE_TIME`.
    What is accepted moves trusted time by LEASE_STEP_MS and drift at most, so that it corrects itself in small steps.
 4. The box expects nothing, and takes what a lease says, where there is nothing to expect with: before the first lease;
-   if the real-time clock is dead or was set back while the box was off; once the lease has run out, for then nothing is
-   left to be closed; and when the key that set the time is out of the policy. Never before proven time.
+   if the real-time clock is dead or was set back while the box was off; if the record was put back, which may be from
+   before somebody mended that clock; once the lease has run out, for then nothing is left to be closed; and when the
+   key that set the time is out of the policy. Never before proven time.
 5. The real-time clock speaks only of the time in which the box was off, and only if it was within RTC_OFF_MS of the
    expected time when that began and has not gone back since. Its date alone means nothing. One that is set while the
    box runs, before a lease has come, speaks no more: whoever mends a clock that had jumped ahead gets the next lease
@@ -109,6 +110,10 @@ class Clock:
         else:
             return
         self.quality = HELD
+
+    def distrust(self) -> None:
+        """The record was put back: how long the box was off is not known from it (rule 4)."""
+        self._gap_known = False
 
     def look(self, now: "Now") -> None:
         """At every tick: whether the real-time clock was set (rule 5); two clocks never part so far by themselves."""

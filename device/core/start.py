@@ -66,6 +66,7 @@ def started(turn: "Turn", event: "Started") -> None:
     )
     if not is_trusted:
         memory.damage.found()
+        memory.clock.distrust()
         memory.holds.doubt([hold.order for hold in memory.holds.all_holds()])
         seal.distrust(turn)
     update.booted(turn)

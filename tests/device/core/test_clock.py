@@ -283,6 +283,29 @@ def test_a_battery_clock_that_is_set_proves_nothing_and_reopens_nothing() -> Non
     assert rig.state == "locked", "one witness is none"
 
 
+def test_a_record_that_was_put_back_expects_no_hour_and_ends_no_hold() -> None:
+    """It is from before somebody set a battery clock right, which would seem to have been off for as much longer."""
+    rig = Rig()
+    stop_for(rig, 30)
+    rig.rtc_ms -= 31 * HOUR_MS
+    later(rig, RENEW_AFTER_MS)
+    old = rig.disk.state
+    rig.rtc_ms += 31 * HOUR_MS
+    rig.restart()
+    rig.disk.state = old
+    off(rig, HOUR_MS)
+    assert lease(rig, rig.rtc_ms) == ""
+    assert (time_of(rig), rig.state) == (rig.rtc_ms, "failed")
+    rig.wait(120)
+    assert rig.state == "locked"
+    rig.restart()
+    rig.disk.state = old
+    off(rig, HOUR_MS)
+    assert lease(rig, NOON_MS + 31 * DAY_MS) == "", "whoever has the card and the lease key"
+    rig.wait(120)
+    assert rig.state == "locked", "one witness is none"
+
+
 def test_entries_that_are_newer_than_the_record_hold_no_suspension_longer() -> None:
     """A card that takes entries and no record: trusted time goes on by the entries, proven time by two witnesses."""
     rig = Rig()
