@@ -147,6 +147,19 @@ def test_a_bookmark_that_is_wrong_is_not_believed(spoil: Callable[[bytes], bytes
     assert facts_of(opened(disk)[1]) == scanned
 
 
+def test_a_bookmark_that_names_a_true_place_is_believed_of_this_board_only() -> None:
+    disk = grown(Book(kinds=("PLAY_START", "PLAY_END")), 4_000)
+    scanned = facts_of(opened(disk)[1])
+    lie = {"body": {"room": "K9", "song": "x", "kind": "guest"}, "kind": "PLAY_START", "epoch": 1, "seq": 1}
+    starts = [["1-1", json.dumps(lie | {"at_ms": None, "boot": 1})]]
+    true = {slot: bytes(disk.files[slot]) for slot in SLOTS}
+    for board, is_believed in ((BoardSecret(), True), (BoardSecret(b"another"), False)):
+        for slot, raw in true.items():
+            line = json.dumps(json.loads(raw.splitlines()[0]) | {"starts": starts}).encode()
+            disk.files[slot] = bytearray(Owner(BOX, board).with_code(line))
+        assert (facts_of(opened(disk)[1]) != scanned) is is_believed
+
+
 def test_a_bookmark_of_a_longer_journal_is_not_believed() -> None:
     book = Book()
     disk = grown(book, 200)

@@ -214,3 +214,10 @@ def test_9_13_an_entry_of_the_present_epoch_that_was_written_anew_is_never_signe
     segment.write_bytes(raw.replace(frame(old.entry, old.chain), new))
     with pytest.raises(DriverError, match="JOURNAL_DAMAGED"):
         venue.take()
+
+
+def test_9_13_a_nack_that_was_not_of_this_epochs_batch_counts_for_nothing(tmp_path: Path) -> None:
+    venue = Venue(tmp_path, 5, 3)
+    for _ in range(TRIES_MAX):
+        venue.feed.send_from(effects.SendFrom(epoch=1, size=4))
+    assert venue.all() == [(1, 0, 5), (2, 0, 3)]
