@@ -125,6 +125,13 @@ class FleetServer:
             base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
         )
 
+    def page(self, account: str, path: str) -> str:
+        """A page of the console, in English, as that account's browser gets it."""
+        token = json.loads(self.session_file(account).read_bytes())["token"]
+        cookies, headers = {"frontbox": token}, {"Accept-Language": "en"}
+        answer = httpx.get(f"{self.url}{path}", cookies=cookies, headers=headers, timeout=30, trust_env=False)
+        return answer.raise_for_status().text
+
     def tail(self) -> str:
         return self._process.tail(30) if self._process else ""
 

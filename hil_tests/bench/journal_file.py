@@ -7,6 +7,7 @@ hold together raises.
 import hashlib
 import json
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def read_journal(folder: Path, box: str) -> list[JournalEntry]:
             raise ValueError(f"{folder}: the chain breaks at entry {len(entries)}")
         entries.append(JournalEntry(raw, fields))
     return entries
+
+
+def spoil(folder: Path, entries: Collection[bytes]) -> None:
+    """One bit of each of these entries turns on the disk, as in a bad block; the box must not run."""
+    for segment in sorted(folder.glob("*.fbj")):
+        data = bytearray(segment.read_bytes())
+        for raw in entries:
+            at = data.find(raw)
+            if at >= 0:
+                data[at + len(raw) // 2] ^= 1
+        segment.write_bytes(data)
 
 
 def _frames(folder: Path) -> list[tuple[bytes, bytes]]:
