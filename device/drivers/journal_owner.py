@@ -7,7 +7,8 @@ not one of this box is damage, however sound its frame is (SPEC 9.13). A bookmar
 
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.ports import BoardSecret, Frame
-from device.protocol.journal import is_entry_of
+from device.protocol.errors import ProtocolError
+from device.protocol.journal import Entry, is_entry_of
 
 _PURPOSE = b"journal"
 
@@ -22,6 +23,14 @@ class Owner:
     def wrote(self, frame: Frame) -> bool:
         """Whether this can be an entry of this box; of a frame whose sum is right."""
         return is_entry_of(frame.entry, self._box, frame.epoch, frame.seq)
+
+    def would_send(self, entry: bytes) -> bool:
+        """Whether the fleet takes it for an entry, which this box's program made sure of before it wrote it."""
+        try:
+            Entry.decode(entry)
+        except ProtocolError:
+            return False
+        return True
 
     def with_code(self, line: bytes) -> bytes:
         """A line and, in a second one, the card's code of it; nothing behind these counts."""

@@ -7,7 +7,8 @@
    a segment in which nothing is sound, an epoch whose first entry never became durable.
 4. Unless sound frames stand behind it, and what is between was acknowledged: that is damage. It was, where it is known
    to have been durable, where a bookmark stands behind it, and where the frames behind it were not made at one time:
-   a cut tears only the one group that was being written. Everything stays where it is, the damaged bytes are set aside
+   a cut tears only the one group that was being written, and leaves no whole frame of the very next number that
+   continues something else. Everything stays where it is, the damaged bytes are set aside
    as well, and the core begins a new epoch behind the last sound frame.
 5. So does one whose sound frame holds no entry of this box (`journal_owner.py`): no cut makes that. It is passed by.
    What chains to the place of a bookmark is the box's own, and is not looked at.
@@ -21,7 +22,7 @@ from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold, read_bookmarks
 from device.drivers.journal_owner import Owner
-from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames
+from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames, stands_at
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
 
@@ -75,15 +76,14 @@ def recover(
 
 def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, was_durable: int | None) -> list[Sound]:
     """The sound frames behind what is not sound at the end of `found`; none where that is no damage (rules 4, 5)."""
-
-    def is_own(frame: Frame) -> bool:
-        return (found.damaged_at is None and frame.seq < found.size) or owner.wrote(frame)
-
-    behind = [one for one in sound_frames(found.raw, last, is_own) if one.offset >= found.offset]
+    own_to = found.size if found.damaged_at is None else 0
+    behind = [one for one in sound_frames(found.raw, last, owner, own_to) if one.offset >= found.offset]
     if was_durable is not None:
         return [one for one in behind if one.frame.seq < was_durable]
     is_marked = any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
-    is_damage = is_marked or found.damaged_at is not None
+    is_damage = (
+        is_marked or found.damaged_at is not None or stands_at(found.raw, found.offset, (last.epoch, found.size))
+    )
     return behind if is_damage or _are_of_two_groups([one.frame for one in behind]) else []
 
 
@@ -94,7 +94,7 @@ def _are_of_two_groups(frames: list[Frame]) -> bool:
 
 def _damaged(folder: Folder, owner: Owner, last: Segment, found: Found, behind: list[Sound]) -> Found:
     """Rule 4; `behind` are the sound frames behind the damage, of the last segment."""
-    damaged = damaged_bytes(found.raw[: behind[-1].after], list(sound_frames(found.raw, last, owner.wrote)))
+    damaged = damaged_bytes(found.raw[: behind[-1].after], list(sound_frames(found.raw, last, owner)))
     torn_files.keep(folder, last.epoch, found.size, damaged)
     fold, entries, heads = found.fold, found.entries, list[bytes]()
     for frame, offset, _ in behind:

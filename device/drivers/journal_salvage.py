@@ -4,8 +4,9 @@ Rules:
 
 1. Behind bytes that are no sound frame the next sound one goes on, if it is of the epoch and says a later number: the
    frames are found by their mark and their CRC, and say their place themselves.
-2. A frame that does not continue the chain value of the frame before it is damage as well: somebody wrote it anew. The
-   frame behind it is held against the value that stands there.
+2. Where a frame does not continue the chain value of the frame before it somebody wrote one of the two anew: the first
+   one, if what it says is no entry, else this one is damage. The frame behind it is held against the value that stands
+   there.
 3. A frame whose entry is not one of this box (`journal_owner.py`) is damage. What stood in its place before is not
    known, so the frame behind it is taken as it stands.
 4. An epoch is only read where its end is what the next one begins behind: what was written anew to the end is not the
@@ -35,13 +36,14 @@ class Sound(NamedTuple):
     after: int
 
 
-def sound_frames(raw: bytes, segment: Segment, is_own: Callable[[Frame], bool], chain: bytes = b"") -> Iterator[Sound]:
+def sound_frames(raw: bytes, segment: Segment, owner: Owner, own_to: int = 0, chain: bytes = b"") -> Iterator[Sound]:
     """The sound frames of a segment, also those behind damage (rules 1 to 3).
 
+    own_to: the number before which every sound frame is known to be the box's own.
     chain: the value before the first one, empty where that is not known.
     """
     offset, seq = 0, segment.first
-    is_adrift = False
+    is_adrift, before = False, b""
     while offset >= 0:
         found = journal.parse_frame(raw, offset)
         if found is not None and is_adrift:
@@ -54,11 +56,11 @@ def sound_frames(raw: bytes, segment: Segment, is_own: Callable[[Frame], bool], 
             continue
         entry, head, after = found
         frame = Frame(segment.epoch, seq, entry, head)
-        if not is_own(frame):
+        if seq >= own_to and not owner.wrote(frame):
             head = b""
-        elif not chain or journal.next_chain(chain, seq, entry) == head:
+        elif not chain or journal.next_chain(chain, seq, entry) == head or not owner.would_send(before):
             yield Sound(frame, offset, after)
-        chain, seq, offset, is_adrift = head, seq + 1, after, False
+        chain, seq, offset, is_adrift, before = head, seq + 1, after, False, entry
 
 
 def damaged_bytes(raw: bytes, sound: Sequence[Sound]) -> bytes:
@@ -71,7 +73,7 @@ def damaged_bytes(raw: bytes, sound: Sequence[Sound]) -> bytes:
 def keep_damaged(folder: Folder, owner: Owner, segment: Segment) -> None:
     """Set aside what is no frame of this box in a segment that is to be dropped. Raises OSError."""
     raw = folder.read(segment.name)
-    damaged = damaged_bytes(raw, list(sound_frames(raw, segment, owner.wrote)))
+    damaged = damaged_bytes(raw, list(sound_frames(raw, segment, owner)))
     if damaged:
         torn_files.keep(folder, segment.epoch, segment.first, damaged)
 
@@ -80,7 +82,7 @@ def take_behind_damage(fold: Fold, folder: Folder, owner: Owner, segment: Segmen
     """Go on with a fold that came to damage in this segment, as far as `end`. Raises OSError."""
     if fold.next.seq >= end:
         return
-    for frame, offset, _ in sound_frames(folder.read(segment.name), segment, owner.wrote):
+    for frame, offset, _ in sound_frames(folder.read(segment.name), segment, owner):
         if fold.next.seq <= frame.seq < end:
             fold.next = Place(segment.first, offset, frame.seq)
             fold.take(frame)
@@ -136,12 +138,9 @@ class EndedEpochs:
         index = max(0, bisect_right([segment.first for segment in known], max(0, seq - 1)) - 1)
         before: Frame | None = None
 
-        def is_own(frame: Frame) -> bool:
-            return frame.seq < seq - 1 or self._owner.wrote(frame)
-
         for segment in known[index:]:
             chain = before.chain if before is not None and before.seq + 1 == segment.first else b""
-            for sound in sound_frames(self._folder.read(segment.name), segment, is_own, chain):
+            for sound in sound_frames(self._folder.read(segment.name), segment, self._owner, seq - 1, chain):
                 before = sound.frame
                 if before.seq >= seq:
                     yield before
@@ -168,6 +167,12 @@ class EndedEpochs:
             return None
         body = json.loads(found[0])["body"]
         return body["size"], bytes.fromhex(body["head"])
+
+
+def stands_at(raw: bytes, offset: int, place: tuple[int, int]) -> bool:
+    """Whether a whole frame is there whose entry says this epoch and number, whatever it continues."""
+    found = journal.parse_frame(raw, offset)
+    return found is not None and _place(found[0]) == place
 
 
 def _place(entry: bytes) -> tuple[int, int]:

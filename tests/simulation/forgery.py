@@ -76,9 +76,10 @@ def frames_in(raw: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def forge(files: Files, forged: Forged, back: int, is_rechained: bool) -> set[tuple[int, int]]:
-    """Write it behind the last entry (back 0), or over the last but so many; gives the place that was written over.
+    """Write it behind the last entry (back 0), or over the last but so many; gives the places that are lost by it.
 
-    is_rechained: the entries behind it are made to continue it, else they continue what stood there.
+    is_rechained: the entries behind it are made to continue it, else they continue what stood there. Where both it and
+    the next one are well-formed nobody can tell which of the two was written anew: then the next one is lost as well.
     """
     name = max(name for name in files if name.endswith(".fbj"))
     epoch, first = int(name[:8]), int(name[9:21])
@@ -94,4 +95,13 @@ def forge(files: Files, forged: Forged, back: int, is_rechained: bool) -> set[tu
     begin = sum(len(frame(*one)) for one in known[:at])
     data = b"".join(frame(*one) for one in written)
     files[name][begin:] = data.ljust(len(files[name]) - begin, b"\0")
-    return {(epoch, first + at)} if back else set()
+    is_next_lost = not is_rechained and back > 1 and _is_entry(raw)
+    return {(epoch, first + at + more) for more in range(1 + is_next_lost)} if back else set()
+
+
+def _is_entry(raw: bytes) -> bool:
+    try:
+        Entry.decode(raw)
+    except MalformedError:
+        return False
+    return True

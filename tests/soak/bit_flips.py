@@ -114,6 +114,8 @@ def _is_found(files: Files, frames: list[Frame], where: str) -> bool:
         read = list(reader.read(0, len(frames), 1 << 20)) if found.size else []
     except DriverError:
         return True
+    if found.damaged_at is not None:
+        read = read[: found.damaged_at]  # what is behind is for those who read around damage: the epoch has ended
     whole = [(frame.seq, frame.entry, frame.chain) for frame in frames[: len(read)]]
     assert [(frame.seq, frame.entry, frame.chain) for frame in read] == whole, f"{where}: another entry is read"
     return len(read) < len(frames) or found.torn_bytes > 0

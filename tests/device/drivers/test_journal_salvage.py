@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from device.drivers.journal_bookmark import SLOTS
 from device.drivers.journal_file import JournalFile
 from device.drivers.journal_salvage import sound_frames
 from device.drivers.journal_segment import Segment
@@ -126,6 +127,18 @@ def test_9_13_an_entry_that_was_written_anew_is_damage() -> None:
     assert read_all(file) == [], "its end is another than the box knew"
 
 
+def test_9_13_a_whole_frame_that_continues_something_else_was_no_tear() -> None:
+    """All of one instant: what a cut leaves of one group has zeros in it, and no entry written anew."""
+    disk, _, frames, _ = written()
+    for slot in SLOTS:  # no bookmark says what was durable
+        disk.files.pop(slot, None)
+    frame = [frame for frame in frames[:-1] if b'"K' in frame.entry][-1]
+    rewrite(disk, frame, frame.entry.replace(b'"K', b'"L'))
+    again = JournalFile(disk, ANYBODY)
+    found = again.recover()
+    assert (found.damaged_at, found.size) == (frame.seq, 40)
+
+
 def test_9_13_what_stands_behind_the_end_of_an_epoch_never_counted() -> None:
     _, file, frames, book = written()
     begin_epoch(file, book, 30, frames[29].chain)
@@ -169,7 +182,7 @@ def test_9_13_no_frame_is_believed_that_says_another_place() -> None:
     odd = [b"no JSON", b"[]", b'{"epoch":1}', b'{"epoch":2,"seq":6}', b'{"epoch":1,"seq":4}', b'{"epoch":"x","seq":6}']
     for entry in odd:
         strange = raw[:offset] + b"?" + journal.frame(entry, bytes(32)) + raw[offset + 20 :]
-        seen = [one.frame.seq for one in sound_frames(strange, Segment(1, 0), ANYBODY.wrote)]
+        seen = [one.frame.seq for one in sound_frames(strange, Segment(1, 0), ANYBODY)]
         assert [seq for seq in seen if seq < 12] == [0, 1, 2, 3, 4, *range(6, 12)], entry
 
 
