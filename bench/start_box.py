@@ -1,6 +1,6 @@
 """The box's program on a board of files.
 
-`board.json` in the settings' `board_dir` is the board: its counter, and how far its clock is from this machine's.
+`files.json` in the settings' `board_dir` is the board: its counter, and how far its clock is from this machine's.
 """
 
 import json
@@ -18,7 +18,7 @@ class BoardOfFiles(TrivialBoard):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._file = folder / "board.json"
+        self._file = folder / "files.json"
         found = json.loads(self._file.read_text())
         self.counter = found["counter"]
         self._ahead_ms: int = found["ahead_ms"]

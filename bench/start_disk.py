@@ -31,7 +31,7 @@ async def written(folder: Path) -> str:
     settings = settings_of(folder)
     ahead_ms = builders.NOON_MS - time.time_ns() // 1_000_000  # no bench may meet the closing hours
     settings.board_dir.mkdir()
-    (settings.board_dir / "board.json").write_text(json.dumps({"counter": 0, "ahead_ms": ahead_ms}))
+    (settings.board_dir / "files.json").write_text(json.dumps({"counter": 0, "ahead_ms": ahead_ms}))
 
     def lay_catalog(catalog: CatalogFile) -> None:
         raw = (folder / "manifest.json").read_bytes()

@@ -33,7 +33,7 @@ class Disk:
         self.data = path / "box"
         ahead_ms = builders.NOON_MS - time.time_ns() // 1_000_000
         (path / "board").mkdir()
-        (path / "board" / "board.json").write_text(json.dumps({"counter": 0, "ahead_ms": ahead_ms}))
+        (path / "board" / "files.json").write_text(json.dumps({"counter": 0, "ahead_ms": ahead_ms}))
         settings = Settings(data_dir=self.data, board="emulated", board_dir=path / "board", lan=Lan(port=0))
         board = BoardOfFiles(path / "board").board()
 
