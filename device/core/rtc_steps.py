@@ -53,3 +53,5 @@ def follow(turn: "Turn") -> None:
         step = turn.memory.rtc.step(turn.now)
         if step is not None:
             turn.append("CLOCK", {"from_ms": step[0], "to_ms": step[1]})
+            # Else the step would count as time off, were the power lost before the next save (`clock.py` rule 5).
+            turn.save_unbound()

@@ -107,11 +107,15 @@ class Script:
 
     def _run_for(self, passed_ms: int) -> None:
         self.steps.append(f"run {passed_ms}")
-        self.real_ms += passed_ms
         self.on_ms += passed_ms
-        self.rig.mono_ms += passed_ms + passed_ms * self.ppm // 1_000_000
-        self.rig.rtc_ms += passed_ms + passed_ms * self.rtc_ppm // 1_000_000
-        self.rig.give(on.Tick())
+        while passed_ms > 0:
+            # A box looks each second; the drift of a month, seen at once, would be a clock that was set.
+            step_ms = min(passed_ms, DAY_MS)
+            passed_ms -= step_ms
+            self.real_ms += step_ms
+            self.rig.mono_ms += step_ms + step_ms * self.ppm // 1_000_000
+            self.rig.rtc_ms += step_ms + step_ms * self.rtc_ppm // 1_000_000
+            self.rig.give(on.Tick())
 
     def _off(self, passed_ms: int | None = None) -> None:
         if passed_ms is None:

@@ -3,6 +3,7 @@
 import pytest
 
 from device.core import effects as do
+from device.core import events as on
 from device.core.rtc_steps import ENTRIES_BURST
 from device.protocol.limits import INSTANT_MAX, RTC_STEP_MS
 from tests.box_rig import Rig
@@ -92,3 +93,21 @@ def test_7_6_nothing_is_lost_while_the_journal_is_unavailable() -> None:
     rig.recover_journal()
     rig.wait(1)
     assert len(rig.bodies("CLOCK")) == 1
+
+
+def test_7_3_a_clock_that_was_set_right_counts_at_once_for_the_next_loss_of_power() -> None:
+    """Clock scripts 10506 and 23488: the power went within the ten minutes between two saves of the record."""
+    rig = Rig()
+    rig.wait(10)
+    rig.rtc_ms -= 30 * HOUR_MS
+    rig.restart()
+    rig.give(on.Connected())
+    rig.grant_lease(issued_at_ms=rig.rtc_ms + 30 * HOUR_MS)
+    rig.wait(10)
+    turned(rig, 30 * HOUR_MS)
+    rig.rtc_ms += 240_000
+    rig.restart()
+    rig.give(on.Connected())
+    rig.grant_lease()
+    assert rig.box.state_body(rig.now)["refused"] == {}
+    assert rig.box.trusted_ms(rig.now) == rig.rtc_ms

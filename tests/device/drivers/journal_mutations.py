@@ -63,7 +63,7 @@ def _recover_believing_all(journal_on_disk: JournalFile) -> Any:
     return _RECOVER(journal_on_disk)
 
 
-def _as_it_reads(_folder: Any, known: Any, mark: Fold, raw: bytes, _count: Any) -> Any:
+def _as_it_reads(_folder: Any, _owner: Any, known: Any, mark: Fold, raw: bytes, _count: Any) -> Any:
     """A bookmark, believed over the journal."""
     size = mark.last.seq + 1
     mark.next = mark.next._replace(seq=size)
