@@ -46,7 +46,7 @@ def _hang(_raw: bytes) -> None:
 
 def _leak() -> Callable[[bytes], None]:
     kept: list[bytes] = []
-    return lambda _: kept.append(bytes(100_000))
+    return lambda _: kept.append(b"x" * 400_000)  # written to, and more than any heap has to give back
 
 
 @pytest.mark.parametrize(

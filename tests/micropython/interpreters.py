@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 PORTABLE = ("device/protocol", "device/core")
-HEAP = "8M"
+HEAP = "24M"  # lists of 7,000 are among the vectors
 RUN_SECONDS_MAX = 60
 
 

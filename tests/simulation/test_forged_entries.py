@@ -16,7 +16,7 @@ from tests.simulation.world import NOON_S, World
 SONGS_OF_AN_EVENING = 6
 DELIVERED_WITHIN_S = 1_800
 EVENINGS = 12  # of one world: each leaves an epoch behind
-OF = int(os.environ.get("FORGED_OF", "19"))  # of them one is tried; 1 takes some minutes
+OF = int(os.environ.get("FORGED_OF", "38"))  # of them one is tried; 1 takes some minutes
 NO_KIND = "none"
 LATER = f" at_ms {INSTANT_MAX}"
 KINDS = sorted({forged.what.split()[0] for forged in forged_entries() if isinstance(forged.value, dict)})
