@@ -19,7 +19,7 @@ FALLS_OVER = "raise SystemExit('this image was built to fall over')\n"
 SICK = """\
 from device.drivers.catalog_file import CatalogFile
 from device.ports import DriverError
-from device.services import health
+from device.services import self_test
 
 
 def find(*_):
@@ -27,7 +27,7 @@ def find(*_):
 
 
 CatalogFile.find = find
-health.TRIES_MAX, health.AGAIN_S, health.SETTLE_S = 1, 1.0, 0.5
+self_test.TRIES_MAX, self_test.AGAIN_S, self_test.SETTLE_S = 1, 1.0, 0.5
 """
 Fault = Literal["", "falls-over", "sick"]
 STARTS: dict[Fault, str] = {"": START, "falls-over": FALLS_OVER, "sick": SICK + START}
