@@ -12,8 +12,9 @@ replayed resume ends holds that ended long ago, and changes nothing.
    the order it ends would be too old to be accepted, and no catalog carries its ban. What the state record says stood
    already: no bound takes it back, were it smaller than that of the version that wrote the record.
 6. A stop that names rooms stops these; the venue is not locked by it.
-7. What a restricted box had, or takes, is in doubt: it may have been ended, and the box has forgotten that (SPEC 6.6).
-   It is in force like any other, and the ending that ended it once ends it again, however old.
+7. What a restricted box had, or takes, is in doubt: it may have been ended, and the box has forgotten that (SPEC 6.6);
+   likewise what a box takes before it knows the time. It is in force like any other, and the ending that ended it once
+   ends it again, however old.
 
 Pure: orders come here verified and addressed (`orders.py`). Instants are milliseconds of proven
 time; None is before there is any, and with it no hold ends.

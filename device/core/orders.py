@@ -8,13 +8,15 @@ the box's memory, time and place:
 2. SPEC 6.2 (9), (10): not past its acceptance by proven time, and addressed to this venue. A restricted box takes
    an old stop or ban all the same: it may be one that its record has forgotten. It may as well be one that was ended,
    so whatever such a box has or takes is in doubt, also what it takes later and was issued before it healed; and an old
-   resume or lift ends what is in doubt, and nothing else.
+   resume or lift ends what is in doubt, and nothing else. A box that no lease has told the time since it started takes
+   for new what was ended long ago: in doubt as well, and so is what is late by trusted time and not by proven time.
 3. What is known is forgotten once it could not be accepted any more, and is bounded. A restricted box forgets only to
    have room: else an old stop, given every second, would be an entry and a step of the counter each time.
 4. Entry, then record, then receipt. Songs that must stop are cut before any of them.
 """
 
 from device.core import cuts, grace, receipts, reopen
+from device.core.clock import SIGNED
 from device.core.facts import Fact
 from device.core.holds import ENDS, hold_of
 from device.core.plays import BAN as CUT_BY_BAN
@@ -156,9 +158,16 @@ def _take(turn: "Turn", order: "Order") -> None:
         reopen.resumed(memory, ended)
     else:
         hold = hold_of(order)
-        is_doubted = memory.damage.is_restricted or order.issued_at_ms <= memory.damage.healed_at_ms
-        if hold.is_in_force(turn.proven_ms) and memory.holds.add(hold) and is_doubted:
+        if hold.is_in_force(turn.proven_ms) and memory.holds.add(hold) and _is_in_doubt(turn, order):
             memory.holds.doubt([hold.order])
+
+
+def _is_in_doubt(turn: "Turn", order: "Order") -> bool:
+    """Rule 2: this box may have forgotten what ended the order, or cannot know yet that it is too old."""
+    memory = turn.memory
+    if memory.damage.is_restricted or order.issued_at_ms <= memory.damage.healed_at_ms:
+        return True
+    return memory.clock.quality != SIGNED or (turn.trusted_ms or 0) > order.expires_at_ms
 
 
 def _carry_out(turn: "Turn", request: str, order: "Order", subject: receipts.Subject) -> None:

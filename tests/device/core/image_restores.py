@@ -13,7 +13,7 @@ alone. The counter of the board he cannot move. After every start:
 3. Plays and powered time of a lease are never counted lower than they were.
 4. It starts, whatever was done, and contact heals it.
 5. A stop that was ended locks no box that has had contact, however old stop and resume have grown. A resume that grew
-   too old before it came ends nothing in a box that has forgotten nothing.
+   too old before it came ends nothing that was taken by a box which knew the time and has forgotten nothing since.
 6. A ban of a file ends the song that plays from it.
 7. What the box signs of holds is durable, also while the card takes nothing.
 """
@@ -26,6 +26,7 @@ from unittest.mock import patch
 
 from device.core import events as on
 from device.core import holds
+from device.core.clock import SIGNED
 from device.core.damage import CONTACT_FOR_MS
 from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS, HOLDS_MAX
@@ -48,7 +49,7 @@ class Life:
         self.orders: list[bytes] = []
         self.standing: set[str] = set()
         self.lifted: set[str] = set()
-        self.forgiven = 0  # orders that were there when the box was restricted last: it may doubt them
+        self.undoubted: set[str] = set()  # taken by a box that had a lease of this boot, and was not restricted since
         self.plays = self.powered_ms = 0  # since the lease
         self.restores = self.cuts = self.restricted = 0
 
@@ -93,10 +94,12 @@ class Life:
             if len(self.rig.sent("receipt")) > sent:
                 is_stop = b'"stop"' in self.rig.disk.all_entries()[-1]
                 (self.standing if is_stop else self.lifted).update([_name(number)] if is_stop else ends)
+                if is_stop and self.rig.box._memory.clock.quality == SIGNED:
+                    self.undoubted.add(_name(number))
 
     def _void(self) -> None:
         """A resume that nobody brought while it was worth something (rule 5)."""
-        ends = [order for order in sorted(self.standing) if order > _name(self.forgiven)]
+        ends = sorted(self.standing & self.undoubted)
         if not ends:
             return
         now_ms = self.rig.rtc_ms
@@ -180,6 +183,8 @@ class Life:
             self.restricted += 1
             assert rig.play().body["code"] == "BOX_RESTRICTED"
             self._contact()
+        elif self.chance.random() < 0.5:
+            self._lease()
         held = self._held()
         assert self.standing <= held, f"{sorted(self.standing - held)} forgotten"
         assert not self.lifted & held, f"{sorted(self.lifted & held)} locks again"
@@ -188,13 +193,16 @@ class Life:
         counted_ms = usage.powered_ms(rig.mono_ms)
         assert counted_ms >= self.powered_ms, f"{counted_ms} ms of service counted of {self.powered_ms}"
 
+    def _lease(self) -> None:
+        self.rig.give(on.Connected())
+        self.rig.grant_lease(issued_at_ms=self.rig.rtc_ms, lease=self.rig.leases + 100)
+        self.plays = self.powered_ms = 0
+
     def _contact(self) -> None:
         """The fleet comes back: a lease, every order again, and the wait of SPEC 6.6."""
         rig = self.rig
-        rig.give(on.Connected())
-        rig.grant_lease(issued_at_ms=rig.rtc_ms, lease=self.rig.leases + 100)
-        self.plays = self.powered_ms = 0
-        self.forgiven = len(self.orders)
+        self._lease()
+        self.undoubted = set()
         for _ in range(2):  # what was not taken the first time is among the holds still, and comes again
             for raw in self.chance.sample(self.orders, len(self.orders)):
                 rig.give(on.OrderReceived(request="", raw=raw))

@@ -6,6 +6,7 @@ import pytest
 
 from device.core import events as on
 from device.core.damage import CONTACT_FOR_MS
+from device.protocol.limits import DAY_MS
 from device.protocol.orders import Target
 from tests import builders
 from tests.box_rig import Rig
@@ -80,6 +81,63 @@ def test_an_old_resume_ends_no_stop_that_is_beyond_doubt() -> None:
     assert rig.receipt_of(order_envelope("resume", number=2, ends=(other,), **OLD))["code"] == "ORDER_EXPIRED"
     assert rig.receipt_of(order_envelope("resume", number=4, ends=(NUMBER, other), **OLD))["holds"] == [other]
     assert rig.receipt_of(order_envelope("resume", number=5, ends=(other,)))["holds"] == []
+
+
+def lifted_long_ago(at_ms: int, days: int) -> "tuple[bytes, bytes]":
+    """A stop of `days` ago without an early end, and the resume that ended it; neither may be accepted any more."""
+    issued_at_ms = at_ms - days * DAY_MS
+    of_then: dict[str, Any] = {"issued_at_ms": issued_at_ms, "expires_at_ms": issued_at_ms + 30 * DAY_MS}
+    stop = order_envelope("stop", ends_at_ms=at_ms + 200 * DAY_MS, **of_then)
+    return stop, order_envelope("resume", number=2, **of_then)
+
+
+def test_a_box_that_is_new_takes_an_old_stop_in_doubt() -> None:
+    """A stranger at an exchanged box, before its first lease: it has no time yet that says how old the stop is."""
+    rig = Rig(in_service=False)
+    rig.load_content()
+    rig.give(on.Claimed(venue=builders.VENUE, region=REGION))
+    stop, resume = lifted_long_ago(rig.rtc_ms, 100)
+    assert rig.receipt_of(stop)["holds"] == [NUMBER]
+    contact(rig)
+    assert rig.state == "locked"
+    assert rig.receipt_of(resume)["holds"] == []
+    assert rig.state == "in-service"
+    assert rig.receipt_of(stop)["code"] == "ORDER_EXPIRED"
+
+
+def test_a_box_that_was_off_for_long_does_too() -> None:
+    rig = Rig()
+    stop, resume = lifted_long_ago(rig.rtc_ms + 100 * DAY_MS, 99)
+    rig.lose_power()
+    rig.rtc_ms += 100 * DAY_MS
+    rig.start()
+    rig.load_content()
+    assert rig.receipt_of(stop)["holds"] == [NUMBER]
+    contact(rig)
+    assert rig.receipt_of(resume)["holds"] == []
+
+
+def test_what_is_late_by_trusted_time_alone_is_in_doubt() -> None:
+    """The battery is dead: the lease is taken, but no second witness proves how long the box was off (SPEC 7.3)."""
+    rig = Rig()
+    stop, resume = lifted_long_ago(rig.rtc_ms + 100 * DAY_MS, 99)
+    rig.lose_power()
+    rig.rtc_ms = 0
+    rig.start()
+    rig.load_content()
+    rig.give(on.Connected())
+    rig.grant_lease(issued_at_ms=NOON_MS + 100 * DAY_MS)
+    assert rig.receipt_of(stop)["holds"] == [NUMBER]
+    rig.wait(32 * DAY_MS // 1000, tick_s=3600)
+    assert rig.receipt_of(resume)["holds"] == [], "late by proven time too by now"
+
+
+def test_a_stop_of_today_is_beyond_doubt_once_a_lease_has_come() -> None:
+    rig = Rig()
+    rig.receipt_of(order_envelope("stop"))
+    rig.wait(2)
+    late: dict[str, Any] = {"issued_at_ms": NOON_MS - 9_000, "expires_at_ms": NOON_MS + 1_000}
+    assert rig.receipt_of(order_envelope("resume", number=2, **late))["code"] == "ORDER_EXPIRED"
 
 
 def test_an_old_resume_that_may_not_end_the_stop_wears_nothing_out() -> None:
