@@ -220,6 +220,18 @@ async def test_a_venue_that_has_moved_out_of_the_region_is_out_of_reach(country:
     assert await code_of(answer, 422) == "ORDER_REGION"
 
 
+async def test_6_1_a_resume_may_be_taken_as_long_as_the_stop(country: Country, box: StandingBox) -> None:
+    """A box that was away could else take the stop, from whoever has it, and no resume any more."""
+    zhang, li = country.officer("zhang"), country.officer("li")
+    until_ms = country.fleet.clock.now_ms() + 60 * DAY_MS
+    number, _ = await issued(country, zhang, li, venues=[box.venue], expires_at_ms=until_ms)
+    ending = {"kind": "resume", "ends": [number], "ends_at_ms": None, "grace_s": 0}
+    too_short = wish(country, **ending) | {"expires_at_ms": until_ms - 1}
+    assert await code_of(await zhang.post("/api/v1/orders/drafts", json=too_short), 422) == "ORDER_MALFORMED"
+    _, raw = await issued(country, zhang, li, **ending)
+    assert accept_order(raw, policy(), verify).order.expires_at_ms == until_ms
+
+
 async def test_a_resume_of_an_unknown_order_needs_a_scope(country: Country, box: StandingBox) -> None:
     zhang = country.officer("zhang")
     ends = ["310101-2026-000999"]
