@@ -198,6 +198,7 @@ class Rig:
         self.done.append(effect)
         if isinstance(effect, do.Append):
             self.disk.append(effect)
+            self.box.kept(effect)
         elif isinstance(effect, do.SaveState):
             self.disk.state = effect.raw
             self.box.kept(effect)

@@ -27,6 +27,7 @@ from device.core import (
     verdict,
     watermark,
 )
+from device.core.effects import Append
 from device.core.memory import Memory
 from device.core.turn import Turn
 
@@ -114,9 +115,12 @@ class Box:
             turn.do(turn.last)
         return turn.effects
 
-    def kept(self, saved: "SaveState") -> None:
-        """This record is durable now."""
-        self._memory.kept_holds = saved.holds
+    def kept(self, done: "Append | SaveState") -> None:
+        """This record is durable now, or this entry with all before it."""
+        if isinstance(done, Append):
+            self._memory.journal.kept(done)
+        else:
+            self._memory.kept_holds = done.holds
 
     def may_play(self, room: str, song: str, file: str, now: "Now") -> str:
         """What a play would be told now (SPEC 15.3): the code of its refusal, empty if it may start. Changes nothing.

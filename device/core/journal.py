@@ -6,11 +6,13 @@ stands behind it until it is. If that fails:
 1. the journal is unavailable: plays are refused, documents wait, and entries that must not be lost (an end
    of play, the seal) are drafted;
 2. after recovery the drafts beyond the recovered size are appended again, with their first stamp. A
-   PLAY_START among them never was allowed and is left out, and the end of such a play with it (`plays.py`).
+   PLAY_START among them never was allowed and is left out, and the end of such a play with it (`plays.py`). No other
+   end is ever left out, however much comes behind it: its play is open in what is durable, so there are as many as
+   rooms. Of each other kind of entry the first and the last are kept (SPEC 9.10).
 3. A journal shorter than it is known to have been has lost evidence: a new epoch begins behind what was known, so
-   no sequence number is ever used twice. Known are what the state record says, what the fleet has acknowledged, and
-   what the fleet holds where it says so in a nack. Likewise where the record knows another chain (`start.py`). The
-   first entry of the epoch, `EPOCH`, names that place, and says why.
+   no sequence number is ever used twice. Known are what became durable since the start, what the state record says,
+   what the fleet has acknowledged, and what the fleet holds where it says so in a nack. Likewise where the record knows
+   another chain (`start.py`). The first entry of the epoch, `EPOCH`, names that place, and says why.
 4. An entry that cannot be read any more ends an epoch behind its end as it is known: nothing behind the damage waits
    for it. What that epoch still has goes up beside the new one (SPEC 9.13).
 """
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from device.core.clock import Clock
     from device.core.events import Now
 
-DRAFTS_MAX = 1_024  # entries kept for rule 2; more than the runtime ever has in flight
+DRAFTS_MAX = 4_096  # above all that rule 2 ever keeps: the ends of all plays, and OF_KIND_MAX of each other kind
+OF_KIND_MAX = 100  # the first half and the last half of them
 RETRY_MS = 1_000  # between attempts to recover
+OF_PLAYS = ("PLAY_START", "PLAY_END")
 EPOCHS_AT_ONCE_MAX = 4  # that nacks and damage may begin between two starts: nobody fills a card with them
 
 
@@ -98,7 +102,8 @@ class JournalEnd:
         # What the fleet has acknowledged last, of whatever epoch.
         self.acked: Position | None = None
         self._known: Position | None = None  # the furthest place that was durable once (rule 3)
-        self._drafts: list[Draft] = []
+        self._in_flight: list[Draft] = []  # handed out, and not durable yet
+        self._waiting: list[Draft] = []  # made while the journal was unavailable
 
     def open(self, found: Position, known: "Position | None", damaged_at: "int | None") -> "dict[str, Any] | None":
         """Go on behind what was found on disk, or in a new epoch (rules 3, 4): then the body of its first entry.
@@ -139,13 +144,14 @@ class JournalEnd:
 
     def append(self, kind: str, body: "dict[str, Any]", stamp: Stamp, is_checked: bool = False) -> "Append | None":
         """The next entry; None while the journal is unavailable, then it is a draft. is_checked: `own_entry_bytes`."""
+        if not self.is_available:
+            self._waiting.append(Draft(None, kind, body, stamp))
+            if len(self._waiting) > DRAFTS_MAX:
+                self._waiting = _first_and_last(self._waiting)
+            return None
         before = self.position
         epoch, seq = before.epoch, before.size
-        self._drafts.append(Draft((epoch, seq) if self.is_available else None, kind, body, stamp))
-        if len(self._drafts) > 2 * DRAFTS_MAX:
-            self._drafts = self._drafts[-DRAFTS_MAX:]
-        if not self.is_available:
-            return None
+        self._in_flight.append(Draft((epoch, seq), kind, body, stamp))
         raw = own_entry_bytes(
             {
                 "box": self.box,
@@ -165,6 +171,12 @@ class JournalEnd:
         self.position = Position(epoch, seq + 1, head)
         return Append(epoch, seq, raw, head)
 
+    def kept(self, entry: Append) -> None:
+        """This entry is durable, and so are all before it."""
+        place = (entry.epoch, entry.seq)
+        self._known = Position(entry.epoch, entry.seq + 1, entry.chain)
+        self._in_flight = [draft for draft in self._in_flight if draft.place is not None and draft.place > place]
+
     def fail(self, mono_ms: int) -> None:
         """Rule 1."""
         self.is_available = self.is_recovering = False
@@ -180,13 +192,34 @@ class JournalEnd:
     def recover(self, found: Position, damaged_at: "int | None") -> "tuple[dict[str, Any] | None, list[Draft]]":
         """Go on behind what is durable: as `open`, and the drafts to be appended again (rule 2)."""
         durable = (found.epoch, found.size)
-        lost = [draft for draft in self._drafts if draft.place is None or draft.place >= durable]
-        self._drafts = []
-        return self.open(found, None, damaged_at), [draft for draft in lost if draft.kind != "EPOCH"]
+        lost = [draft for draft in self._in_flight if draft.place is not None and draft.place >= durable]
+        lost = _first_and_last([draft for draft in lost + self._waiting if draft.kind != "EPOCH"])
+        self._in_flight, self._waiting = [], []
+        return self.open(found, None, damaged_at), lost
 
     def stamp(self, clock: "Clock", now: "Now") -> Stamp:
         """The stamp of an entry that is made now."""
         return Stamp(clock.trusted_ms(now), clock.quality, rtc_instant(now), max(0, now.mono_ms), self.boot)
+
+
+def _first_and_last(drafts: "list[Draft]") -> "list[Draft]":
+    """All starts and ends of plays, and of each other kind, and what became of it, OF_KIND_MAX (rule 2)."""
+    left: dict[tuple[str, object], int] = {}
+    for draft in drafts:
+        left[_kind_of(draft)] = left.get(_kind_of(draft), 0) + 1
+    count = dict(left)
+    kept: list[Draft] = []
+    for draft in drafts:
+        kind = _kind_of(draft)
+        left[kind] -= 1
+        is_first = count[kind] - left[kind] <= OF_KIND_MAX // 2
+        if draft.kind in OF_PLAYS or is_first or left[kind] < OF_KIND_MAX // 2:
+            kept.append(draft)
+    return kept
+
+
+def _kind_of(draft: Draft) -> "tuple[str, object]":
+    return draft.kind, draft.body.get("result")
 
 
 def _furthest(places: "list[Position | None]") -> "Position | None":

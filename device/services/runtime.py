@@ -71,7 +71,7 @@ class Core(Protocol):
     """What the runtime needs of `device.core.box.Box`."""
 
     def handle(self, event: Any, now: Now) -> Sequence[Any]: ...
-    def kept(self, saved: SaveState) -> None: ...
+    def kept(self, done: Append | SaveState) -> None: ...
 
 
 class Events(Protocol):
@@ -287,6 +287,7 @@ class Runtime:
         word = threading.Lock()
         counts = partial(word.acquire, False)
         await self._written(partial(self._journal.append, appends, counts), counts)
+        self._core.kept(appends[-1])
         self._acts[Append](appends[-1])
 
     def _on_disk(self, call: Callable[[], Any]) -> Any:

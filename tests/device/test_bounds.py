@@ -30,7 +30,8 @@ BOUNDS = {
     "core.holds.Holds._holds": "protocol.limits:HOLDS_MAX",
     "core.holds.Holds._in_doubt": "protocol.limits:HOLDS_MAX",
     "core.holds.Holds._of_rooms": "protocol.limits:HOLDS_MAX",
-    "core.journal.JournalEnd._drafts": "core.journal:DRAFTS_MAX 2",
+    "core.journal.JournalEnd._in_flight": "core.journal:DRAFTS_MAX 2",
+    "core.journal.JournalEnd._waiting": "core.journal:DRAFTS_MAX",
     "core.memory.Memory.cut_at_ms": "protocol.limits:HOLDS_MAX",
     "core.memory.Memory.kept_holds": "protocol.limits:HOLDS_MAX",
     "core.memory.Memory.reopening": "protocol.limits:HOLDS_MAX",
@@ -173,7 +174,7 @@ def flood(rig: Rig) -> None:
         rig.give(on.PlayEnded(request="e", play=f"1-{number}", played_s=1, reason="end"))
     rig.give(on.Observed(faults=tuple(f"F_{n}" for n in range(500)), refused={f"R_{n}": 1 for n in range(500)}))
     rig.journal_works = False
-    for number in range(3_000):
+    for number in range(5_000):
         rig.give(on.SealChanged(is_open=number % 2 == 0, was_opened=True, at_boot=False))
 
 
@@ -184,6 +185,7 @@ def test_a_flood_of_everything_leaves_each_part_of_the_core_within_its_limit() -
     for name, size in sizes.items():
         assert size <= limit_of(BOUNDS[name]), name
     assert sizes["core.notices.Notices._held"] > 10, "it was a flood"
+    assert sizes["core.journal.JournalEnd._waiting"] > 100, "without rest, and for long"
     assert sizes["core.refusals.Refusals.last"] == limit_of(BOUNDS["core.refusals.Refusals.last"])
 
 

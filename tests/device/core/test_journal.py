@@ -7,8 +7,7 @@ import pytest
 
 from device.core import effects as do
 from device.core import events as on
-from device.core import journal as journal_module
-from device.core.journal import RETRY_MS, JournalEnd, Position, Stamp
+from device.core.journal import RETRY_MS
 from device.protocol.journal import Entry, first_chain, next_chain
 from tests import builders
 from tests.box_rig import Rig
@@ -178,14 +177,21 @@ def test_a_confirmed_slot_is_marked_again_after_a_recovery() -> None:
     assert rig.bodies("UPDATE")[-1]["state"] == "confirmed"
 
 
-def test_drafts_are_bounded() -> None:
-    end = JournalEnd("KTV-0001")
-    stamp = Stamp(at_ms=None, tq="none", rtc_ms=0, mono_ms=0, boot=1)
-    for _ in range(5 * journal_module.DRAFTS_MAX):
-        assert end.append("SEAL", {"open": True, "opening": 1, "at_boot": False}, stamp) is None
-    found = Position(epoch=1, size=0, head=first_chain("KTV-0001", 1))
-    _, lost = end.recover(found, None)
-    assert journal_module.DRAFTS_MAX <= len(lost) <= 2 * journal_module.DRAFTS_MAX
+def test_9_11_a_journal_behind_what_was_durable_uses_no_number_twice() -> None:
+    """Neither record nor fleet know of the last entries; the box has told others that they were durable."""
+    rig = Rig()
+    rig.give(on.Tick())
+    rig.play("K1")
+    play = rig.play("K2").body["play"]
+    size, head = rig.disk.size, rig.disk.head
+    rig.disk.entries[1], rig.disk.chains[1] = rig.disk.entries[1][:-1], rig.disk.chains[1][:-1]
+    rig.journal_works = False
+    rig.play("K3")
+    recover(rig)
+    body = {"size": size, "head": head.hex(), "reason": "lost", "at": size - 1}
+    assert rig.bodies("EPOCH") == [body]
+    assert rig.end(play, 200).body == {"counted": True}
+    assert rig.bodies("PLAY_END")[-1]["play"] == play
 
 
 def test_9_11_a_shortened_journal_begins_a_new_epoch_and_no_number_is_used_twice() -> None:
