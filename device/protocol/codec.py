@@ -290,18 +290,18 @@ class _Reader:
 
 def _require_plain(value: "Any", depth: int) -> None:
     """Raise MalformedError for what a document cannot hold; strings are looked at when they become bytes."""
-    if value is None or isinstance(value, (str, bool)):
+    is_number = isinstance(value, int)
+    if value is None or isinstance(value, (str, bool)) or (is_number and -INTEGER_MAX <= value <= INTEGER_MAX):
         return
-    if isinstance(value, int):
-        if value > INTEGER_MAX or value < -INTEGER_MAX:
-            raise MalformedError("DOCUMENT_MALFORMED", f"{value} is beyond 2^53")
-        return
+    if is_number:
+        raise MalformedError("DOCUMENT_MALFORMED", f"{value} is beyond 2^53")
     if not isinstance(value, (dict, list, tuple)):
         raise MalformedError("DOCUMENT_MALFORMED", f"a document cannot hold {type(value).__name__}")
     if depth >= DEPTH_MAX:
         raise MalformedError("DOCUMENT_MALFORMED", f"nested deeper than {DEPTH_MAX}")
     for item in _items_of(value) if isinstance(value, dict) else value:
-        if type(item) is not str:
+        kind = type(item)  # most are one of these two, and need no call
+        if kind is not str and not (kind is int and -INTEGER_MAX <= item <= INTEGER_MAX):
             _require_plain(item, depth + 1)
 
 

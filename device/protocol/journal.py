@@ -250,25 +250,30 @@ def own_entry_bytes(value: "dict[str, Any]", is_checked: bool = False) -> bytes:
 
 
 def is_entry_of(raw: bytes, box: str, epoch: int, seq: int) -> bool:
-    """Whether this box can have written these bytes at this place (SPEC 9.13), as far as a start of it reads them.
+    """Whether this box can have written these bytes at this place (SPEC 9.13), as far as a start of it reads them."""
+    return entry_of(raw, box, epoch, seq) is not None
+
+
+def entry_of(raw: bytes, box: str, epoch: int, seq: int) -> "dict[str, Any] | None":
+    """The entry in these bytes; None where this box cannot have written them at this place (SPEC 9.13).
 
     No key is behind a frame: whoever has the card can make one. What else stands in an entry is for the fleet to judge:
     a version that was taken back again may have known more kinds and fields.
     """
     try:
-        value = loads(raw, ENTRY_BYTES_MAX)
-        entry = fields_of(_known_of(value, _READ), _READ, "Entry")
+        entry = loads(raw, ENTRY_BYTES_MAX)
+        for name, check in _READ:
+            check(entry[name], name)
         kind = entry["kind"]
         if kind in _READ_BODIES:
-            fields_of(_known_of(entry["body"], BODIES[kind]), BODIES[kind], kind)
-    except MalformedError:
-        return False
+            body = entry["body"]
+            for name, check in BODIES[kind]:
+                check(body[name], name)
+    except (KeyError, MalformedError):
+        return None
     is_opening = epoch > 1 and seq == 0
-    return (entry["box"], entry["epoch"], entry["seq"], kind == "EPOCH") == (box, epoch, seq, is_opening)
-
-
-def _known_of(value: "dict[str, Any]", shape: "Any") -> "dict[str, Any]":
-    return {name: value[name] for name, _ in shape if name in value}
+    is_here = (entry["box"], entry["epoch"], entry["seq"], kind == "EPOCH") == (box, epoch, seq, is_opening)
+    return entry if is_here else None
 
 
 def play_id(epoch: int, seq: int) -> str:
