@@ -6,7 +6,7 @@ module in a thread while the inside serves.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from device.core import effects
@@ -24,7 +24,7 @@ from device.services.enrolment import Enrolment
 from device.services.identity import Identity
 from device.services.identity_facts import ENROL_CA, FACTORY, FLEET, ROOT
 from device.services.lan_server import LanServer, ask_oneself
-from device.services.looking import keep_looking
+from device.services.looking import keep_fetching, keep_looking
 from device.services.renewal import Renewal
 from device.services.self_test import Health
 from device.services.serial_api import SerialApi
@@ -127,6 +127,7 @@ class Joined:
         inside.join(self._sealed, self._session.wake, self._acts())
         keep = shell.supervisor.keep
         keep("content", self._looking)
+        keep("catalog", self._fetching)
         keep("fleet", self._talking)
         keep("renewal", self._renewing)
         keep("health", self._give_attempt_back)
@@ -135,6 +136,7 @@ class Joined:
         if self._trial is not None:
             self._trial.cancel()
         await self._updates.close()
+        self._content.close()
 
     async def _give_attempt_back(self) -> None:
         """Never to a version on trial: that is the core's to confirm (SPEC 13.3); nor to one that is to go (13.5)."""
@@ -154,8 +156,15 @@ class Joined:
         """LookForTargets, and once in a while."""
         await keep_looking(self._inside.look, self._look)
 
+    async def _fetching(self) -> None:
+        """The files of a catalog, however long they take."""
+        await keep_fetching(self._content.catalog_wanted, lambda: self._take(self._content.fetch_catalog()))
+
     async def _look(self) -> bool:
-        events = await self._content.look()
+        return await self._take(self._content.look())
+
+    async def _take(self, coming: Awaitable[list[Any]]) -> bool:
+        events = await coming
         self._shell.desk.replace_fault(FETCH_FAULTS, self._content.fault)
         for event in events:
             await self._inside.runtime.post(event)

@@ -2,6 +2,7 @@
 
     content = Content(kept=ContentOnDisk(...), folder=..., trust=..., root=..., fleet_url=..., fleet_ca=..., ...)
     for event in await content.look(): ...      # at the effect LookForTargets
+    for event in await content.fetch_catalog(): ...     # whenever `catalog_wanted` is set
 
 Rules:
 
@@ -11,13 +12,16 @@ Rules:
    a stolen lease key nor a battery clock that runs ahead can put beyond what the custodians have signed.
 3. A rejection is told once, and again only after something else has happened: the doorbell is unsigned, and
    ringing it must not fill the journal.
-4. Downloads, hashing and TUF run in a thread; one at a time.
+4. Downloads, hashing and TUF run in threads. One at a time asks for metadata, policy and manifests, and is done with
+   it after LOOK_FOR_S. The files of a catalog and an image, which may take days, are fetched beside that, and given
+   up as soon as a newer manifest or rollout names others: however slow they come, no policy or ban waits for them.
 5. What was downloaded in part goes as soon as the disk has no room for what the box cannot do without.
 """
 
 import asyncio
 import errno
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,14 +46,13 @@ from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys
 from device.protocol.updates import BundleManifest
 from device.services.content_on_disk import ContentOnDisk
-from device.services.fleet_files import FleetFiles, digest_of, has_room
+from device.services.download_room import CATALOG, DOCUMENT, IMAGE, Room
+from device.services.fleet_files import FleetFiles, digest_of
 
 _log = logging.getLogger(__name__)
 
 POLICY_PATH = "policy/authority.json"
 MANIFEST_PATH = "catalog/manifest.json"
-PARTIAL = "partial"
-PARTIAL_COUNT_MAX = 4
 _ROLLBACKS = {"policy": "POLICY_ROLLBACK", "catalog": "CATALOG_ROLLBACK", "firmware": "UPDATE_UNTRUSTED"}
 
 
@@ -68,6 +71,16 @@ class Bundle:
 
     manifest: BundleManifest
     image: Path
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A catalog whose files are to come, where to, and who fetches them."""
+
+    raw: bytes
+    epoch: int
+    targets: list[tuple[TargetFile, Path]]
+    files: FleetFiles
 
 
 def require_root(raw: bytes) -> None:
@@ -116,18 +129,35 @@ class Content:
         self._folder = folder
         self._trust = trust
         self._root = root
+        self._room = Room(folder)
         self._files = FleetFiles(fleet_url, fleet_ca, mono_ms)
         self._proven_ms = proven_ms
-        self._one_at_a_time = asyncio.Lock()
+        self._asking = threading.Lock()
+        self._changing = threading.Lock()  # the files of the catalog
+        self._imaging = threading.Lock()
+        self._wanted: _Wanted | None = None
+        self._image_files: FleetFiles | None = None
+        self.catalog_wanted = asyncio.Event()
         self._unsound = b""  # a manifest whose tables are signed and no tables
-        self.fault = ""  # why nothing could be fetched at the last look
+        self._faults = {"look": "", "catalog": ""}
         self._told: dict[str, ContentRejected] = {}
 
+    @property
+    def fault(self) -> str:
+        """Why something could not be fetched when it was asked for last."""
+        return self._faults["look"] or self._faults["catalog"]
+
     async def look(self) -> list[Any]:
-        """Fetch a newer policy and catalog if there are any; events for the core, none if nothing is new."""
-        async with self._one_at_a_time:
-            self.fault = ""
-            return await asyncio.to_thread(self._look)
+        """Ask for a newer policy and catalog; events for the core, none if nothing is new."""
+        events = await asyncio.to_thread(self._look)
+        if self._wanted is not None:
+            self.catalog_wanted.set()
+        return events
+
+    async def fetch_catalog(self) -> list[Any]:
+        """Fetch the files that the last look has found missing, and take their catalog into force."""
+        wanted = self._wanted
+        return [] if wanted is None else await asyncio.to_thread(self._fetch_wanted, wanted)
 
     async def fetch_bundle(self, version: str, *, compatible: str, security_epoch: int) -> Bundle:
         """The bundle of a version, for a box of this `compatible` and at least this `security_epoch`.
@@ -135,26 +165,43 @@ class Content:
         Raises ContentError: UPDATE_UNTRUSTED, UPDATE_INCOMPATIBLE, UPDATE_DOWNGRADE, UPDATE_DIGEST,
         CONTENT_UNREACHABLE.
         """
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._fetch_bundle, version, compatible, security_epoch)
+        files = self._image_files = self._files.another()
+        try:
+            return await asyncio.to_thread(self._fetch_bundle, files, version, compatible, security_epoch)
+        except asyncio.CancelledError:
+            files.give_up()
+            raise
+
+    def close(self) -> None:
+        """Give up what is under way; its threads end by themselves."""
+        self._files.give_up()
+        if self._image_files is not None:
+            self._image_files.give_up()
+        if self._wanted is not None:
+            self._wanted.files.give_up()
 
     def _look(self) -> list[Any]:
         events: list[Any] = []
-        try:
-            updater = self._refreshed()
-        except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
-            return self._rejected("catalog", self._kept.catalog_epoch, error)
-        for what, fetch in (("policy", self._fetch_policy), ("catalog", self._fetch_catalog)):
+        with self._asking:
+            self._faults["look"] = ""
             try:
-                events += fetch(updater)
-            except _RejectedContentError as error:
-                events += self._rejected(what, error.epoch, error.cause)
+                updater = self._refreshed()
             except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
-                events += self._rejected(what, 0, error)
+                return self._rejected("look", "catalog", self._kept.catalog_epoch, error)
+            for what, ask in (("policy", self._ask_for_policy), ("catalog", self._ask_for_catalog)):
+                try:
+                    events += ask(updater)
+                except _RejectedContentError as error:
+                    events += self._rejected("look", what, error.epoch, error.cause)
+                except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
+                    events += self._rejected("look", what, 0, error)
+            if self._wanted is None:
+                self._faults["catalog"] = ""
         return events
 
     def _refreshed(self) -> Updater:
-        self._make_room(0)
+        self._room.tidy()
+        self._files.begin_look()
         updater = Updater(
             metadata_dir=str(self._trust),
             metadata_base_url=self._files.metadata_url,
@@ -167,7 +214,7 @@ class Content:
         updater.refresh()
         return updater
 
-    def _fetch_policy(self, updater: Updater) -> list[Any]:
+    def _ask_for_policy(self, updater: Updater) -> list[Any]:
         target = updater.get_targetinfo(POLICY_PATH)
         if target is None:
             return []
@@ -181,7 +228,7 @@ class Content:
         self._told.pop("policy", None)
         return [event]
 
-    def _fetch_catalog(self, updater: Updater) -> list[Any]:
+    def _ask_for_catalog(self, updater: Updater) -> list[Any]:
         target = updater.get_targetinfo(MANIFEST_PATH)
         if target is None:
             return []
@@ -192,90 +239,106 @@ class Content:
             return []
         if manifest.epoch < kept.catalog_epoch:
             raise _RejectedContentError(manifest.epoch, RejectedError("CATALOG_ROLLBACK", f"epoch {manifest.epoch}"))
-        if raw == self._unsound:
+        wanted = self._wanted
+        if raw == self._unsound or (wanted is not None and wanted.raw == raw):
             return []
-        try:
-            for file in catalog.missing(manifest):
-                self._fetch_file(updater, file, self._folder / catalog.name_of(file))
-            event = self._switch(raw)
-        except (RepositoryError, ProtocolError) as error:
-            raise _RejectedContentError(manifest.epoch, error) from error
-        self._told.pop("catalog", None)
-        return [event]
+        if wanted is not None:
+            self._wanted = None
+            wanted.files.give_up()
+        with self._changing:
+            try:
+                missing = [
+                    (self._vouched(updater, file), self._folder / catalog.name_of(file))
+                    for file in catalog.missing(manifest)
+                ]
+                if missing:
+                    self._wanted = _Wanted(raw, manifest.epoch, missing, self._files.another())
+                    return []
+                return [self._switch(raw)]
+            except (RepositoryError, ProtocolError) as error:
+                raise _RejectedContentError(manifest.epoch, error) from error
+
+    def _fetch_wanted(self, wanted: _Wanted) -> list[Any]:
+        with self._changing:
+            if self._wanted is not wanted:
+                return []
+            self._faults["catalog"] = ""
+            try:
+                for target, place in wanted.targets:
+                    self._fetch(wanted.files, target, place, CATALOG)
+                event = self._switch(wanted.raw)
+            except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
+                if self._wanted is not wanted:
+                    return []  # given up for a newer one
+                events = self._rejected("catalog", "catalog", wanted.epoch, error)
+                if wanted.files.is_given_up or not self._faults["catalog"]:
+                    self._wanted = None  # the next look asks for it anew
+                return events
+            self._wanted = None
+            return [event]
 
     def _switch(self, raw: bytes) -> CatalogLoaded:
         try:
-            return self._kept.take_catalog(raw)
+            event = self._kept.take_catalog(raw)
         except MalformedError:
             self._unsound = raw  # signed as it is: fetching it once a minute would not make it better
             raise
+        self._told.pop("catalog", None)
+        return event
 
-    def _fetch_bundle(self, version: str, compatible: str, security_epoch: int) -> Bundle:
+    def _fetch_bundle(self, files: FleetFiles, version: str, compatible: str, security_epoch: int) -> Bundle:
         try:
-            updater = self._refreshed()
-            target = updater.get_targetinfo(f"firmware/{version}/manifest.json")
-            if target is None:
-                raise ContentError("UPDATE_UNTRUSTED", f"nobody vouches for version {version}")
-            manifest = BundleManifest.decode(self._download(target, MANIFEST_BYTES_MAX))
-            if manifest.version != version:
-                raise ContentError("UPDATE_UNTRUSTED", f"the manifest of {version} says {manifest.version}")
-            if manifest.compatible != compatible:
-                raise ContentError("UPDATE_INCOMPATIBLE", f"for {manifest.compatible}, this is {compatible}")
-            if manifest.security_epoch < security_epoch:
-                raise ContentError("UPDATE_DOWNGRADE", f"epoch {manifest.security_epoch}, here {security_epoch}")
-            return Bundle(manifest, self._fetch_file(updater, manifest.image, None))
+            with self._asking:
+                manifest, target = self._ask_for_bundle(version, compatible, security_epoch)
+            place = self._room.part(digest_of(target))
+            with self._imaging:
+                return Bundle(manifest, self._fetch(files, target, place, IMAGE))
         except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
             code = code_of(error, "firmware")
             raise ContentError("UPDATE_UNTRUSTED" if code == "CONTENT_UNTRUSTED" else code, str(error)) from error
 
-    def _fetch_file(self, updater: Updater, file: ContentFile | TableFile, place: Path | None) -> Path:
-        """A file that a manifest names, into `place`; it must be a target of its own, with the same length and hash."""
+    def _ask_for_bundle(self, version: str, compatible: str, security_epoch: int) -> tuple[BundleManifest, TargetFile]:
+        updater = self._refreshed()
+        target = updater.get_targetinfo(f"firmware/{version}/manifest.json")
+        if target is None:
+            raise ContentError("UPDATE_UNTRUSTED", f"nobody vouches for version {version}")
+        manifest = BundleManifest.decode(self._download(target, MANIFEST_BYTES_MAX))
+        if manifest.version != version:
+            raise ContentError("UPDATE_UNTRUSTED", f"the manifest of {version} says {manifest.version}")
+        if manifest.compatible != compatible:
+            raise ContentError("UPDATE_INCOMPATIBLE", f"for {manifest.compatible}, this is {compatible}")
+        if manifest.security_epoch < security_epoch:
+            raise ContentError("UPDATE_DOWNGRADE", f"epoch {manifest.security_epoch}, here {security_epoch}")
+        return manifest, self._vouched(updater, manifest.image)
+
+    def _vouched(self, updater: Updater, file: ContentFile | TableFile) -> TargetFile:
+        """A file that a manifest names must be a target of its own, with the same length and hash."""
         target = updater.get_targetinfo(file.path)
         if target is None or (target.length, target.hashes.get("sha256")) != (file.length, file.sha256):
             raise SignatureError("CONTENT_UNTRUSTED", f"{file.path} is not the target of that name")
-        return self._fetch(target, place or self._partial(target))
+        return target
 
     def _download(self, target: TargetFile, bytes_max: int) -> bytes:
         if target.length > bytes_max:
             raise RejectedError("DOCUMENT_TOO_LARGE", f"{target.path}: {target.length} bytes, at most {bytes_max}")
-        place = self._fetch(target, self._partial(target))
+        place = self._fetch(self._files, target, self._room.part(digest_of(target)), DOCUMENT)
         raw = place.read_bytes()
         place.unlink()
         return raw
 
-    def _fetch(self, target: TargetFile, place: Path) -> Path:
-        self._make_room(target.length, but=place)
+    def _fetch(self, files: FleetFiles, target: TargetFile, place: Path, urgency: int) -> Path:
         try:
-            self._files.download_target(target, place)
+            with self._room.kept(place, target.length, urgency, files.give_up):
+                files.download_target(target, place)
         except (DownloadError, OSError):
-            self._make_room(0)
+            self._room.tidy()
             raise
         return place
 
-    def _partial(self, target: TargetFile) -> Path:
-        """Where a download lies while it is under way; older ones of other content make room."""
-        for path in self._parts()[:-PARTIAL_COUNT_MAX]:
-            if path.name != digest_of(target):
-                path.unlink(missing_ok=True)
-        return self._folder / PARTIAL / digest_of(target)
-
-    def _make_room(self, length: int, but: Path | None = None) -> None:
-        """Rule 5, for `length` bytes to come; the oldest first, and never `but`."""
-        for path in self._parts():
-            if has_room(self._folder, length):
-                return
-            if path != but:
-                path.unlink(missing_ok=True)
-
-    def _parts(self) -> list[Path]:
-        folder = self._folder / PARTIAL
-        folder.mkdir(exist_ok=True)
-        return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
-
-    def _rejected(self, what: str, epoch: int, error: Exception) -> list[Any]:
+    def _rejected(self, by: str, what: str, epoch: int, error: Exception) -> list[Any]:
         code = code_of(error, what)
         if code in ("CONTENT_UNREACHABLE", "CONTENT_EXPIRED", "DISK_FULL"):
-            self.fault = code
+            self._faults[by] = code
             _log.info("nothing new for the %s: %s", what, error)
             return []
         _log.warning("%s is rejected: %s", what, error)

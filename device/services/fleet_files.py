@@ -4,17 +4,18 @@ Rules:
 
 1. TLS 1.3, and only the fleet CA that the factory gave; no proxy of the environment, no redirect.
 2. Every answer has a limit in bytes and in time: HEAD_FOR_S up to the end of its head, then GRACE_S and a second for
-   each KiB, so that neither endless nor endlessly slow data holds the box. Somebody else looks at the clock: a line
-   of a head, or of what comes behind a body, may never end.
-3. A target that was cut off is asked for again from where it ended; its length and hash decide at the end.
+   each KiB that has come, so that neither endless nor endlessly slow data holds the box. Somebody else looks at the
+   clock: a line of a head, or of what comes behind a body, may never end.
+3. A target that was cut off is asked for again from where it ended; its length and hash decide at the end. So it is
+   after CONNECTION_FOR_S: whoever gives slowly and stands in for the fleet does not keep a box longer than the name.
 4. Metadata in which one key has two ids does not reach the TUF client (SPEC 5.1).
-5. A file that leaves less than ROOM_BYTES_MIN of the disk is not begun: journal and state record need it to go on.
+5. Whoever waits for all of this ends it by `give_up`; a look ends by `begin_look` after LOOK_FOR_S.
 
 Blocks: run in a thread.
 """
 
 import contextlib
-import errno
+import copy
 import json
 import logging
 import os
@@ -41,10 +42,11 @@ SOCKET_FOR_S = 20  # connect, and each wait for more bytes
 HEAD_FOR_S = 30
 GRACE_S = 30
 BYTES_PER_S_MIN = 1024
+CONNECTION_FOR_S = 600
+LOOK_FOR_S = 900  # for metadata, policy and manifests of one look
 CHUNK_BYTES = 65_536
 TRIES_COUNT = 3
 METADATA_BYTES_MAX = 5_000_000  # what the TUF client takes at most
-ROOM_BYTES_MIN = 64 << 20  # the state record twice, two segments, and the fleet's metadata
 
 
 def digest_of(target: TargetFile) -> str:
@@ -79,6 +81,26 @@ class FleetFiles(FetcherInterface):
         self.metadata_url = f"{fleet_url.rstrip('/')}/tuf/metadata/"
         self.targets_url = f"{fleet_url.rstrip('/')}/tuf/targets/"
         self._tls = context_of(fleet_ca)
+        self._until_ms: int | None = None
+        self._line: _Line | None = None
+        self.is_given_up = False
+
+    def another(self) -> "FleetFiles":
+        """The same files for somebody else, who gives up by himself."""
+        twin = copy.copy(self)
+        twin._until_ms, twin._line, twin.is_given_up = None, None, False
+        return twin
+
+    def begin_look(self) -> None:
+        """All that is asked for from now on comes within LOOK_FOR_S, or is late."""
+        self._until_ms = self._mono_ms() + 1000 * LOOK_FOR_S
+
+    def give_up(self) -> None:
+        """Whoever waits for a file here finds it ended, now and from now on. Does not block; from any thread."""
+        self.is_given_up = True
+        line = self._line
+        if line is not None:
+            line.end()
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         raw: bytes = super().download_bytes(url, max_length)
@@ -110,11 +132,15 @@ class FleetFiles(FetcherInterface):
             raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} is not what was signed")
 
     def _fetch_whole(self, target: TargetFile, path: Path) -> None:
-        for attempt in range(1, TRIES_COUNT + 1):
+        attempts = 0
+        while True:
             try:
                 self._continue(target, path)
+            except _ConnectionOverError:
+                attempts = 0
             except DownloadError as error:
-                if attempt == TRIES_COUNT or isinstance(error, SlowRetrievalError | DownloadHTTPError):
+                attempts += 1
+                if attempts == TRIES_COUNT or isinstance(error, SlowRetrievalError | DownloadHTTPError):
                     raise
                 _log.info("%s was cut off: %s", target.path, error)
             else:
@@ -124,8 +150,6 @@ class FleetFiles(FetcherInterface):
         have = path.stat().st_size if path.exists() else 0
         if have >= target.length and path.exists():
             return
-        if not has_room(path.parent, target.length - have):
-            raise OSError(errno.ENOSPC, f"no room for the {target.length - have} bytes of {target.path}")
         folder, _, name = target.path.rpartition("/")
         url = f"{self.targets_url}{folder}/{digest_of(target)}.{name}"
         with self._opened(url, {"Range": f"bytes={have}-"} if have else {}) as (answer, line):
@@ -133,7 +157,7 @@ class FleetFiles(FetcherInterface):
             is_resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
             have = have if is_resumed else 0
             with path.open("ab" if is_resumed else "wb") as file:
-                for chunk in self._chunks(answer, line, target.length):
+                for chunk in self._chunks(answer, line, target.length, is_resumable=True):
                     have += len(chunk)
                     if have > target.length:
                         raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} is longer than {target.length}")
@@ -146,9 +170,11 @@ class FleetFiles(FetcherInterface):
     @contextlib.contextmanager
     def _opened(self, url: str, headers: dict[str, str]) -> Iterator[tuple[HTTPResponse, "_Line"]]:
         parts = urlsplit(url)
-        line = _Line(parts.hostname or "", parts.port, timeout=SOCKET_FOR_S, context=self._tls)
+        line = self._line = _Line(parts.hostname or "", parts.port, timeout=SOCKET_FOR_S, context=self._tls)
         try:
-            with line.ends_within(HEAD_FOR_S):
+            with line.ends_within(self._time_left(HEAD_FOR_S)):
+                if self.is_given_up:
+                    line.end()
                 line.request("GET", parts.path, headers={"Accept-Encoding": "identity", **headers})
                 answer = line.getresponse()
             yield answer, line
@@ -159,16 +185,31 @@ class FleetFiles(FetcherInterface):
         finally:
             line.close()
 
-    def _chunks(self, answer: HTTPResponse, line: "_Line", length: int) -> Iterator[bytes]:
-        for_ms = 1000 * GRACE_S + 1000 * length // BYTES_PER_S_MIN
-        until_ms = self._mono_ms() + for_ms
-        with line.ends_within(for_ms / 1000):
+    def _chunks(self, answer: HTTPResponse, line: "_Line", length: int, is_resumable: bool = False) -> Iterator[bytes]:
+        with line.ends_within(self._time_left(GRACE_S + length / BYTES_PER_S_MIN)):
+            began_ms, had = self._mono_ms(), 0
             while chunk := answer.read1(CHUNK_BYTES):
                 yield chunk
-                if self._mono_ms() > until_ms:
+                had += len(chunk)
+                now_ms = self._mono_ms()
+                passed_s = (now_ms - began_ms) / 1000
+                is_over = self._until_ms is not None and now_ms > self._until_ms
+                if is_over or passed_s > GRACE_S + had / BYTES_PER_S_MIN:
                     raise SlowRetrievalError(f"slower than {BYTES_PER_S_MIN} bytes a second")
+                if is_resumable and passed_s > CONNECTION_FOR_S:
+                    raise _ConnectionOverError("to be asked for again")
         if line.is_late:
             raise SlowRetrievalError("its end does not come")
+
+    def _time_left(self, for_s: float) -> float:
+        """So many seconds, or what is left of the look."""
+        if self._until_ms is None:
+            return for_s
+        return max(0.0, min(for_s, (self._until_ms - self._mono_ms()) / 1000))
+
+
+class _ConnectionOverError(DownloadError):
+    """Rule 3: its time is over, and what came stays."""
 
 
 class _Line(HTTPSConnection):
@@ -180,11 +221,13 @@ class _Line(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         self._stream = self.sock
+        if self.is_late:
+            self.end()
 
     @contextlib.contextmanager
     def ends_within(self, for_s: float) -> Iterator[None]:
         """Whoever waits on this connection for longer finds it ended."""
-        watch = threading.Timer(for_s, self._end)
+        watch = threading.Timer(for_s, self.end)
         watch.daemon = True
         watch.start()
         try:
@@ -192,15 +235,9 @@ class _Line(HTTPSConnection):
         finally:
             watch.cancel()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.is_late = True
         if self._stream is not None:
             with contextlib.suppress(OSError):
                 # Not SSLSocket's own, which takes the reader's session away beneath it.
                 socket.socket.shutdown(self._stream, socket.SHUT_RDWR)
-
-
-def has_room(folder: Path, length: int) -> bool:
-    """Rule 5, for `length` bytes more."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize >= length + ROOM_BYTES_MIN

@@ -7,6 +7,8 @@ The doorbell that asks for it is not signed, and rings for every box of the flee
    of a start waits for nothing: without policy and catalog nothing can be played.
 3. Who has heard nothing looks by himself: after AGAIN_S where the last look failed, else after OFTEN_ENOUGH_S, for the
    fleet rings again at every report that shows less than it has.
+4. What a look has found to be fetched is fetched beside the looks, and again after AGAIN_S or the next look where it
+   did not come.
 """
 
 import asyncio
@@ -46,3 +48,15 @@ async def keep_looking(
             async with asyncio.timeout(OFTEN_ENOUGH_S if is_well else AGAIN_S):
                 await wanted.wait()
         await sleep(chance() * SPREAD_S)
+
+
+async def keep_fetching(wanted: Bell, fetch: Callable[[], Awaitable[bool]]) -> None:
+    """For ever. fetch: whether nothing is left to be fetched."""
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        while not await fetch():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_S):
+                    await wanted.wait()
+            wanted.clear()

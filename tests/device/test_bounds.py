@@ -74,6 +74,7 @@ BOUNDS = {
     "drivers.serial_line.SerialLine._arrived": "drivers.serial_line:CHUNKS_WAITING_MAX",
     "inside.Inside._later": "inside:LATER_MAX",
     "services.content.Content._told": "[three kinds of content]",
+    "services.download_room.Room._coming": "services.download_room:UNDER_WAY_MAX",
     "services.desk.Desk.faults": "[codes of SPEC 18]",
     "services.desk.Desk.refused": "[codes of STRANGERS]",
     "services.journal_feed.JournalFeed._open": "services.journal_feed:BATCHES_OPEN_MAX",

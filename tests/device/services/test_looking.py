@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from device.services import looking
-from device.services.looking import APART_S, SPREAD_S, keep_looking
+from device.services.looking import APART_S, SPREAD_S, keep_fetching, keep_looking
 
 
 class Bell:
@@ -44,3 +44,34 @@ async def test_a_box_that_hears_nothing_looks_by_itself(monkeypatch: pytest.Monk
     with pytest.raises(EOFError):
         await keep_looking(bell.wanted, bell.look, bell.sleep, lambda: 0.0)
     assert bell.looks == 3
+
+
+async def test_5_5_what_does_not_come_is_fetched_again_and_soon_after_a_look() -> None:
+    wanted, fetched = asyncio.Event(), []
+
+    async def fetch() -> bool:
+        fetched.append(len(fetched))
+        if len(fetched) == 3:
+            raise EOFError
+        wanted.set()  # as a look does, also while it is fetched
+        return len(fetched) == 2
+
+    wanted.set()
+    with pytest.raises(EOFError):
+        await keep_fetching(wanted, fetch)
+    assert fetched == [0, 1, 2]
+
+
+async def test_5_5_what_does_not_come_is_fetched_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "AGAIN_S", 0.0)
+    wanted, fetched = asyncio.Event(), []
+
+    async def fetch() -> bool:
+        fetched.append(len(fetched))
+        if len(fetched) == 3:
+            raise EOFError
+        return False
+
+    wanted.set()
+    with pytest.raises(EOFError):
+        await keep_fetching(wanted, fetch)

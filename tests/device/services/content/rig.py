@@ -50,7 +50,8 @@ class Box:
         return time.monotonic_ns() // 1_000_000 + self.passed_ms
 
     async def look(self) -> list[Any]:
-        return await self.content.look()
+        """With the files of the catalog that it finds."""
+        return [*await self.content.look(), *await self.content.fetch_catalog()]
 
     async def bundle(self, version: str, compatible: str = "board", security_epoch: int = 1) -> bytes:
         found = await self.content.fetch_bundle(version, compatible=compatible, security_epoch=security_epoch)

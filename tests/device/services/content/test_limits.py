@@ -55,7 +55,8 @@ async def test_an_answer_without_an_end_is_ended(
     fleet.publish_catalog(5, SONGS)
     with monkeypatch.context() as short:
         short.setattr("device.services.fleet_files.HEAD_FOR_S", 0.5)
-        short.setattr("device.services.fleet_files.GRACE_S", -4881.5)  # of METADATA_BYTES_MAX at BYTES_PER_S_MIN
+        short.setattr("device.services.fleet_files.GRACE_S", 0)
+        short.setattr("device.services.fleet_files.METADATA_BYTES_MAX", 512)
         server.misbehave["timestamp.json"] = misbehave
         assert await box.look() == []
     assert box.content.fault == "CONTENT_UNREACHABLE"
@@ -67,7 +68,7 @@ async def test_a_file_for_which_there_is_no_room_is_not_begun(
     box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet.publish_bundle("1.1.0", bytes(20_000_000))
-    with _free(monkeypatch, 64 << 20, box):
+    with _free(monkeypatch, (64 << 20) + 8_000_000, box):
         assert await box.refused("1.1.0") == "DISK_FULL"
         assert not any("image" in request for request in server.requests)
     assert await box.bundle("1.1.0") == bytes(20_000_000)
@@ -79,7 +80,7 @@ async def test_older_parts_make_room_before_anything_else_has_to(
     fleet.publish_bundle("1.1.0", bytes(3_000_000))
     await box.bundle("1.1.0")
     fleet.publish_bundle("1.2.0", bytes(3_000_001))
-    with _free(monkeypatch, (64 << 20) + 4_000_000, box):
+    with _free(monkeypatch, (64 << 20) + 8_000_000, box):
         assert len(await box.bundle("1.2.0")) == 3_000_001
     sizes = [path.stat().st_size for path in (box.folder / "content" / "partial").iterdir()]
     assert sizes == [3_000_001]

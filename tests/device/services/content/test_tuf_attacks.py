@@ -150,6 +150,7 @@ async def test_slow_retrieval(singing: Box, fleet: PublishedFleet, server: TufSe
     fleet.publish_catalog(6, SONGS)
 
     def slow(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        singing.passes_ms = 20_000
         answer.send_response(200)
         answer.send_header("Content-Length", str(len(data)))
         answer.end_headers()
@@ -159,7 +160,7 @@ async def test_slow_retrieval(singing: Box, fleet: PublishedFleet, server: TufSe
                 answer.wfile.write(bytes([byte]))
         return True
 
-    server.misbehave, singing.passes_ms = {suffix: slow}, 20_000
+    server.misbehave = {suffix: slow}
     assert await singing.look() == []
     assert server.requests[-1].endswith(suffix)
     server.misbehave, singing.passes_ms = {}, 0

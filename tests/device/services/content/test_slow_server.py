@@ -1,0 +1,148 @@
+"""However slowly a fleet server gives one file, policy, bans and catalog of the next look come (SPEC 5.5)."""
+
+import asyncio
+import os
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from device.core.events import CatalogLoaded, PolicyLoaded
+from device.services.fleet_files import TRIES_COUNT
+from tests.device.protocol.builders import listed_ban
+from tests.device.services.content.rig import SONGS, Box
+from tests.device.services.content.tuf_server import TufServer
+from tests.fleet_server.repository.published import PublishedFleet, catalog_files, with_bans
+
+IMAGE = os.urandom(100_000)
+
+
+class Hold:
+    """A server that begins an answer and gives no more of it until the box ends the connection."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.ended = threading.Semaphore(0)
+
+    def __call__(self, answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        answer.close_connection = True
+        answer.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data[: len(data) // 2])
+        self.begun.release()
+        with suppress(OSError):
+            answer.rfile.read(1)
+        self.ended.release()
+        return True
+
+    async def until_begun(self) -> None:
+        await asyncio.to_thread(self.begun.acquire)
+
+    async def until_ended(self) -> None:
+        await asyncio.to_thread(self.ended.acquire)
+
+
+async def _end(task: "asyncio.Task[object]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_5_5_while_an_image_comes_so_do_policy_bans_and_catalog(
+    box: Box, fleet: PublishedFleet, server: TufServer
+) -> None:
+    fleet.publish_bundle("1.1.0", IMAGE)
+    server.misbehave["image"] = hold = Hold()
+    fetching = asyncio.create_task(box.bundle("1.1.0"))
+    await hold.until_begun()
+    fleet.publish("catalog", with_bans(catalog_files(5, SONGS), listed_ban()))
+    policy, catalog = await box.look()
+    assert isinstance(policy, PolicyLoaded)
+    assert catalog == CatalogLoaded(epoch=5, entries=len(SONGS), bans=(listed_ban(),))
+    assert not fetching.done()
+    await _end(fetching)
+
+
+async def test_5_5_an_image_that_is_not_wanted_any_more_is_given_up_at_once(
+    box: Box, fleet: PublishedFleet, server: TufServer
+) -> None:
+    fleet.publish_bundle("1.1.0", IMAGE)
+    server.misbehave["image"] = hold = Hold()
+    fetching = asyncio.create_task(box.bundle("1.1.0"))
+    await hold.until_begun()
+    await _end(fetching)
+    await hold.until_ended()
+    server.misbehave.clear()
+    assert await box.bundle("1.1.0") == IMAGE
+
+
+async def test_5_5_while_a_table_comes_the_policy_is_in_force_and_a_newer_catalog_overtakes_it(
+    box: Box, fleet: PublishedFleet, server: TufServer
+) -> None:
+    fleet.publish_catalog(5, SONGS)
+    server.misbehave["5.bin"] = hold = Hold()
+    (policy,) = await box.content.look()
+    assert isinstance(policy, PolicyLoaded)
+    fetching = asyncio.create_task(box.content.fetch_catalog())
+    await hold.until_begun()
+    assert await box.content.look() == []  # nothing newer: it goes on
+    assert not fetching.done()
+    fleet.publish_catalog(6, SONGS)
+    assert await box.look() == [CatalogLoaded(epoch=6, entries=len(SONGS))]
+    assert await fetching == []
+    assert box.content.fault == ""
+
+
+async def test_5_5_a_catalog_of_files_that_are_here_needs_no_fetching(
+    box: Box, fleet: PublishedFleet, server: TufServer
+) -> None:
+    fleet.publish_catalog(5, SONGS)
+    (place,) = [path for path in (fleet.data / "tuf").rglob("*.5.bin")]
+    table = place.read_bytes()
+    (box.folder / "content" / f"table-{place.name.partition('.')[0]}.bin").write_bytes(table)
+    _, catalog = await box.content.look()
+    assert catalog == CatalogLoaded(epoch=5, entries=len(SONGS))
+    assert not box.content.catalog_wanted.is_set()
+
+
+async def test_5_5_a_connection_is_left_after_its_time_and_the_file_goes_on_over_the_next(
+    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.services.fleet_files.CONNECTION_FOR_S", 10)
+    fleet.publish_bundle("1.1.0", IMAGE)
+
+    def as_ever(_answer: BaseHTTPRequestHandler, _data: bytes) -> bool:
+        box.passes_ms = 11_000  # from here on: one piece of a file is all that a connection has time for
+        return False
+
+    server.misbehave["image"] = as_ever
+    assert await box.bundle("1.1.0") == IMAGE
+    asked = [request.partition("bytes=")[2] for request in server.requests if ".image" in request]
+    assert len(asked) > TRIES_COUNT
+    assert all(asked[1:])
+
+
+async def test_5_5_a_look_ends_in_its_time_however_slow_its_documents_are(
+    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.publish_catalog(5, SONGS)
+    server.misbehave["timestamp.json"] = Hold()
+    with monkeypatch.context() as short:
+        short.setattr("device.services.fleet_files.LOOK_FOR_S", 0.3)
+        assert await box.look() == []
+    assert box.content.fault == "CONTENT_UNREACHABLE"
+    server.misbehave.clear()
+    assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
+
+
+async def test_at_the_end_everything_is_given_up(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
+    fleet.publish_bundle("1.1.0", IMAGE)
+    fleet.publish_catalog(5, SONGS)
+    server.misbehave["image"] = image = Hold()
+    server.misbehave["5.bin"] = table = Hold()
+    await box.content.look()
+    tasks = asyncio.create_task(box.refused("1.1.0")), asyncio.create_task(box.content.fetch_catalog())
+    await image.until_begun()
+    await table.until_begun()
+    box.content.close()
+    assert await asyncio.gather(*tasks) == ["CONTENT_UNREACHABLE", []]
+    assert await box.look() == []
