@@ -264,12 +264,17 @@ class Catalog(Protocol):
 
 
 class PolicyStore(Protocol):
-    """The authority policy in force, whole or not at all. Both calls block."""
+    """The authority policy in force, in copies, each whole or not at all. The calls block."""
 
-    def load(self) -> bytes | None:
-        """The policy, or None; raises RejectedError CONTENT_UNAUTHENTIC if this box did not write it."""
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the copies."""
 
-    def save(self, raw: bytes) -> None: ...
+    def load(self, name: str) -> bytes | None:
+        """A copy, or None; raises RejectedError CONTENT_UNAUTHENTIC if this box did not write it."""
+
+    def save(self, raw: bytes) -> None:
+        """All copies, one after the other. Raises OSError."""
 
 
 class StateStore(Protocol):

@@ -86,6 +86,12 @@ def _has_room(turn: "Turn | Moment") -> bool:
     return turn.memory.has_room
 
 
+def _has_policy(turn: "Turn | Moment") -> bool:
+    """A box that has had a policy and has none knows no officer, so that no stop would reach it."""
+    found = turn.memory.content
+    return found.policy is not None or not found.policy_epoch
+
+
 def _is_unlocked(turn: "Turn | Moment") -> bool:
     return not turn.memory.holds.is_locked(turn.proven_ms)
 
@@ -104,13 +110,14 @@ def _is_open(turn: "Turn | Moment") -> bool:
     return not hours.is_closed(turn.memory.clock, turn.now)
 
 
-# SPEC 15.3, 6.6 and 13.5: check, code where it fails, state of the box then.
+# SPEC 15.3, 6.6, 8.6 and 13.5: check, code where it fails, state of the box then.
 BOX_CHECKS = (
     (_is_sound, "BOX_RESTRICTED", FAILED),
     (_is_current, "VERSION_OLD", FAILED),
     (_is_claimed, "BOX_UNCLAIMED", UNCLAIMED),
     (_is_recording, "JOURNAL_UNAVAILABLE", FAILED),
     (_has_room, "JOURNAL_FULL", FAILED),
+    (_has_policy, "CONTENT_UNREADABLE", FAILED),
     (_is_unlocked, "VENUE_LOCKED", LOCKED),
     (_is_reopened, "VENUE_READY", READY),
     (_is_leased, "LEASE_EXPIRED", EXPIRED_STATE),

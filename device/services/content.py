@@ -39,6 +39,7 @@ from tuf.api.metadata import Metadata, Root, TargetFile
 from tuf.ngclient import Updater, UpdaterConfig
 
 from device.core.events import CatalogLoaded, ContentRejected
+from device.ports import DriverError
 from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
 from device.protocol.errors import MalformedError, ProtocolError, RejectedError, SignatureError
 from device.protocol.limits import MANIFEST_BYTES_MAX, ROOT_STEPS_MAX
@@ -184,6 +185,10 @@ class Content:
         events: list[Any] = []
         with self._asking:
             self._faults["look"] = ""
+            try:
+                self._kept.mend()
+            except (DriverError, OSError) as error:
+                _log.error("no second copy of the policy: %s", error)
             try:
                 updater = self._refreshed()
             except (RepositoryError, DownloadError, ProtocolError, OSError) as error:

@@ -4,7 +4,8 @@
     for event in kept.load(): ...           # at start; what comes later comes through `content.py`
 
 What is not the box's own writing, or cannot be opened, is not used: it is said once, counts as epoch 0, and so is
-fetched again. Whether what is genuine is also the newest the box has had is asked in the core.
+fetched again. Of the policy there are copies: one that is good is enough, and the others are written anew from it.
+Whether what is genuine is also the newest the box has had is asked in the core.
 
 No TUF and no network here: a box answers before either is loaded.
 """
@@ -41,6 +42,21 @@ class ContentOnDisk:
         self.policy, self.policy_epoch = raw, epoch
         return PolicyLoaded(raw=raw)
 
+    def mend(self) -> None:
+        """Write the copies of the policy in force anew if one of them is not as it should be.
+
+        Raises OSError, DriverError.
+        """
+        if self.policy and not all(self._is_sound(name) for name in self._policies.names):
+            _log.error("a copy of the policy is gone or damaged, and written anew")
+            self._policies.save(self.policy)
+
+    def _is_sound(self, name: str) -> bool:
+        try:
+            return self._policies.load(name) == self.policy
+        except (ProtocolError, OSError):
+            return False
+
     def take_catalog(self, raw: bytes) -> CatalogLoaded:
         """Put a manifest in force that TUF vouches for, and whose tables are here; raises MalformedError."""
         manifest = self.catalog.switch(raw)
@@ -48,15 +64,19 @@ class ContentOnDisk:
         return self._loaded(manifest)
 
     def _load_policy(self) -> list[Any]:
-        try:
-            raw = self._policies.load()
-            if raw is None:
-                return []
-            self.policy_epoch = AuthorityPolicy.decode(raw).epoch
-        except (ProtocolError, OSError) as error:
-            return _rejected("policy", error)
-        self.policy = raw
-        return [PolicyLoaded(raw=raw)]
+        events: list[Any] = []
+        for name in self._policies.names:
+            try:
+                raw = self._policies.load(name)
+                if raw is None or raw == self.policy:
+                    continue
+                epoch = AuthorityPolicy.decode(raw).epoch
+            except (ProtocolError, OSError) as error:
+                events += [event for event in _rejected("policy", error) if event not in events]
+            else:
+                if epoch > self.policy_epoch:
+                    self.policy, self.policy_epoch = raw, epoch
+        return [*events, PolicyLoaded(raw=self.policy)] if self.policy else events
 
     def _load_catalog(self) -> list[Any]:
         try:

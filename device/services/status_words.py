@@ -80,6 +80,10 @@ FAILURES: dict[str, tuple[Words, Words]] = {
             "The record of this box was lost, changed or put back, so orders may be missing.",
         ),
     ),
+    "CONTENT_UNREADABLE": (
+        ("授权名单缺失或损坏，暂停点播", "The list of authorities is missing or damaged: plays are suspended"),
+        ("没有授权名单，本机无法核对指令。", "Without it this box cannot check orders."),
+    ),
     "JOURNAL_FULL": (
         ("点播记录已满，暂停点播", "The play journal is full: plays are suspended"),
         ("平台尚未签收的记录不得删除。", "Records that the platform has not acknowledged are never deleted."),
@@ -93,6 +97,10 @@ STEPS: dict[str, Words] = {
             "Keep the venue on line: the platform sends the orders and a lease, and about a minute later plays resume. "
             "The venue cannot end it. If it stays for 10 minutes on line, call support."
         ),
+    ),
+    "CONTENT_UNREADABLE": (
+        "请保持场所联网：本机自动重新下载，随后恢复点播。",
+        "Keep the venue on line: the box fetches it again by itself, then plays resume.",
     ),
     "JOURNAL_FULL": (
         "请恢复场所网络：记录上传并由平台签收后自动恢复点播。",

@@ -35,6 +35,33 @@ def test_5_3_a_policy_put_back_by_hand_is_not_used_after_a_restart() -> None:
     assert rig.receipt_of(builders.order_envelope("stop"))["code"] == "SIGNER_UNKNOWN"
 
 
+@pytest.mark.parametrize("put_back", [None, 4])
+def test_8_6_a_box_that_has_lost_its_policy_plays_nothing_until_it_has_one_again(put_back: int | None) -> None:
+    """Without it no order is obeyed: who takes the file off the card must not go on singing."""
+    rig = Rig()
+    newest = on.PolicyLoaded(raw=builders.policy(epoch=5).encode())
+    rig.give(newest)
+    rig.lose_power()
+    rig.start()
+    rig.give(on.CatalogLoaded(epoch=1, entries=3))
+    if put_back is not None:
+        rig.give(on.PolicyLoaded(raw=builders.policy(epoch=put_back).encode()))
+    refusal = rig.play()
+    assert (refusal.status, refusal.body["code"], rig.state) == (403, "CONTENT_UNREADABLE", "failed")
+    rig.give(on.Connected())
+    assert rig.report["faults"] == ["CONTENT_UNREADABLE"]
+    rig.give(newest)
+    assert rig.play().status == 201
+    assert rig.report["faults"] == []
+
+
+def test_8_6_a_box_that_never_had_a_policy_has_lost_none() -> None:
+    rig = Rig(in_service=False)
+    rig.give(on.Claimed(venue=builders.VENUE, region=builders.REGION))
+    rig.give(on.CatalogLoaded(epoch=1, entries=3))
+    assert rig.play().body["code"] == "LEASE_EXPIRED"
+
+
 def test_5_2_a_malformed_policy_is_rejected() -> None:
     rig = Rig()
     rig.give(on.PolicyLoaded(raw=b"{}"))

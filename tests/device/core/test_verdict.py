@@ -24,6 +24,7 @@ def test_15_3_the_sequence_of_checks_as_the_specification_has_it() -> None:
         ("BOX_UNCLAIMED", "unclaimed"),
         ("JOURNAL_UNAVAILABLE", "failed"),
         ("JOURNAL_FULL", "failed"),
+        ("CONTENT_UNREADABLE", "failed"),
         ("VENUE_LOCKED", "locked"),
         ("VENUE_READY", "ready"),
         ("LEASE_EXPIRED", "expired"),

@@ -8,9 +8,11 @@ refuses the songs of the page; it never lists what was not signed, nor what an o
 
 import random
 
+from device.core.events import PolicyLoaded
 from device.drivers.catalog_file import CatalogFile
-from device.drivers.policy_store import PolicyStore
+from device.drivers.policy_store import NAMES, PolicyStore
 from device.protocol.errors import ProtocolError
+from device.services.content_on_disk import ContentOnDisk
 from tests.builders import BoardSecret, policy
 from tests.device.drivers.crash_folder import CrashFolder, Files
 from tests.device.drivers.editions import Edition, a_base, an_overlay
@@ -31,7 +33,7 @@ def flips(count: int, seed: int) -> int:
         flipped = {other: bytearray(data) for other, data in files.items()}
         flipped[name][at // 8] ^= 1 << at % 8
         try:
-            is_found = _is_policy_found(flipped) if name == "policy.json" else _is_found(flipped, edition)
+            is_found = _is_policy_found(flipped) if name in NAMES else _is_found(flipped, edition)
         except Exception as error:  # whatever it was, the seed must be named
             raise AssertionError(f"flip {number} of seed {seed}, bit {at} of {name}: {error!r}") from error
         assert is_found, f"flip {number} of seed {seed}, bit {at} of {name}, was not found"
@@ -47,8 +49,13 @@ def _box(chance: random.Random) -> tuple[Edition, Files]:
 
 
 def _is_policy_found(files: Files) -> bool:
+    """And the other copy is used."""
+    store = PolicyStore(CrashFolder(files), _SECRET)
+    found = ContentOnDisk(CatalogFile(CrashFolder({}), _SECRET), store).load()
+    assert PolicyLoaded(raw=policy().encode()) in found, "a copy that is sound is not used"
     try:
-        PolicyStore(CrashFolder(files), _SECRET).load()
+        for name in NAMES:
+            store.load(name)
     except ProtocolError:
         return True
     return False

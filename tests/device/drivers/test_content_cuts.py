@@ -1,11 +1,20 @@
 """A little of what `make soak` does at length: cuts of a switch, flipped bits (SPEC 8.1, 8.3, 8.6)."""
 
+import random
+
 import pytest
 
+from device.core.events import PolicyLoaded
 from device.drivers.catalog_file import CatalogFile
 from device.drivers.folder import Folder
+from device.drivers.policy_store import NAMES, PolicyStore
 from device.protocol.catalog import TableFile
+from device.services.content_on_disk import ContentOnDisk
+from tests.builders import BoardSecret, policy
 from tests.device.drivers import content_flips, switch_cuts
+from tests.device.drivers.crash_folder import CrashFolder
+
+SECRET = BoardSecret()
 
 
 def test_8_1_a_cut_at_any_write_of_a_switch_leaves_the_old_catalog_or_the_new() -> None:
@@ -50,3 +59,21 @@ def test_the_flips_see_a_page_that_is_not_hashed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("device.drivers.catalog_file._Pages.check", lambda *_: True)
     with pytest.raises(AssertionError, match="flip"):
         content_flips.flips(800, seed=1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_8_6_a_cut_at_any_write_of_a_policy_leaves_the_old_or_the_new_and_so_it_does_with_one_copy_spoilt(
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    old, new = policy(epoch=1).encode(), policy(epoch=2).encode()
+    first = CrashFolder()
+    PolicyStore(first, SECRET).save(old)
+    spoilt = chance.choice((*NAMES, ""))
+    disk = CrashFolder({name: bytearray() if name == spoilt else raw for name, raw in first.files.items()})
+    PolicyStore(disk, SECRET).save(new)
+    disk.acknowledge(2)
+    for files, told in disk.crash_states(chance):
+        kept = ContentOnDisk(CatalogFile(CrashFolder(), SECRET), PolicyStore(CrashFolder(files), SECRET))
+        loaded = [event for event in kept.load() if isinstance(event, PolicyLoaded)]
+        assert loaded in ([[PolicyLoaded(raw=new)]] if told else ([PolicyLoaded(raw=old)], [PolicyLoaded(raw=new)]))

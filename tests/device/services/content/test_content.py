@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
+from device.crypto import card_mac
+from device.drivers.policy_store import NAMES, PolicyStore
 from device.protocol.catalog import gone_row, row_of
-from tests.builders import BoardSecret
+from tests.builders import BoardSecret, policy
 from tests.device.protocol.builders import listed_ban
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
@@ -152,11 +154,6 @@ async def test_expired_metadata_brings_nothing_new_and_takes_nothing_away(box: B
 
 async def test_a_fleet_that_is_down_changes_nothing(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
     await box.look()
-
-    def hang_up(answer: BaseHTTPRequestHandler, _data: bytes) -> bool:
-        answer.close_connection = True
-        return True
-
     server.misbehave["timestamp.json"] = hang_up
     fleet.publish_catalog(5, SONGS)
     assert await box.look() == []
@@ -218,6 +215,55 @@ async def test_8_6_neither_file_passes_for_the_other_nor_edited(box: Box, fleet:
         assert codes == ["CONTENT_UNAUTHENTIC"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("spoilt", [None, b"", b"{}"])
+async def test_8_6_of_two_copies_of_the_policy_one_is_enough_and_makes_the_other(
+    box: Box, fleet: PublishedFleet, server: TufServer, name: str, spoilt: bytes | None
+) -> None:
+    policy, *_ = await box.look()
+    place = box.folder / "content" / name
+    written = place.read_bytes()
+    place.unlink() if spoilt is None else place.write_bytes(spoilt)
+    *said, loaded = box.restart()
+    assert loaded == policy
+    assert said == ([] if spoilt is None else [ContentRejected(what="policy", epoch=0, code="CONTENT_UNAUTHENTIC")])
+    server.misbehave["timestamp.json"] = hang_up
+    assert await box.look() == []
+    assert place.read_bytes() == written
+
+
+async def test_8_6_a_policy_of_which_no_copy_is_left_is_fetched_again(box: Box, fleet: PublishedFleet) -> None:
+    loaded = await box.look()
+    for name in NAMES:
+        (box.folder / "content" / name).unlink()
+    assert box.restart() == []
+    assert await box.look() == loaded
+    assert box.restart() == loaded
+
+
+async def test_8_6_of_two_policies_the_newer_is_used(box: Box, fleet: PublishedFleet) -> None:
+    old, newer = policy(epoch=3).encode(), policy(epoch=4).encode()
+    for first, second in ((old, newer), (newer, old)):
+        for name, raw in zip(NAMES, (first, second), strict=True):
+            written = card_mac.authenticate(box.secret.read(), b"policy", raw)
+            (box.folder / "content" / name).write_bytes(written)
+        assert box.restart() == [PolicyLoaded(raw=newer)]
+
+
+async def test_8_6_a_card_that_takes_no_second_copy_keeps_no_look_away(
+    box: Box, fleet: PublishedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await box.look()
+    (box.folder / "content" / NAMES[1]).unlink()
+    box.restart()
+    fleet.publish_catalog(5, SONGS)
+    with monkeypatch.context() as sick:
+        sick.setattr(PolicyStore, "save", _no_room)
+        assert await box.look() == [CatalogLoaded(epoch=5, entries=len(SONGS))]
+    await box.look()
+    assert (box.folder / "content" / NAMES[1]).exists()
+
+
 async def test_a_bundle_comes_whole(box: Box, fleet: PublishedFleet) -> None:
     fleet.publish_bundle("1.1.0", b"image" * 10_000)
     assert await box.bundle("1.1.0") == b"image" * 10_000
@@ -258,7 +304,12 @@ async def test_a_fleet_that_is_away_is_a_fault_until_it_answers(
         assert box.content.fault == ""
 
 
-def _no_room(_descriptor: int) -> None:
+def hang_up(answer: BaseHTTPRequestHandler, _data: bytes) -> bool:
+    answer.close_connection = True
+    return True
+
+
+def _no_room(*_: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
