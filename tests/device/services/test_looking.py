@@ -47,7 +47,7 @@ async def test_a_box_that_hears_nothing_looks_by_itself(monkeypatch: pytest.Monk
 
 
 async def test_5_5_what_does_not_come_is_fetched_again_and_soon_after_a_look() -> None:
-    wanted, fetched = asyncio.Event(), []
+    wanted, fetched = asyncio.Event(), list[int]()
 
     async def fetch() -> bool:
         fetched.append(len(fetched))
@@ -64,7 +64,7 @@ async def test_5_5_what_does_not_come_is_fetched_again_and_soon_after_a_look() -
 
 async def test_5_5_what_does_not_come_is_fetched_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "AGAIN_S", 0.0)
-    wanted, fetched = asyncio.Event(), []
+    wanted, fetched = asyncio.Event(), list[int]()
 
     async def fetch() -> bool:
         fetched.append(len(fetched))
