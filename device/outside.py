@@ -19,6 +19,7 @@ from device.ports import DriverError
 from device.protocol.envelope import Envelope, seal
 from device.protocol.errors import ProtocolError
 from device.services import self_test
+from device.services.broker_address import BrokerAddress
 from device.services.content import Content, require_root
 from device.services.enrolment import Enrolment
 from device.services.identity import Identity
@@ -120,7 +121,15 @@ class Joined:
             mono_ms=shell.board.clock.mono_ms,
             proven_ms=inside.proven_ms,
         )
-        self._session = FleetSession(identity.box, self._make_uplink, inside.runtime, inside.feed, shell.desk.faults)
+        self._broker = BrokerAddress(lambda: identity.facts(FLEET), self._lease)
+        self._session = FleetSession(
+            identity.box,
+            self._make_uplink,
+            inside.runtime,
+            inside.feed,
+            shell.desk.faults,
+            is_to_be_left=self._broker.is_to_be_left,
+        )
         self._updates = Updates(shell.board.slots, self._fetch_bundle, inside.runtime)
         self._health = Health(self._checks(), self._checks_of_trial(), shell.board.slots)
         self._trial: asyncio.Task[None] | None = None
@@ -150,7 +159,8 @@ class Joined:
 
     async def _renewing(self) -> None:
         await self._inside.is_claimed.wait()
-        await Renewal(self._identity, self._inside.trusted_ms, self._session, self._shell.desk.faults).run()
+        faults, before = self._shell.desk.faults, self._broker.before
+        await Renewal(self._identity, self._inside.trusted_ms, self._session, faults, before).run()
 
     async def _looking(self) -> None:
         """LookForTargets, and once in a while."""
@@ -188,11 +198,15 @@ class Joined:
         return seal(kind, payload, [self._identity.signing_key()])
 
     def _make_uplink(self) -> PahoUplink:
-        broker = self._identity.facts(FLEET)["broker"]
+        broker = self._broker.next()
         host, port = broker["host"], broker["port"]
         if self._settings.uplink.broker:
             host, _, port = self._settings.uplink.broker.rpartition(":")
         return PahoUplink(host, int(port), self._identity.fleet_tls)
+
+    def _lease(self) -> int | None:
+        held = self._inside.state()["lease"]
+        return None if held is None else int(held["lease"])
 
     async def _fetch_bundle(self, version: str, security_epoch: int) -> Any:
         compatible = f"frontbox-{self._settings.board}"

@@ -68,24 +68,28 @@ class Registrar:
         return answer
 
 
-def keep_renewal(identity: Identity, answer: Mapping[str, Any]) -> None:
-    """As `keep`, where the box is claimed. Raises EnrolmentError SIGNER_UNKNOWN, VENUE_UNKNOWN besides."""
+def keep_renewal(identity: Identity, answer: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """As `keep`, where the box is claimed; `before`: the broker that is known to be one.
+
+    Raises EnrolmentError SIGNER_UNKNOWN, VENUE_UNKNOWN besides.
+    """
     claimed = identity.facts(FLEET)
     if answer["venue"] != claimed["venue"]:
         raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "VENUE_UNKNOWN", f"{answer['venue']}, not {claimed['venue']}")
     authority = identity.certificate(FLEET_CA)
     if not certificates.is_issued_by(der_in(answer["certificate"]), authority):
         raise EnrolmentError(HTTPStatus.BAD_GATEWAY, "SIGNER_UNKNOWN", "not of the authority of the claim")
-    keep(identity, {**answer, "region": claimed["region"], "ca": base64_of(authority)})
+    known = {} if before is None else {"before": dict(before)}
+    keep(identity, {**answer, "region": claimed["region"], "ca": base64_of(authority), **known})
 
 
 def keep(identity: Identity, answer: Mapping[str, Any]) -> dict[str, Any]:
     """The certificate of an answer, its CA and where the fleet is; the old ones until the new are durable. Blocks.
-    Returns the facts: broker, venue, region.
+    Returns the facts: broker, venue, region, after a renewal perhaps the broker before.
 
     Raises DriverError IDENTITY_UNAVAILABLE, MalformedError.
     """
-    facts = {name: answer[name] for name in ("broker", "venue", "region")}
+    facts = {name: answer[name] for name in ("broker", "before", "venue", "region") if name in answer}
     own, ca = pem_in(answer["certificate"], "certificate"), pem_in(answer["ca"], "ca")
     identity.keep_claim(own, ca, facts)
     return facts

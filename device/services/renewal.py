@@ -21,6 +21,7 @@ from device.protocol.enrolment import Renewal as RenewalDocument
 from device.protocol.envelope import seal
 from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS, RENEW_FROM_DAYS, RENEW_UNTIL_DAYS
+from device.services.broker_address import Address
 from device.services.identity import LDEVID, Identity
 from device.services.identity_facts import IDEVID
 from device.services.registrar import EnrolmentError, Registrar, base64_of, keep_renewal
@@ -47,9 +48,11 @@ class Renewal:
         trusted_ms: Callable[[], int | None],
         session: Refusals,
         faults: set[str],
+        before: Callable[[Address], Address | None],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._identity = identity
+        self._before = before
         self._registrar = Registrar(identity)
         self._trusted_ms = trusted_ms
         self._session = session
@@ -79,7 +82,8 @@ class Renewal:
         for name in (LDEVID, IDEVID):
             try:
                 answer = await self._registrar.answer("renewals", partial(self._request, name))
-                await asyncio.to_thread(keep_renewal, self._identity, answer)
+                before = self._before(answer["broker"])
+                await asyncio.to_thread(keep_renewal, self._identity, answer, before)
             except (EnrolmentError, DriverError, ProtocolError) as error:
                 _log.warning("renewal by %s: %s", name, error)
                 if error.code != "CERTIFICATE_EXPIRED":

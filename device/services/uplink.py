@@ -10,6 +10,7 @@ Rules:
 4. Why there is no session is a fault, one code at a time, until one stands.
 5. Entries that cannot be read hold up neither reports nor orders: they are tried again after READ_AGAIN_S. After
    READS_MAX tries the core is told, which begins a new epoch; what stands behind them goes up then (SPEC 9.13).
+6. Who makes the uplink may know better addresses, and says after how many seconds a session is to be left.
 """
 
 import asyncio
@@ -57,8 +58,10 @@ class FleetSession:
         feed: JournalFeed,
         faults: set[str],
         chance: Callable[[], float] = random.random,
+        is_to_be_left: Callable[[float], bool] = lambda _: False,
     ) -> None:
         self._box = box
+        self._is_to_be_left = is_to_be_left
         self._faults = faults
         self._make = make
         self._runtime = runtime
@@ -149,6 +152,8 @@ class FleetSession:
 
     async def _send_all(self, uplink: Uplink) -> None:
         while True:
+            if self._is_to_be_left(_now_s() - self._stood_since_s):
+                raise DriverError("UPLINK_DOWN", "whoever it is gives no lease")
             self._work.clear()
             await self._send_documents(uplink)
             await self._send_entries(uplink)

@@ -10,6 +10,7 @@ from device.crypto import certificates
 from device.drivers.folder import Folder
 from device.protocol.limits import DAY_MS, RENEW_FROM_DAYS, RENEW_UNTIL_DAYS
 from device.services import renewal
+from device.services.broker_address import BrokerAddress
 from device.services.identity import LDEVID
 from device.services.identity_facts import FLEET, IDEVID
 from device.services.registrar import base64_of
@@ -29,10 +30,12 @@ class Tenant:
         self.now_ms: int | None = None
         self.refusals = 0
         self.faults: set[str] = set()
+        self.lease: int | None = None
+        self.broker = BrokerAddress(lambda: self.box.identity.facts(FLEET), lambda: self.lease)
 
     @property
     def renewal(self) -> Renewal:
-        return Renewal(self.box.identity, lambda: self.now_ms, self, self.faults, lambda: 0.0)
+        return Renewal(self.box.identity, lambda: self.now_ms, self, self.faults, self.broker.before, lambda: 0.0)
 
     @property
     def certificate(self) -> bytes:
@@ -95,7 +98,9 @@ async def test_14_4_a_renewal_is_signed_by_the_box_and_kept(tenant: Tenant) -> N
     assert (asked.box, asked.certificate) == (builders.BOX, base64_of(before))
     assert tenant.certificate != before
     tenant.box.start()
-    assert tenant.box.identity.facts(FLEET)["broker"] == {"host": "127.0.0.1", "port": 9993}
+    facts = tenant.box.identity.facts(FLEET)
+    assert facts["broker"] == {"host": "127.0.0.1", "port": 9993}
+    assert facts["before"] == {"host": "127.0.0.1", "port": 8883}
     tenant.box.identity.fleet_tls()
 
 

@@ -173,6 +173,25 @@ async def test_a_session_sends_documents_and_entries_and_hears_orders(tmp_path: 
     assert wall.sessions == 2
 
 
+async def test_14_4_a_session_is_left_where_there_may_be_a_better_one(tmp_path: Path) -> None:
+    wall = Wall()
+    stood: list[float] = []
+
+    def is_to_be_left(for_s: float) -> bool:
+        stood.append(for_s)
+        return wall.sessions == 1
+
+    async with lan_rig(tmp_path / "box") as rig:
+        _, feed = a_journal(tmp_path / "journal", 1, "")
+        session = FleetSession(BOX, lambda: Pipe(wall), rig.runtime, feed, rig.desk.faults, at_once, is_to_be_left)
+        task = asyncio.create_task(session.run())
+        await wall.heard("journal")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert wall.sessions == 2
+    assert min(stood) >= 0
+
+
 async def test_receipts_wait_for_a_session_and_reports_do_not(tmp_path: Path) -> None:
     wall = Wall()
     async with lan_rig(tmp_path / "box") as rig:
