@@ -7,8 +7,8 @@ Rules:
    of all events that wait at the same time share one sync (group commit).
 3. If an Append or a SaveState fails, what stands behind it in the group is dropped, and the core is told with
    the requests that would have been answered (`effects.py` 2). Nothing is retried here.
-4. A sync that takes longer than WRITE_FOR_S_MAX has failed: the loop goes on, and the core refuses plays at once.
-   Until the call returns nothing else is asked of the disk, and what an append wrote then does not count.
+4. A write that takes longer than its time (`patience.py`) has failed: the loop goes on, and the core refuses plays at
+   once. Until the call returns nothing else is asked of the disk, and what an append wrote then does not count.
 5. The queue is bounded. A request that finds it full is turned away; the box's own events wait.
    A tick waits for nobody: it goes before all that wait, one at a time.
 """
@@ -36,11 +36,11 @@ from device.first_loop import TURN, Happening, pause, running_loop
 from device.ports import Clock, DriverError, Journal, StateStore
 from device.protocol.codes import refusal
 from device.services.disk_thread import Disk, DiskThread, made
+from device.services.patience import WRITE_FOR_S_MAX, Patience
 
 QUEUE_MAX = 512
 GROUP_MAX = 64
 TICK_EVERY_S = 1.0
-WRITE_FOR_S_MAX = 1.0  # cards pause for some hundred milliseconds when they tidy up
 ANSWER_FOR_S_MAX = 15.0  # then the disk stands still, and the VOD server is told to ask again
 
 Result = TypeVar("Result")
@@ -117,7 +117,7 @@ class Runtime:
         self._failing: dict[type, str] = {}
         self._disk = disk or DiskThread("disk")
         self._disk_calls: list[float] = []  # when each began that has not returned, in the loop's time, oldest first
-        self._write_for_s = write_for_s
+        self._patience = Patience(write_for_s)
         self._ending: type | None = None
         self._has_ended = False
         self._recovering: Any = None  # the core asks for one at a time
@@ -260,8 +260,7 @@ class Runtime:
                         await self._append([item for item in effects[index:] if type(item) is Append])
                         is_synced = True
                 elif kind is SaveState:
-                    await self._written(partial(self._store.save, effect.raw), lambda: True)
-                    self._core.kept(effect)
+                    await self._save(effect)
                 elif kind is RecoverJournal:
                     self._recovering = self._loop.create_task(self._recover())
                 else:
@@ -286,19 +285,31 @@ class Runtime:
         # Whoever takes it first has the word: the thread when all is synced, or the loop when that took too long.
         word = threading.Lock()
         counts = partial(word.acquire, False)
-        await self._written(partial(self._journal.append, appends, counts), counts)
+        call = self._on_disk(partial(self._journal.append, appends, counts))
+        await self._in_time(call, self._patience.write_for_s, counts)
         self._core.kept(appends[-1])
         self._acts[Append](appends[-1])
 
-    def _on_disk(self, call: Callable[[], Any]) -> Any:
+    async def _save(self, effect: SaveState) -> None:
+        patience = self._patience
+        call = self._on_disk(partial(self._store.save, effect.raw), patience.saved_in)
+        await self._in_time(call, patience.to_save(len(effect.raw)), lambda: True)
+        self._core.kept(effect)
+
+    def _on_disk(self, call: Callable[[], Any], took: Callable[[float], object] = lambda _seconds: None) -> Any:
+        """took: told how long it was, whether somebody still waits or not."""
         began_s = self._loop.time()
         self._disk_calls.append(began_s)
-        return made(self._disk, call, partial(self._disk_calls.remove, began_s))
 
-    async def _written(self, call: Callable[[], Any], is_late: Callable[[], bool]) -> None:
+        def returned() -> None:
+            self._disk_calls.remove(began_s)
+            took(self._loop.time() - began_s)
+
+        return made(self._disk, call, returned)
+
+    async def _in_time(self, writing: Any, for_s: float, is_late: Callable[[], bool]) -> None:
         """Rule 4. Raises DriverError."""
-        writing = self._on_disk(call)
-        late = self._loop.call_later(self._write_for_s, self._call_late, writing, is_late)
+        late = self._loop.call_later(for_s, self._call_late, writing, is_late)
         try:
             await writing
         finally:
@@ -307,8 +318,7 @@ class Runtime:
     def _call_late(self, writing: Any, is_late: Callable[[], bool]) -> None:
         """What comes of it later nobody looks at: the recovery that follows finds out by itself."""
         if not writing.done() and is_late():
-            error = DriverError("JOURNAL_UNAVAILABLE", f"the disk has stood still for {self._write_for_s} s")
-            writing.set_exception(error)
+            writing.set_exception(DriverError("JOURNAL_UNAVAILABLE", "the disk takes too long"))
 
     async def _recover(self) -> None:
         """Beside the loop, which refuses plays meanwhile; the outcome comes through the queue."""

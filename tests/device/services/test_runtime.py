@@ -245,7 +245,7 @@ class StandingFolder(CrashFolder):
 
 async def stand_still(rig: LanRig, disk: StandingFolder) -> tuple[int, Any]:
     """The answer to the play that met the standing disk."""
-    rig.runtime._write_for_s = 0.05
+    rig.runtime._patience.write_for_s = 0.05
     disk.go_on.clear()
     disk.stands.clear()
     return await rig.play("K1")
@@ -267,7 +267,7 @@ async def test_9_7_while_a_sync_stands_still_nobody_waits_and_the_loop_goes_on(t
         assert refused[0] == 403, "by the core, at once"
         assert threading.active_count() == threads, "a disk that stands still takes one thread"
         assert rig.runtime.disk_busy_s() > 0
-        rig.runtime._write_for_s = DISK_PAUSES_S
+        rig.runtime._patience.write_for_s = DISK_PAUSES_S
         disk.go_on.set()
         await heal(rig, disk)
         after = await rig.play("K4")
@@ -303,7 +303,7 @@ async def test_a_state_record_that_stands_still_is_a_failure_too(
 ) -> None:
     async with lan_rig(tmp_path) as rig:
         await rig.runtime.settled()
-        rig.runtime._write_for_s = 0.05
+        rig.runtime._patience.write_for_s = 0.05
         go_on = threading.Event()
         save = rig.store.save
 
@@ -316,7 +316,7 @@ async def test_a_state_record_that_stands_still_is_a_failure_too(
         async with rig.http.post("/v1/orders", data=builders.order_envelope("stop"), headers=headers) as response:
             assert response.status == 503
         assert (await rig.play("K2"))[1]["code"] == "JOURNAL_UNAVAILABLE"
-        rig.runtime._write_for_s = DISK_PAUSES_S
+        rig.runtime._patience.write_for_s = DISK_PAUSES_S
         go_on.set()
         async with asyncio.timeout(30):
             while (await rig.get("/v1/state"))[1]["state"] == "failed":
