@@ -165,9 +165,6 @@ class CatalogFile:
             self._folder.release(name)
 
     def _opened(self, manifest: CatalogManifest) -> "_Edition":
-        epochs = [table.epoch for table in manifest.tables]
-        if epochs != sorted(set(epochs)) or epochs[-1] != manifest.epoch:
-            raise MalformedError("CATALOG_MALFORMED", f"tables of epochs {epochs} for {manifest.epoch}")
         kept = self._sound()
         tables = [kept.get(table_name(table)) or _open(self._folder, table) for table in manifest.tables]
         return _Edition(manifest, tables, _read_bans(self._folder, manifest.bans) if manifest.bans else ())

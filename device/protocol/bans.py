@@ -1,10 +1,15 @@
 """The bans that a catalog release carries, for boxes that never got the orders (SPEC 8.7)."""
 
-from device.protocol.limits import BAN_LIST_BYTES_MAX, HOLDS_MAX, LIFTED_MAX, TARGETS_MAX
+from device.protocol.errors import MalformedError
+from device.protocol.limits import BAN_LIST_BYTES_MAX, BANNED_MAX, HOLDS_MAX, LIFTED_MAX, TARGETS_MAX
 from device.protocol.orders import Scope, Target
 from device.protocol.orders import scope as a_scope
 from device.protocol.record import Document, Record
 from device.protocol.shape import INSTANT, ORDER_NUMBER, REGION, array, maybe, record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 
 class ListedBan(Record):
@@ -42,3 +47,12 @@ class BanList(Document):
 
     BYTES_MAX = BAN_LIST_BYTES_MAX
     SHAPE = (("bans", array(record(ListedBan), HOLDS_MAX)),)
+
+    @classmethod
+    def from_plain(cls, value: "Any", where: str) -> "Self":
+        """Raises MalformedError also for more targets in all than a box bans."""
+        listed = super().from_plain(value, where)
+        targets = sum([len(ban.targets) for ban in listed.bans])
+        if targets > BANNED_MAX:
+            raise MalformedError("DOCUMENT_MALFORMED", f"{where}: {targets} targets, at most {BANNED_MAX}")
+        return listed

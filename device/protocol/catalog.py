@@ -8,13 +8,14 @@ import binascii
 import hashlib
 import struct
 
+from device.protocol.errors import MalformedError
 from device.protocol.limits import CATALOG_ENTRIES_MAX, DAY_MS, MANIFEST_BYTES_MAX, OVERLAYS_MAX, UTC_OFFSET_MS
 from device.protocol.record import Document, Record
 from device.protocol.shape import INSTANT, PATH, SHA256, array, integer, maybe, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self
 
     from device.protocol.catalog_table import Scopes
 
@@ -83,6 +84,15 @@ class CatalogManifest(Document):
 
     def __init__(self, **fields: "Any") -> None:
         super().__init__(**({"bans": None} | fields))
+
+    @classmethod
+    def from_plain(cls, value: "Any", where: str) -> "Self":
+        """Raises MalformedError also where the epochs of the tables do not rise to the manifest's."""
+        manifest = super().from_plain(value, where)
+        epochs = [table.epoch for table in manifest.tables]
+        if epochs != sorted(set(epochs)) or epochs[-1] != manifest.epoch:
+            raise MalformedError("DOCUMENT_MALFORMED", f"{where}: tables of epochs {epochs} for {manifest.epoch}")
+        return manifest
 
 
 class SongRecord:

@@ -26,7 +26,7 @@ def in_force(orders: Iterable[Order], now_ms: int) -> tuple[ListedBan, ...]:
     lifts = [order for order in given if order.kind == LIFT]
     found = [_listed(order, lifts) for order in sorted(given, key=lambda order: order.order) if order.kind == BAN]
     bans = tuple(ban for ban in found if not ban.is_over(now_ms) and not _is_lifted(ban))
-    targets = sum(keys_count(ban.targets) for ban in bans)
+    targets = sum(max(keys_count(ban.targets), len(ban.targets)) for ban in bans)
     if len(bans) > HOLDS_MAX or targets > BANNED_MAX or any(len(ban.lifted) > LIFTED_MAX for ban in bans):
         raise RejectedError("CATALOG_BANS_TOO_MANY", f"{len(bans)} bans of {targets} targets")
     return bans

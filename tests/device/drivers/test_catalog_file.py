@@ -221,15 +221,6 @@ def test_an_edition_that_does_not_open_is_not_taken_into_force(tmp_path: Path) -
     assert opened(tmp_path).find("000001") is not None
 
 
-@pytest.mark.parametrize("epochs", [(2, 1), (1, 1), (1, 3)])
-def test_tables_of_other_epochs_are_not_taken_into_force(tmp_path: Path, epochs: tuple[int, int]) -> None:
-    first = catalog_files(epochs[0], ["000001"])
-    both = overlay_files(first, epochs[1], [row_of("B", "W")], 2)
-    manifest = CatalogManifest.decode(both[MANIFEST]).replace(epoch=2)
-    with pytest.raises(ProtocolError):
-        CatalogFile(Folder(tmp_path), BoardSecret()).switch(manifest.encode(), first | both)
-
-
 @pytest.mark.parametrize("changes", [{"entries": 2}, {"epoch": 2}, {"pages": "0" * 64}])
 def test_a_table_that_is_another_than_the_manifest_says_is_not_opened(tmp_path: Path, changes: dict[str, int]) -> None:
     files = catalog_files(1, ["000001"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from device.protocol import catalog
+from device.protocol import bans, catalog
 from device.protocol.catalog import (
     ADVERT,
     CORE,
@@ -25,7 +25,7 @@ from device.protocol.catalog import (
     work_key,
 )
 from device.protocol.errors import MalformedError
-from tests.device.protocol.builders import catalog_manifest, table_file
+from tests.device.protocol.builders import ban_list, catalog_manifest, listed_ban, table_file
 
 FILE = hashlib.sha256(b"file").hexdigest()
 PICTURE = hashlib.sha256(b"picture").hexdigest()
@@ -92,7 +92,25 @@ def test_8_1_a_manifest_is_read_as_it_was_written() -> None:
     assert CatalogManifest.decode(catalog_manifest().encode()) == catalog_manifest()
 
 
-@pytest.mark.parametrize("tables", [(), (table_file("../12.bin"),), 10 * (table_file("catalog/12.bin"),)])
+TEN = tuple(table_file("catalog/t.bin").replace(epoch=epoch) for epoch in range(3, 13))
+
+
+@pytest.mark.parametrize("tables", [(), (table_file("../12.bin"),), TEN])
 def test_8_1_a_manifest_has_a_base_and_so_many_overlays(tables: Any) -> None:
     with pytest.raises(MalformedError):
         catalog_manifest().replace(tables=tables).encode()
+
+
+@pytest.mark.parametrize("epochs", [(9, 8, 12), (9, 9, 12), (9, 11), (9, 13)])
+def test_8_1_the_epochs_of_tables_rise_to_the_manifest_s(epochs: tuple[int, ...]) -> None:
+    tables = tuple(table_file("catalog/t.bin").replace(epoch=epoch) for epoch in epochs)
+    with pytest.raises(MalformedError, match="DOCUMENT_MALFORMED"):
+        catalog_manifest().replace(tables=tables).encode()
+
+
+def test_8_7_a_release_bans_so_many_targets_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bans, "BANNED_MAX", 2)
+    assert bans.BanList.decode(ban_list().encode()) == ban_list()
+    three = ban_list().replace(bans=(*ban_list().bans, listed_ban()))
+    with pytest.raises(MalformedError, match="DOCUMENT_MALFORMED"):
+        three.encode()

@@ -79,6 +79,12 @@ def test_8_7_a_region_is_lifted_by_one_that_contains_it(region: str, is_carried:
     assert bool(numbers(found, lifted)) is is_carried
 
 
+def test_8_7_a_target_that_stands_twice_counts_twice_in_a_release() -> None:
+    same = tuple([Target(by="work", id="w")] * 7_000)
+    with pytest.raises(RejectedError, match="CATALOG_BANS_TOO_MANY"):
+        in_force([a_ban(number, targets=same) for number in (1, 2, 3)], NOW_MS)
+
+
 @pytest.mark.parametrize(
     ("by", "count", "is_taken"), [("work", 200, True), ("work", 201, False), ("picture", 101, False)]
 )
