@@ -314,7 +314,7 @@ def parse_frame(data: bytes, offset: int = 0) -> "tuple[bytes, bytes, int] | Non
         return None
     length, checksum = struct.unpack(">II", bytes(data[offset + 2 : header_end]))
     end = header_end + length + CHAIN_BYTES
-    if length > ENTRY_BYTES_MAX or len(data) < end:
+    if not 1 <= length <= ENTRY_BYTES_MAX or len(data) < end:
         return None
     body = bytes(data[header_end:end])
     if binascii.crc32(body) != checksum:

@@ -203,6 +203,10 @@ def test_9_6_a_length_beyond_the_limit_is_no_frame() -> None:
     assert parse_frame(oversized) is None
 
 
+def test_9_6_no_bytes_are_no_entry() -> None:
+    assert parse_frame(b"FJ" + bytes(4) + binascii.crc32(HEADS[0]).to_bytes(4, "big") + HEADS[0]) is None
+
+
 def test_9_8_a_checkpoint_is_read_as_it_was_written() -> None:
     original = checkpoint(TEXTS)
     assert Checkpoint.decode(original.encode()) == original
