@@ -59,6 +59,7 @@ DOCUMENTS = {
     "notice": notices.Notice,
     "order": orders.Order,
     "receipt": receipts.Receipt,
+    "renewal": enrolment.Renewal,
     "report": uplink.Report,
     "rollout leg": updates.RolloutLeg,
     "voucher": enrolment.Voucher,
@@ -74,12 +75,20 @@ def of(file: str, vector: "dict[str, Any]", verify: "Verify") -> "Any":
 
 
 def bytes_of(vector: "dict[str, Any]") -> bytes:
-    """The input: `text` in UTF-8, `hex`, or `runs` of bytes that are repeated."""
+    """The input: `text` in UTF-8, `hex`, or `runs` of bytes that are repeated, with or without a number in them."""
     if "text" in vector:
         return bytes(vector["text"].encode())
     if "hex" in vector:
         return bytes(binascii.unhexlify(vector["hex"]))
-    return b"".join([binascii.unhexlify(part["hex"]) * part["times"] for part in vector["runs"]])
+    return b"".join([_run(part) for part in vector["runs"]])
+
+
+def _run(part: "dict[str, Any]") -> bytes:
+    before = bytes(binascii.unhexlify(part["hex"]))
+    if "behind" not in part:
+        return before * int(part["times"])
+    behind = bytes(binascii.unhexlify(part["behind"]))
+    return b"".join([before + b"%06d" % number + behind for number in range(part["times"])])
 
 
 def _json(vector: "dict[str, Any]", _verify: "Verify") -> "Any":
@@ -229,7 +238,7 @@ def song_plain(found: "catalog.SongRecord | None") -> "Any":
         "work_key": found.work_key.hex(),
         "file_key": found.file_key.hex(),
         "picture_key": found.picture_key.hex(),
-        "regions": list(found.regions or ()),
+        "regions": None if found.regions is None else list(found.regions),
         "not_before": found.not_before,
         "not_after": found.not_after,
         "duration_s": found.duration_s,

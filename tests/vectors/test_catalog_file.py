@@ -37,7 +37,11 @@ def opened(folder: Path, vector: dict[str, Any]) -> CatalogFile:
     return catalog
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+# No manifest can name a table of epoch 0 (SPEC 17.2), and a box takes none that no manifest names.
+NAMEABLE = [vector for vector in VECTORS if vector["expect"].get("epoch") != 0]
+
+
+@pytest.mark.parametrize("vector", NAMEABLE, ids=lambda vector: vector["name"])
 def test_8_2_a_box_finds_what_is_there(vector: dict[str, Any], tmp_path: Path) -> None:
     expected = vector["expect"]
     if "code" in expected:

@@ -44,7 +44,7 @@ def is_venue_stop(payload: bytes) -> bool:
 
 @pytest.mark.parametrize("vector", vectors("orders"), ids=lambda vector: vector["name"])
 def test_6_2_a_box_obeys_what_is_accepted_and_nothing_else(vector: dict[str, Any]) -> None:
-    box, raw = outcomes.claimed_box(vector["policy"], VENUE, vector["region"], verify), vector["text"].encode()
+    box, raw = outcomes.claimed_box(vector["policy"], VENUE, vector["region"], verify), outcomes.bytes_of(vector)
     require_answer(vector, box.handle(on.OrderReceived(request="r1", raw=raw), outcomes.NOW), "order")
     is_stop = "order" in vector["expect"] and is_venue_stop(parse_envelope(raw, "order").payload)
     assert (box.state_body(outcomes.NOW)["state"] == "locked") == is_stop

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from device.crypto.p256 import key_of_public
 from device.protocol.bans import BanList, ListedBan
 from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
-from device.protocol.enrolment import Claim, Voucher
+from device.protocol.enrolment import Claim, Renewal, Voucher
 from device.protocol.envelope import seal
 from device.protocol.journal import Checkpoint, Entry, first_chain, next_chain
 from device.protocol.keys import Key
@@ -333,3 +333,7 @@ def voucher() -> Voucher:
 
 def claim() -> Claim:
     return Claim(box=BOX, venue=VENUE, voucher="V-0001", proof="0" * 64, nonce=NONCE, csr="Y3Ny", idevid="Y2VydA==")
+
+
+def renewal() -> Renewal:
+    return Renewal(box=BOX, nonce=NONCE, csr="Y3Ny", certificate="Y2VydA==")

@@ -71,21 +71,51 @@ def catalog_vectors() -> list[Vector]:
 def _unasked(body: bytes, data: bytes, songs: list[str], plain: list[Any]) -> list[Vector]:
     """What a builder keeps to and no reader asks: TUF vouches for the file (SPEC 8.2)."""
     most = b";".join([b"110000", b"440300"] + [b"110000"] * 997)
-    sound = {
-        "zeros of the header that are none": _sealed(body[:36] + b"\x01" + body[37:]),
-        "as many scopes as there may be": _sealed(_with_scopes(body, data, most)),
-        "regions of a scope in another sequence": _sealed(_with_scopes(body, data, b"310000,110000;440300")),
-    }
-    regions = {
-        "as many scopes as there may be": ["110000"],
-        "regions of a scope in another sequence": ["310000", "110000"],
-    }
+    layout = Layout(data[:64], len(data))
+    rows_at, last = layout.rows_at, layout.rows_at + 64 * 3
+    places = {song: at for at in range(rows_at, last + 64, 64) if (song := _song_at(body, at)) in songs}
+    filler = places["99999999"]
+    empty = next(at for at in range(layout.index_at, rows_at, 4) if body[at : at + 4] == bytes(4))
+    # What is changed, the raw table, and what of the row of the filler reads otherwise then.
+    sound: list[tuple[str, bytes, dict[str, Any]]] = [
+        ("zeros of the header that are none", _put(body, 36, b"\x01"), {}),
+        ("as many scopes as there may be", _with_scopes(body, data, most), {"regions": ["110000"]}),
+        (
+            "regions of a scope in another sequence",
+            _with_scopes(body, data, b"310000,110000;440300"),
+            {"regions": ["310000", "110000"]},
+        ),
+        ("a scope that there is not", _put(body, filler + 53, b"\x00\x03"), {"regions": None}),
+        ("flags that mean nothing yet", _put(body, filler + 61, b"\x7f\xf5"), {"flags": 0x7FF5}),
+        ("a last byte of a row that is no zero", _put(body, filler + 63, b"\x01"), {}),
+        ("an index that has rows where there are none", _put(body, empty, b"\xff\x1f\x00\x00"), {}),
+        ("epoch 0", _put(body, 16, bytes(8)), {}),
+        ("a number of a row that there is not", _put(body, layout.file_rows_at, b"\xff\xff\x00\x00"), {}),
+    ]
     found = []
-    for name, raw in sound.items():
-        changed = {"regions": regions[name]} if name in regions else {}
+    for name, raw, changed in sound:
         expected = [song | (changed if song["song"] == "99999999" else {}) for song in plain]
-        found.append(_catalog(name, raw, songs, expected))
+        found.append(_catalog(name, _sealed(raw), songs, expected))
+    # A row that nobody can ask for, and rows in another sequence: what the index leads to is found all the same.
+    unlisted = _put(body, filler, b"?" * 21)
+    swapped = body[:rows_at] + b"".join(body[at : at + 64] for at in range(last, rows_at - 1, -64)) + body[last + 64 :]
+    found.append(_catalog("a row whose song is none", _sealed(unlisted), ["99999999"], [None]))
+    found.append(_catalog("rows in another sequence", _sealed(_pointing_anywhere(swapped, layout)), songs, plain))
     return found
+
+
+def _pointing_anywhere(body: bytes, layout: Layout) -> bytes:
+    """Every word of the song index leads to all rows."""
+    word = struct.pack("<I", layout.entries << 8 | 0xFF)
+    return _put(body, layout.index_at, word * (1 << layout.bits))
+
+
+def _song_at(body: bytes, at: int) -> str:
+    return body[at : at + 21].rstrip(b"\x00").decode("latin-1")
+
+
+def _put(body: bytes, at: int, data: bytes) -> bytes:
+    return body[:at] + data + body[at + len(data) :]
 
 
 def _with_scopes(body: bytes, data: bytes, scopes: bytes) -> bytes:
@@ -113,6 +143,11 @@ def boot_block_vectors() -> list[Vector]:
         of("slot b has used its attempts", spent.encode(), spent, "a", a_left=2),
         of("no slot has an attempt left", dead.encode(), dead),
         of("names in another sequence", _block(b"a_left=3\0b_left=0\0order=ab\0seq=7"), normal, "a", a_left=2),
+        of("numbers with leading zeros", _block(b"seq=007\0order=ab\0a_left=03\0b_left=0"), normal, "a", a_left=2),
+        of("a number of sixteen digits", _block(b"seq=0000000000000007\0order=ab\0a_left=3\0b_left=0"), None),
+        of("a number with a sign", _block(b"seq=+7\0order=ab\0a_left=3\0b_left=0"), None),
+        of("a number with a low line", _block(b"seq=0_7\0order=ab\0a_left=3\0b_left=0"), None),
+        of("another order", _block(b"seq=7\0order=aa\0a_left=3\0b_left=0"), None),
         of("erased", b"\xff" * BOOT_BLOCK_BYTES, None),
         of("zeros", bytes(BOOT_BLOCK_BYTES), None),
         of("torn over zeros", whole[:12] + bytes(BOOT_BLOCK_BYTES - 12), None),

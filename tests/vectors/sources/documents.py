@@ -3,9 +3,17 @@
 import json
 from typing import Any
 
-from device.protocol.limits import ENVELOPE_BYTES_MAX, ORDER_BYTES_MAX
+from device.protocol.limits import (
+    BATCH_BYTES_MAX,
+    ENTRY_BYTES_MAX,
+    ENVELOPE_BYTES_MAX,
+    MANIFEST_BYTES_MAX,
+    ORDER_BYTES_MAX,
+    POLICY_BYTES_MAX,
+)
 from device.protocol.orders import Scope
 from device.protocol.record import Document
+from device.protocol.uplink import Batch
 from tests.device.protocol.builders import (
     BODY_OF,
     NOW_MS,
@@ -28,6 +36,7 @@ from tests.device.protocol.builders import (
     notice,
     policy,
     receipt,
+    renewal,
     report,
     resume,
     rollout_leg,
@@ -62,6 +71,7 @@ SOUND: list[tuple[str, str, str, bytes]] = [
     ("order", "6.1", "stop of rooms", stop(scope=ROOMS).encode()),
     ("order", "6.1", "service", service().encode()),
     ("receipt", "6.5", "receipt", receipt().encode()),
+    ("renewal", "14.4", "renewal", renewal().encode()),
     ("report", "10.4", "report", report().encode()),
     ("rollout leg", "13.2", "leg", rollout_leg().encode()),
     ("voucher", "14.2", "voucher", voucher().encode()),
@@ -149,7 +159,9 @@ SPOILED: list[tuple[str, str, str, Any]] = [
     ("rollout leg", "13.1", "version", "1.4.1-rc1"),
     ("voucher", "14.2", "secret", "0" * 30),
 ]
-VENUE_SLIPS = [
+VENUE_SLIPS: list[tuple[str, str, Any, str]] = [
+    ("order", "scope", {"venues": [VENUE, VENUE[:-1] + "X"]}, "VENUE_CODE_CHECK"),
+    ("order", "scope", {"venues": [VENUE.lower()]}, "VENUE_CODE_FORM"),
     ("lease", "venue", VENUE[:-1] + "X", "VENUE_CODE_CHECK"),
     ("lease", "venue", OTHER_VENUES[0].lower(), "VENUE_CODE_FORM"),
 ]
@@ -199,14 +211,20 @@ def document_vectors() -> list[Vector]:
         found.append(_changed(kind, clause, name, path, value, "DOCUMENT_MALFORMED"))
     for kind, path, value, expected in VENUE_SLIPS:
         found.append(_changed(kind, "4.2", f"{kind}: {path} is {value}", path, value, expected))
-    large: list[tuple[str, Document, int]] = [
-        ("order", stop(), ORDER_BYTES_MAX + 1),
-        ("checkpoint", checkpoint(entries(1)), ENVELOPE_BYTES_MAX + 1),
+    large: list[tuple[str, Document | Batch, int]] = [
+        ("order", stop(), ORDER_BYTES_MAX),
+        ("checkpoint", checkpoint(entries(1)), ENVELOPE_BYTES_MAX),
+        ("authority policy", policy().replace(persons=(), services=()), POLICY_BYTES_MAX),
+        ("batch", batch(entries(1)), BATCH_BYTES_MAX),
+        ("bundle manifest", bundle_manifest(), MANIFEST_BYTES_MAX),
+        ("catalog manifest", catalog_manifest(), MANIFEST_BYTES_MAX),
     ]
     for kind, document, length in large:
         raw = document.encode()
-        runs = [{"hex": raw.hex(), "times": 1}, {"hex": "20", "times": length - len(raw)}]
-        found.append(vector(f"{kind}: {length:,} bytes", "2.2", code("DOCUMENT_TOO_LARGE"), kind=kind, runs=runs))
+        whole: Any = {"canonical": raw.decode()}
+        for bytes_count, expect in ((length, whole), (length + 1, code("DOCUMENT_TOO_LARGE"))):
+            runs = [{"hex": raw.hex(), "times": 1}, {"hex": "20", "times": bytes_count - len(raw)}]
+            found.append(vector(f"{kind}: {bytes_count:,} bytes", "2.2, 17", expect, kind=kind, runs=runs))
     return found + limits.document_vectors(sound_of_kind, sound)
 
 
@@ -252,11 +270,23 @@ def entry_vectors() -> list[Vector]:
     for name, text in spellings.items():
         found.append(vector(f"not canonical: {name}", "9.2", code("DOCUMENT_MALFORMED"), kind="entry", text=text))
     found += limits.entry_vectors()
+    for length in (ENTRY_BYTES_MAX, ENTRY_BYTES_MAX + 1):
+        text = _entry_of(length)
+        expect = {"canonical": text} if length == ENTRY_BYTES_MAX else code("DOCUMENT_TOO_LARGE")
+        found.append(vector(f"ORDER: {length:,} bytes", "9.2, 17", expect, kind="entry", text=text))
     for name, value in changes:
         text = _canonical(plain | {name: value})
         title = f"PLAY_START: {name} is {json.dumps(value, ensure_ascii=False)}"
         found.append(vector(title, "9.2", code("DOCUMENT_MALFORMED"), kind="entry", text=text))
     return found
+
+
+def _entry_of(bytes_count: int) -> str:
+    """An entry of an order that ends many, in exactly so many bytes."""
+    plain = json.loads(entry(5, "ORDER", BODY_OF["ORDER"]).encode())
+    plain["body"] |= {"order": "", "ends": ["310101-2026-000122"] * 33}
+    plain["body"]["order"] = "x" * (bytes_count - len(_canonical(plain)))
+    return _canonical(plain)
 
 
 def _of_kind(kind: str, clause: str, name: str, raw: bytes) -> list[Vector]:

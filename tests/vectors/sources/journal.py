@@ -69,8 +69,11 @@ def frame_vectors() -> list[Vector]:
     flipped = bytearray(two)
     flipped[-1] ^= 1
     longer = b"FJ" + (len(TEXTS[1]) + 1).to_bytes(4, "big") + frames[1][6:]
-    body = b"x" * 1025 + bytes(32)
-    oversized = b"FJ" + (1025).to_bytes(4, "big") + binascii.crc32(body).to_bytes(4, "big") + body
+
+    def framed(entry: bytes) -> bytes:
+        body = entry + bytes(32)
+        return b"FJ" + len(entry).to_bytes(4, "big") + binascii.crc32(body).to_bytes(4, "big") + body
+
     return [
         of("nothing", b"", 0),
         of("two frames", two, 2),
@@ -81,7 +84,8 @@ def frame_vectors() -> list[Vector]:
         of("one bit of the second's chain value", bytes(flipped), 1),
         of("a length that is not its own", frames[0] + longer + bytes(64), 1),
         of("another mark", frames[0] + b"JF" + frames[1][2:], 1),
-        of("an entry beyond the limit", oversized, 0),
+        of("an entry beyond the limit", framed(b"x" * 1025), 0),
+        of("an entry of no bytes", frames[0] + framed(b""), 1),
     ]
 
 
@@ -94,6 +98,7 @@ def batch_vectors() -> list[Vector]:
     foreign = _batch(first, 0).replace('"box":"KTV-00A1","checkpoint"', '"box":"KTV-00A2","checkpoint"')
     gap = _batch([TEXTS[4]], 4)
     forgery = _batch(first, 0, STRANGER)
+    foreign_forgery = forgery.replace('"box":"KTV-00A1","checkpoint"', '"box":"KTV-00A2","checkpoint"')
     oversized = _batch(second, 2, size=5)
 
     def head(size: int) -> dict[str, Any]:
@@ -111,6 +116,8 @@ def batch_vectors() -> list[Vector]:
         of("a checkpoint by a stranger", "10.2", forgery, code("SIGNER_UNKNOWN"), "nack", 0, "SIGNER_UNKNOWN"),
         of("an entry altered on its way", "10.2", _text(altered), sound, "nack", 0, "BATCH_CHAIN"),
         of("another box's name on it", "10.2", foreign, sound, "nack", 0, "BATCH_IDENTITY"),
+        of("another box's name on it, and a checkpoint by a stranger", "10.2", foreign_forgery, code("SIGNER_UNKNOWN"),
+           "nack", 0, "BATCH_IDENTITY"),
         of("the first two entries", "10.2", again, sound, "ack", 2),
         of("the same batch again", "10.2", again, sound, "ack", 2),
         of("another past, signed by the box", "10.2", _batch(forged, 0), sound, "nack", 2, "BATCH_FORK"),

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from device.protocol.keys import Key, keyid_of
 from device.protocol.limits import INSTANT_MAX, INTEGER_MAX
-from tests.device.protocol.builders import BODY_OF, OTHER_VENUES, VENUE, WANG, ZHANG, entry
+from device.protocol.venue_code import format_venue_code
+from tests.device.protocol.builders import BODY_OF, OTHER_VENUES, VENUE, WANG, ZHANG, FixedKey, entry
 from tests.vectors.sources.vector import Vector, code, vector
 
 _NUMBER = "310101-2026-000123"
@@ -31,6 +33,34 @@ def _regions(count: int) -> list[str]:
 
 def _moves(count: int) -> list[dict[str, str]]:
     return [{"region": region, "now": "310101"} for region in _regions(count)]
+
+
+def _keys(count: int) -> list[dict[str, Any]]:
+    """Keys of nobody else, each another."""
+    return [FixedKey(2001 + number).key.plain() for number in range(count)]
+
+
+def _services(count: int) -> list[dict[str, Any]]:
+    return [{"use": "ack", "key": key} for key in _keys(count)]
+
+
+def _venues(count: int) -> dict[str, Any]:
+    return {"venues": [format_venue_code("310101", 1 + number) for number in range(count)]}
+
+
+def _tables(*epochs: int) -> list[dict[str, Any]]:
+    """Tables of the sound manifest's path and hashes."""
+    table = {"entries": 5, "path": "catalog/9.bin", "length": 4096, "sha256": "0" * 64, "pages": "1" * 64}
+    return [{"epoch": epoch} | table for epoch in epochs]
+
+
+def named_alone(point: bytes) -> Key:
+    """A key whose id is right, whatever its point is."""
+    return Key(keyid=keyid_of(point), public=point.hex(), scheme=ZHANG.key.scheme)
+
+
+OFF_CURVE = named_alone(b"\x04" + bytes(64))
+OTHER_PREFIX = named_alone(b"\x05" + ZHANG.key.point[1:])
 
 
 def _numbers(count: int) -> list[str]:
@@ -64,16 +94,18 @@ LIMITS: list[tuple[str, str, str, Sequence[Any], Sequence[Any]]] = [
     ("order", "4.4", "drafted_by", ["a" * 32], ["a" * 33, ""]),
     ("order", "4.5", "order", ["310000-2026-000123"], ["310001-2026-000123", "310101-2026-T00123"]),
     ("order", "6.1", "scope", [{"region": "000000"}], [{"venues": []}]),
+    ("order", "17", "scope", [_venues(1_000)], [_venues(1_001)]),
     ("order", "2.5", "text_en", [f"a{chr(point)}b" for point in _BESIDE], [f"a{chr(point)}b" for point in _UNREADABLE]),
     ("notice", "17.1", "text_zh", *_texts(1, 500)),
     ("notice", "17.1", "text_en", *_texts(0, 500)),
     ("notice", "4.5", "notice", [], ["310001-2026-T00007", "310101-2026-T000007"]),
     ("authority policy", "17.1", "persons.0.name", *_texts(1, 60)),
-    ("authority policy", "17.3", "persons.1.keys", [[]], [[_KEY] * 9]),
+    ("authority policy", "17.3", "persons.1.keys", [[], _keys(8)], [_keys(9)]),
+    ("authority policy", "3.1", "persons.1.keys.0", [OFF_CURVE.plain(), OTHER_PREFIX.plain()], []),
     ("authority policy", "5.3", "persons.1.keys", [], [[_KEY]]),
     ("authority policy", "5.3", "services.0.key", [], [_KEY]),
     ("authority policy", "5.3", "persons.1.may", [["notice"]], [["notice", "notice"]]),
-    ("authority policy", "17.3", "services", [[]], [[_LEASE_KEY] * 17]),
+    ("authority policy", "17.3", "services", [[], _services(16)], [_services(17)]),
     ("authority policy", "17.3", "authorities", [[_CA] * 8], [[_CA] * 9]),
     ("authority policy", "17.3", "limits", [[{"level": level, "venues_max": 0} for level in (1, 2, 3, 4)]], []),
     ("authority policy", "17.2", "limits.0.venues_max", [1_000_000], [1_000_001]),
@@ -89,9 +121,10 @@ LIMITS: list[tuple[str, str, str, Sequence[Any], Sequence[Any]]] = [
     ("catalog manifest", "17.2", "entries", *_range(0, 1_000_000)),
     ("catalog manifest", "17.2", "tables.0.entries", *_range(0, 1_000_000)),
     ("catalog manifest", "17.2", "tables.0.epoch", [], [0]),
-    ("catalog manifest", "8.1", "tables", [], [[]]),
+    ("catalog manifest", "8.1", "tables", [_tables(12), _tables(*range(4, 13))], [[], _tables(*range(3, 13))]),
+    ("catalog manifest", "8.1", "tables", [], [_tables(9, 8, 12), _tables(8, 8, 12), _tables(9, 11), _tables(8, 13)]),
     ("ban list", "17", "bans.0.lifted", [[_SCOPE] * 64], [[_SCOPE] * 65]),
-    ("ban list", "17", "bans", [[]], [[_BAN] * 257]),
+    ("ban list", "17", "bans", [[]], []),
     ("ban list", "17.1", "bans.0.targets.0.id", ["a" * 64], ["a" * 65, ""]),
     ("checkpoint", "9.8", "at_ms", [None, 0, INSTANT_MAX], [INSTANT_MAX + 1]),
     ("checkpoint", "17", "epoch", *_range(1, 99_999_999)),
@@ -101,8 +134,8 @@ LIMITS: list[tuple[str, str, str, Sequence[Any], Sequence[Any]]] = [
     ("receipt", "6.5", "at_ms", [None], [-1]),
     ("receipt", "6.5", "epoch", [0, INTEGER_MAX], [-1]),
     ("receipt", "17.1", "id", *_texts(0, 40)),
-    ("receipt", "17.3", "holds", [[_NUMBER, _NUMBER], _numbers(256)], [_numbers(257)]),
-    ("receipt", "17.3", "grace", [[]], [_numbers(257)]),
+    ("receipt", "17.3", "holds", [[_NUMBER, _NUMBER], _numbers(256)], []),
+    ("receipt", "17.3", "grace", [[]], []),
     ("report", "10.4", "at_ms", [None], [-1]),
     ("report", "10.4", "venue", [""], []),
     ("report", "10.4", "nonce", [""], ["0" * 31, "A" * 32]),
@@ -113,7 +146,6 @@ LIMITS: list[tuple[str, str, str, Sequence[Any], Sequence[Any]]] = [
     ("report", "17.1", "update.version", *_texts(0, 32)),
     ("report", "17.1", "update.rollout", *_texts(0, 40)),
     ("report", "17.2", "rooms_busy", *_range(0, 400)),
-    ("report", "17.3", "holds", [], [_numbers(257)]),
     ("report", "17.3", "notices", [], [["310101-2026-T00007"] * 65]),
     ("report", "17", "faults", [["B", "A"], ["A"] * 16, ["NO_SUCH_CODE"]], [["A"] * 17]),
     ("report", "10.4", "refused", [{}, {"": 1}, _codes(64)], [_codes(65), {"A": -1}, {"A": None}]),
@@ -196,15 +228,17 @@ def _twice_or_too_many(sound: Callable[[str], bytes]) -> list[Vector]:
     wanted: list[tuple[str, str, str, Any, int]] = [
         ("order", "ban", "targets", _TARGET, 7_001),
         ("ban list", "ban list", "bans.0.targets", _TARGET, 7_001),
-        ("authority policy", "policy", "persons", _PERSON, 2_001),
+        ("ban list", "ban list", "bans", _BAN, 257),
+        ("receipt", "receipt", "holds", _NUMBER, 257),
+        ("receipt", "receipt", "grace", _NUMBER, 257),
+        ("report", "report", "holds", _NUMBER, 257),
     ]
     for kind, name, path, item, times in wanted:
         before, after = _canonical(_with(json.loads(sound(name)), path, ["HERE"])).split('"HERE"')
-        one = _canonical(item)
-        parts = [(before, 1), (f"{one},", times - 1), (f"{one}{after}", 1)]
-        runs = [{"hex": part.encode().hex(), "times": number} for part, number in parts]
+        runs = [_run(before), *_listed(_canonical(item), times), _run(after)]
         title = f"{name}: {times:,} of {path}"
         found.append(vector(title, "17", code("DOCUMENT_MALFORMED"), kind=kind, runs=runs))
+    found += [_too_many_persons(sound("policy")), _too_many_targets()]
     rooms = {"venues": [VENUE], "rooms": ["K1", "K1"]}
     venues = {"venues": [VENUE, OTHER_VENUES[0]]}
     for name, path, value in (
@@ -223,6 +257,33 @@ def _twice_or_too_many(sound: Callable[[str], bytes]) -> list[Vector]:
     twice = json.loads(sound("ban"))
     found += _of("ban", "6.1", "targets", twice, [[_TARGET, _TARGET]], [], "order")
     return found
+
+
+def _too_many_persons(raw: bytes) -> Vector:
+    """Each has another name: nothing else is wrong with the policy."""
+    before, after = _canonical(_with(json.loads(raw), "persons", ["HERE"])).split('"HERE"')
+    one, behind = _canonical(_PERSON | {"person": "HERE"}).split("HERE")
+    last = _run(one + "last" + behind + after)
+    runs = [_run(before), _run(one, 2_000) | {"behind": f"{behind},".encode().hex()}, last]
+    return vector("policy: 2,001 persons", "17", code("DOCUMENT_MALFORMED"), kind="authority policy", runs=runs)
+
+
+def _too_many_targets() -> Vector:
+    """Three bans, none of which has too many by itself."""
+    before, after = _canonical(_BAN | {"targets": ["HERE"]}).split('"HERE"')
+    runs = [_run('{"bans":[')]
+    for times in (7_000, 7_000, 6_001):
+        runs += [_run(before), *_listed(_canonical(_TARGET), times), _run(after + ("," if times == 7_000 else ""))]
+    runs.append(_run('],"v":1}'))
+    return vector("ban list: 20,001 targets", "8.7, 17", code("DOCUMENT_MALFORMED"), kind="ban list", runs=runs)
+
+
+def _run(text: str, times: int = 1) -> dict[str, Any]:
+    return {"hex": text.encode().hex(), "times": times}
+
+
+def _listed(item: str, times: int) -> list[dict[str, Any]]:
+    return [_run(f"{item},", times - 1), _run(item)]
 
 
 def _with(plain: Any, path: str, value: Any) -> Any:

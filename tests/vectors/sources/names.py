@@ -113,6 +113,7 @@ def serial_frame_vectors() -> list[Vector]:
         of("a mark in the noise", [state], 1, (b"\xfb" + one, 0)),
         of("a changed byte, then a frame", [play], len(one), (bytes(spoiled), 0), (two, 10)),
         of("the beginning of a frame, then silence, then a frame", [play], 9, (one[:9], 0), (two, 201)),
+        of("the rest of a frame after too long a silence", [], len(one), (one[:9], 0), (one[9:], 201)),
         of("a slow line is not silent", [state], 0, (one[:9], 0), (one[9:], 200)),
         of("a length of nought", [state], 4, (b"\xfb\x01\x00\x00" + one, 0)),
         of("a length beyond the limit", [state], 4, (b"\xfb\x01\x04\x01" + one, 0)),

@@ -7,11 +7,12 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from device.protocol.envelope import parse_envelope, seal
+from device.protocol.keys import Key
 from device.protocol.lease import Lease
-from device.protocol.limits import DAY_MS, INSTANT_MAX
+from device.protocol.limits import DAY_MS, ENVELOPE_BYTES_MAX, INSTANT_MAX, ORDER_BYTES_MAX
 from device.protocol.notices import Notice
 from device.protocol.orders import Order, Scope
-from device.protocol.policy import Move
+from device.protocol.policy import AuthorityPolicy, Move, Person, ScopeLimit
 from tests.device.protocol.builders import (
     ACK_KEY,
     BOX,
@@ -34,11 +35,13 @@ from tests.device.protocol.builders import (
     lease,
     lift,
     notice,
+    person,
     policy,
     resume,
     service,
     stop,
 )
+from tests.vectors.sources import limits
 from tests.vectors.sources.vector import Vector, code, vector
 
 _PAYLOAD = b'{"v":1}'
@@ -157,7 +160,67 @@ def order_vectors() -> list[Vector]:
         of("a region by the province", "6.2 (7)", "", stop(**_PROVINCE, **by_region), WANG, CHEN),
         of("a level without limit line", "6.2 (7)", "ORDER_SCOPE_LIMIT",
            stop(order="310100-2026-000001", authority="310100", drafted_by="wang"), WANG, CHEN),
+        *_order_of_bytes(),
+        *_orders_by_points_that_are_none(),
+        *_orders_at_the_limit_of_a_region(),
     ]  # fmt: skip
+
+
+def _order_of_bytes() -> list[Vector]:
+    """An envelope of exactly so many bytes: more than any other may have, the most, and one more (SPEC 17)."""
+    text = sealed("order", stop().encode(), ZHANG, LI)
+    identity = parse_envelope(text.encode(), "order").document
+    accepted = {"document": identity, "order": stop().order, "persons": ["li", "zhang"]}
+    most = ((ENVELOPE_BYTES_MAX + 1, accepted), (ORDER_BYTES_MAX, accepted))
+    found = []
+    for count, expect in (*most, (ORDER_BYTES_MAX + 1, code("DOCUMENT_TOO_LARGE"))):
+        found.append(_with_policy(f"{count:,} bytes", "6.2 (1), 17", expect, _filled(text, count), REGION))
+    return found
+
+
+def _orders_by_points_that_are_none() -> list[Vector]:
+    """A key whose point is none stands in a sound policy, and verifies nothing (SPEC 3.1)."""
+
+    def of(name: str, key: Key) -> Vector:
+        signer = FixedKey(1003)
+        signer.key = key
+        changed = _with_person(person("li", "310101", ("stop", "resume"), key))
+        text = sealed("order", stop().encode(), ZHANG, signer)
+        return _with_policy(name, "3.1", code("SIGNATURE_INVALID"), text, REGION, changed)
+
+    return [
+        of("signed by a point that is not on the curve", limits.OFF_CURVE),
+        of("signed by a point with another first byte", limits.named_alone(b"\x05" + LI.key.point[1:])),
+        of(
+            "signed by a point in hybrid form", limits.named_alone(bytes([6 + LI.key.point[64] % 2]) + LI.key.point[1:])
+        ),
+    ]
+
+
+def _orders_at_the_limit_of_a_region() -> list[Vector]:
+    """A region counts as more venues than an order can name (SPEC 6.2 (7))."""
+    order = stop(scope=Scope(venues=(), region=REGION))
+    text = sealed("order", order.encode(), ZHANG, LI)
+    identity = parse_envelope(text.encode(), "order").document
+    accepted = {"document": identity, "order": order.order, "persons": ["li", "zhang"]}
+    found = []
+    for venues_max, expect in ((1_000, code("ORDER_SCOPE_LIMIT")), (1_001, accepted)):
+        limits_of = (ScopeLimit(level=4, venues_max=venues_max),)
+        changed = policy().replace(persons=policy().persons[:2], services=(), limits=limits_of)
+        name = f"a region where {venues_max:,} venues are allowed"
+        found.append(_with_policy(name, "6.2 (7)", expect, text, REGION, changed))
+    return found
+
+
+def _with_person(changed: Person) -> AuthorityPolicy:
+    """Zhang, and this person besides."""
+    return policy().replace(persons=(policy().persons[0], changed), services=())
+
+
+def _filled(text: str, bytes_count: int) -> list[dict[str, Any]]:
+    """White space behind the object, up to so many bytes."""
+    raw = text.encode()
+    return [{"hex": raw.hex(), "times": 1}, {"hex": "20", "times": bytes_count - len(raw)}]
 
 
 def notice_vectors() -> list[Vector]:
@@ -177,6 +240,15 @@ def notice_vectors() -> list[Vector]:
         of("a number of another authority", "6.2 (6)", "NOTICE_REGION", notice(notice="310102-2026-T00007")),
         of("a box in another county", "6.2 (6)", "NOTICE_REGION", notice(), region="310102"),
         of("three venues where two are allowed", "6.2 (7)", "NOTICE_SCOPE_LIMIT", notice(scope=_THREE)),
+        of("signed besides by one who may not", "6.2 (5)", "NOTICE_NOT_ENTITLED", notice(), ZHANG, LI),
+        _with_policy(
+            "signed besides by one of elsewhere",
+            "6.2 (6)",
+            code("NOTICE_REGION"),
+            sealed("notice", notice().encode(), ZHANG, STRANGER),
+            REGION,
+            _with_person(person("sun", "320000", ("notice",), STRANGER.key)),
+        ),
     ]
 
 
@@ -185,6 +257,10 @@ def lease_vectors() -> list[Vector]:
         given = {"box": BOX, "venue": VENUE, "region": REGION, "nonce": NONCE, "last": 6} | asked
         expected: Any = code(expect) if expect else {"lease": document.lease}
         return vector(name, "7.1", expected, policy=_POLICY, **given, text=sealed("lease", document.encode(), signer))
+
+    def filled(count: int) -> Vector:
+        found = of(f"{count:,} bytes", "DOCUMENT_TOO_LARGE" if count > ENVELOPE_BYTES_MAX else "", lease())
+        return found | {"runs": _filled(found.pop("text"), count)}
 
     stop_at = f'"stop_at_ms":{lease().stop_at_ms}'
     backwards = lease().encode().decode().replace(stop_at, f'"stop_at_ms":{NOW_MS}').encode()
@@ -201,6 +277,9 @@ def lease_vectors() -> list[Vector]:
         of("the box asked for nothing", "LEASE_NONCE", lease(), nonce=""),
         of("the same again", "LEASE_ROLLBACK", lease(), last=7),
         of("an older one", "LEASE_ROLLBACK", lease(), last=8),
+        of("another nonce, and an older one", "LEASE_NONCE", lease(), nonce="0" * 32, last=8),
+        of("of another box, and another nonce", "LEASE_NOT_OURS", lease(box="KTV-00A2"), nonce="0" * 32),
+        *[filled(count) for count in (ENVELOPE_BYTES_MAX, ENVELOPE_BYTES_MAX + 1)],
         contradicting,
     ]
 
@@ -279,8 +358,13 @@ def root_key_vectors() -> list[Vector]:
     ]
 
 
-def _with_policy(name: str, clause: str, expect: Any, text: str, region: str) -> Vector:
-    return vector(name, clause, expect, policy=_POLICY, region=region, text=text)
+def _with_policy(
+    name: str, clause: str, expect: Any, raw: str | list[Any], region: str, policy: AuthorityPolicy | None = None
+) -> Vector:
+    given = policy.encode().decode() if policy else _POLICY
+    return vector(
+        name, clause, expect, policy=given, region=region, **{"text" if isinstance(raw, str) else "runs": raw}
+    )
 
 
 def _with_high_s(sig: str) -> str:

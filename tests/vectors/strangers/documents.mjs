@@ -143,12 +143,27 @@ const RECEIPT = {
     box, venue, subject: one_of("order", "notice"), id: text(0, 40), document: hash, result, code, holds: array(order, 256),
     grace: array(order, 256), at_ms: or_null(instant), epoch: count, seq: count,
 };
-const CATALOG = { epoch, issued_at_ms: instant, entries: integer(0, 1000000), tables: array(table, 9, 1), bans: or_null(file) };
+const MANIFEST = { epoch, issued_at_ms: instant, entries: integer(0, 1000000), tables: array(table, 9, 1), bans: or_null(file) };
 const BUNDLE = {
     version, compatible: matches(/^[a-z0-9-]{1,40}$/), security_epoch: count, image: file, text_zh: free_text, text_en: free_text,
 };
 const CHECKPOINT = { box, epoch: journal_epoch, size: count, head: hash, at_ms: or_null(instant), boot: count, counter: count, ended: bool };
 const ACK = { box, epoch: journal_epoch, result: one_of("ack", "nack"), size: count, head: hash, code, at_ms: instant };
+
+// SPEC 8.1: rising epochs, the last of which is the manifest's.
+function manifest(found) {
+    check_versioned(found, MANIFEST);
+    const epochs = found.get("tables").map((one) => one.get("epoch"));
+    require(epochs.every((one, at) => !at || one > epochs[at - 1]) && epochs.at(-1) === found.get("epoch"), "epochs");
+}
+
+// SPEC 8.7.
+function ban_list(found) {
+    check_versioned(found, { bans: array(ban, 256) });
+    const number = found.get("bans").reduce((sum, one) => sum + one.get("targets").length, 0);
+    require(number <= 20000, "targets");
+}
+
 const voucher = matches(/^[0-9A-HJ-NP-Z-]{4,32}$/);
 
 const of = (forms) => (found) => check_versioned(found, forms);
@@ -156,9 +171,9 @@ const KINDS_OF_DOCUMENT = {
     ack: of(ACK),
     "authority policy": policy,
     batch: of(BATCH),
-    "ban list": of({ bans: array(ban, 256) }),
+    "ban list": ban_list,
     "bundle manifest": of(BUNDLE),
-    "catalog manifest": of(CATALOG),
+    "catalog manifest": manifest,
     checkpoint: of(CHECKPOINT),
     claim: of({ box, venue, voucher, proof: hash, nonce, csr: base64, idevid: base64 }),
     extension,
@@ -166,6 +181,7 @@ const KINDS_OF_DOCUMENT = {
     notice: notice_document,
     order: order_document,
     receipt: of(RECEIPT),
+    renewal: of({ box, nonce, csr: base64, certificate: base64 }),
     report: of(REPORT),
     "rollout leg": of({ box, rollout: text(1, 40), version, issued_at_ms: instant }),
     voucher: of({ voucher, box, venue, secret: nonce, not_after_ms: instant }),

@@ -46,7 +46,8 @@ export function frames(disk) {
     while (disk.length >= at + 10 && disk.toString("latin1", at, at + 2) === "FJ") {
         const end = at + 10 + disk.readUInt32BE(at + 2);
         const body = disk.subarray(at + 10, end + 32);
-        const whole = end - at - 10 <= 1024 && disk.length >= end + 32 && crc32(body) === disk.readUInt32BE(at + 6);
+        const length = end - at - 10;
+        const whole = length >= 1 && length <= 1024 && disk.length >= end + 32 && crc32(body) === disk.readUInt32BE(at + 6);
         if (!whole) break;
         found.push({ entry: disk.toString("utf8", at + 10, end), chain: disk.toString("hex", end, end + 32) });
         at = end + 32;

@@ -21,8 +21,14 @@ let memory = null;
 function bytes_of(vector) {
     if ("text" in vector) return Buffer.from(vector.text);
     if ("hex" in vector) return Buffer.from(vector.hex, "hex");
-    const part = ({ hex, times }) => Buffer.from(hex.repeat(times), "hex");
-    return Buffer.concat((vector.runs ?? []).map(part));
+    return Buffer.concat((vector.runs ?? []).map(run));
+}
+
+function run({ hex, times, behind }) {
+    if (behind === undefined) return Buffer.from(hex.repeat(times), "hex");
+    const [before, after] = [Buffer.from(hex, "hex"), Buffer.from(behind, "hex")];
+    const number = (_, at) => Buffer.from(String(at).padStart(6, "0"));
+    return Buffer.concat(Array.from({ length: times }, number).flatMap((one) => [before, one, after]));
 }
 
 function envelope(vector) {

@@ -48,7 +48,7 @@ export function catalog(file, songs, files) {
             work_key: found.toString("hex", 37, 45),
             file_key: found.toString("hex", 21, 37),
             picture_key: found.toString("hex", 45, 53),
-            regions: scopes[found.readUInt16BE(53)],
+            regions: scopes[found.readUInt16BE(53)] ?? null,
             not_before: found.readUInt16BE(55),
             not_after: found.readUInt16BE(57),
             duration_s: found.readUInt16BE(59),
@@ -77,7 +77,8 @@ export function boot_block(block) {
     const found = Object.fromEntries(lines);
     const names = Object.keys(found).sort().join();
     if (lines.length !== 4 || names !== "a_left,b_left,order,seq" || !/^(ab|ba)$/.test(found.order)) return null;
-    if (!/^[0-3]$/.test(found.a_left) || !/^[0-3]$/.test(found.b_left) || !/^[0-9]{1,15}$/.test(found.seq)) return null;
+    if (![found.a_left, found.b_left, found.seq].every((number) => /^[0-9]{1,15}$/.test(number))) return null;
+    if (+found.a_left > 3 || +found.b_left > 3) return null;
     const state = { seq: +found.seq, order: found.order, a_left: +found.a_left, b_left: +found.b_left };
     const boots = [...state.order].find((slot) => state[`${slot}_left`] > 0) ?? null;
     const then = boots && { ...state, seq: state.seq + 1, [`${boots}_left`]: state[`${boots}_left`] - 1 };
