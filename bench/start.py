@@ -15,18 +15,20 @@ from statistics import median
 from bench import songs
 from bench.machine import memory_mb
 from bench.row import Bench, CannotRunError, Row, Run, at_most, at_most_times
+from provisioning.bundle import build_image
 
 ROOT = Path(__file__).parent.parent
+PYTHON = (sys.executable, "-I", "-S")  # both sides: without what an environment of a developer has to look through
 ANSWER_WITHIN_S = 60.0
 WHOLE_AFTER_S = 6.0  # by then every part of the box is up, and looks for a fleet that is not there
 ASK_EVERY_S = 0.002
 
 SAYS = (
-    "CPU of the process from exec to the first correct answer over HTTP. Ours finds its identity, opens 1,000,000 "
-    "songs, recovers its journal (500 plays since the boot, the last 30 behind its bookmark; every start finds the "
-    "same card), reads state record and policy under their codes, writes BOOT and counter, checks the token; aiohttp "
-    "says hello. Memory: Rss of the whole box, every part up, file pages included. Stall: the longest wait for an "
-    "answer while the packages of the outside are read in"
+    "CPU of the process from exec to the first correct answer over HTTP. Ours runs from a slot image, finds its "
+    "identity, opens 1,000,000 songs, recovers its journal (500 plays since the boot, the last 30 behind its bookmark; "
+    "every start finds the same card), reads state record and policy under their codes, writes BOOT and counter, "
+    "checks the token; aiohttp says hello. Both start without a site. Memory: Rss of the whole box, every part up, "
+    "file pages included. Stall: the longest wait for an answer while the packages of the outside are read in"
 )
 
 _SETTINGS = """data_dir = "{folder}/box"
@@ -37,6 +39,7 @@ port = 0
 """
 _HELLO = """
 import sys
+sys.path += sys.argv[2:]
 from aiohttp import web
 async def hello(request): return web.Response(text="allowed")
 application = web.Application()
@@ -57,6 +60,7 @@ def measure(run: Run) -> Sequence[Row]:
     settings = run.folder / "box.toml"
     settings.write_text(_SETTINGS.format(folder=run.folder))
     settings.chmod(0o600)
+    (run.folder / "slot").write_bytes(build_image(ROOT / "device", "1.0.0"))
     disk = _Disk(run.folder)
     ours, peer = [], []
     memory = stall_ms = 0.0
@@ -105,10 +109,10 @@ class _Box:
     def __init__(self, folder: Path, token: str) -> None:
         self._address = folder / "box" / "lan-address"
         self._address.unlink(missing_ok=True)
-        program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bench.start_box import start; start()"
-        command = [sys.executable, "-I", "-S", "-c", program, "--config", str(folder / "box.toml")]
-        packages = ":".join(site.getsitepackages())
-        self._process = subprocess.Popen([*command, packages], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        paths = [str(folder / "slot"), str(ROOT)]
+        program = f"import sys; sys.path[:0] = {paths}; from bench.start_box import start; start()"
+        command = [*PYTHON, "-c", program, "--config", str(folder / "box.toml"), ":".join(site.getsitepackages())]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.pid = self._process.pid
         self._token = token
 
@@ -148,7 +152,9 @@ class _Box:
 def _hello_ms() -> float:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-c", _HELLO, str(port)], stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [*PYTHON, "-c", _HELLO, str(port), *site.getsitepackages()], stderr=subprocess.DEVNULL
+    ) as process:
         try:
             ends_s = time.monotonic() + ANSWER_WITHIN_S
             while time.monotonic() < ends_s:

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from device import app
 from device.__main__ import main
+from device.ports import Board
 from tests.device.trivial_board import TrivialBoard
 
 
@@ -33,8 +33,13 @@ class BoardOfFiles(TrivialBoard):
         return value
 
 
+def open_board(folder: Path) -> Board:
+    """As a board's driver has it (`app.py`)."""
+    return BoardOfFiles(folder).board()
+
+
 def start() -> None:
     """The last argument: where the packages of the outside are, for it is started without a site, as in an image."""
     sys.path += sys.argv.pop().split(":")
-    app._open_board = lambda settings: BoardOfFiles(settings.board_dir).board()
+    sys.modules["device.drivers.emulated.board"] = sys.modules[__name__]
     main()

@@ -7,6 +7,7 @@
    where the box is told to stop.
 """
 
+import gc
 import signal
 from collections.abc import Callable
 from importlib import import_module
@@ -35,6 +36,7 @@ def run(settings: Settings, faults: set[str], started: Callable[[], None]) -> in
     try:
         begun = Begun(settings, faults, started)
         loop.run(begun.alone())
+        gc.enable()  # from here on; `__main__` has put it off
         code: int = import_module("device.whole").run(begun, loop)
         return code
     finally:

@@ -14,9 +14,9 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Protocol
 
 from device.log import Log
+from device.typed import Any, Protocol
 
 _READ = select.EPOLLIN
 _log = Log(__name__)

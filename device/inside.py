@@ -9,7 +9,6 @@
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
-from typing import Any
 
 from device.core import effects
 from device.core.box import Box
@@ -37,6 +36,7 @@ from device.services.journal_feed import JournalFeed
 from device.services.runtime import Runtime
 from device.settings import Settings
 from device.shell import Shell
+from device.typed import Any
 
 EXIT_REBOOT = 75
 AGAIN_S = 3.0

@@ -6,7 +6,8 @@ _log.error("%s", error)             # as `logging.getLogger(__name__)`
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+
+from device.typed import Any
 
 
 class Log:

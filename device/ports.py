@@ -11,10 +11,10 @@ pass the same contract suites (`tests/contracts`); `device/app.py` joins them wi
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
 
 from device.protocol.bans import ListedBan
 from device.protocol.catalog import CatalogManifest, ContentFile, SongRecord, TableFile
+from device.typed import NamedTuple, Protocol
 
 
 class DriverError(Exception):

@@ -22,7 +22,9 @@ import re
 import stat
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+
+from device.patterns import pattern
+from device.typed import Any, NamedTuple
 
 FILE_BYTES_MAX = 65_536
 BOARDS = ("emulated",)  # a real board joins with the driver of its secure element
@@ -74,7 +76,7 @@ _TABLES: dict[str, dict[str, type]] = {
     "serial": {"path": str, "baud": int},
     "uplink": {"broker": str},
 }
-_LINE = re.compile(r'(?:\[([a-z_]+)\]|([a-z_]+) = (?:"([ !#-\[\]-~]*)"|(0|[1-9][0-9]{0,8})))? *(?:#[ -~]*)?')
+_LINE = pattern(r'(?:\[([a-z_]+)\]|([a-z_]+) = (?:"([ !#-\[\]-~]*)"|(0|[1-9][0-9]{0,8})))? *(?:#[ -~]*)?')
 _WORDS = {str: "a text", int: "a whole number", list: "a list of texts"}
 
 
@@ -179,12 +181,16 @@ def _check_values(source: _Source, top: dict[str, Any], tables: dict[str, dict[s
 def _check_numbers(source: _Source, tables: dict[str, dict[str, Any]]) -> None:
     if not 0 <= tables.get("lan", {}).get("port", 0) <= 65_535:
         raise source.error("lan", "port", "must be from 0 to 65535")
-    broker = tables.get("uplink", {}).get("broker", "") or "any:1"
-    host, _, port = broker.rpartition(":")
-    if not re.fullmatch(r"\S+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65_535:
+    broker = tables.get("uplink", {}).get("broker", "")
+    if broker and not _is_address(broker):
         raise source.error("uplink", "broker", "must be host:port, with a port from 1 to 65535")
     if tables.get("serial", {}).get("baud", 9600) not in BAUD_RATES:
         raise source.error("serial", "baud", f"must be one of {', '.join(map(str, BAUD_RATES))}")
+
+
+def _is_address(broker: str) -> bool:
+    host, _, port = broker.rpartition(":")
+    return bool(re.fullmatch(r"\S+", host) and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65_535)
 
 
 def _text_of(path: Path) -> str:

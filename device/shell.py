@@ -4,7 +4,6 @@ No package beside the standard library: it is on the way to the first answer.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from device.core.events import Claimed
 from device.drivers.card_files import CardFiles
@@ -20,6 +19,7 @@ from device.services.lan_listener import LanListener
 from device.services.pairing import Pairing
 from device.services.supervisor import Supervisor
 from device.settings import Settings
+from device.typed import Any
 
 AGAIN_S = 3.0
 _log = Log(__name__)

@@ -19,7 +19,6 @@ when it is read again (`card_mac.py`).
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.drivers.folder import Folder
@@ -38,6 +37,7 @@ from device.protocol.catalog_table import (
 )
 from device.protocol.errors import MalformedError, RejectedError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.protocol.catalog_table import Scopes
 

@@ -13,7 +13,6 @@ otherwise have to read everything before it for. Rules:
 
 import json
 from collections import deque
-from typing import Any
 
 from device.drivers.folder import Folder
 from device.drivers.journal_owner import Owner
@@ -21,6 +20,7 @@ from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
 from device.protocol import journal
 from device.protocol.limits import CHECKPOINT_ENTRIES, INTEGER_MAX
+from device.typed import Any
 
 SLOTS = ("bookmark-a", "bookmark-b")
 RECENT_ENTRIES = 1_024  # read back all the same: an end of play told again after a restart is found in them

@@ -5,12 +5,11 @@ not one of this box is damage, however sound its frame is (SPEC 9.13). A bookmar
 (`crypto.card_mac`); what chains to a place that it names is the box's own word, and need not be looked at again.
 """
 
-from typing import Any
-
 from device.crypto.card_mac import NotAuthenticError, authentic, authenticate
 from device.ports import BoardSecret, Frame
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import Entry, entry_of
+from device.typed import Any
 
 _PURPOSE = b"journal"
 

@@ -15,7 +15,6 @@
 """
 
 import json
-from typing import NamedTuple
 
 from device.drivers import journal_segment as segments
 from device.drivers import journal_torn as torn_files
@@ -25,6 +24,7 @@ from device.drivers.journal_owner import Owner
 from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames, stands_at
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
+from device.typed import NamedTuple
 
 GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes durable, with much to spare
 

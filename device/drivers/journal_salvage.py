@@ -16,7 +16,6 @@ Rules:
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
@@ -26,6 +25,7 @@ from device.drivers.journal_room import Room
 from device.drivers.journal_segment import PORTION_BYTES, Place, Segment
 from device.ports import DriverError, Frame
 from device.protocol import journal
+from device.typed import NamedTuple
 
 
 class Sound(NamedTuple):

@@ -10,13 +10,13 @@ Rules:
 4. The zeros are written ahead under the name SPARE, so that beginning a segment costs a rename.
 """
 
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from device.drivers.folder import Folder
+from device.patterns import pattern
 from device.ports import Frame
 from device.protocol import journal
+from device.typed import NamedTuple
 
 SEGMENT_BYTES = 1 << 20
 PORTION_BYTES = 1 << 16  # read at a time by those who come for a few entries
@@ -24,7 +24,7 @@ SPARE = "spare.new"  # `.new` is rubbish to a recovery: it cannot know whether t
 assert PORTION_BYTES > journal.FRAME_BYTES_MAX
 assert SEGMENT_BYTES > 100 * journal.FRAME_BYTES_MAX
 
-_NAME = re.compile(r"(\d{8})-(\d{12})\.fbj")
+_NAME = pattern(r"(\d{8})-(\d{12})\.fbj")
 
 
 class Segment(NamedTuple):

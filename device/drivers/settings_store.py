@@ -8,10 +8,10 @@ TinyDB: tokens are asked before the box has read it in.
 import json
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 from device.drivers.folder import Folder
 from device.ports import DriverError
+from device.typed import Any
 
 NAME = "settings.json"
 PREVIOUS = f"{NAME}.prev"

@@ -6,13 +6,13 @@
 
 import os
 from collections.abc import Callable
-from typing import Protocol
 
 from device.core.events import Started
 from device.core.recovery import recovered
 from device.log import Log
 from device.ports import Board, DriverError, Journal, StateStore
 from device.protocol.journal import first_chain
+from device.typed import Protocol
 
 _CLEAN = "clean"
 _log = Log(__name__)

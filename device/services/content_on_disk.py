@@ -10,14 +10,13 @@ Whether what is genuine is also the newest the box has had is asked in the core.
 No TUF and no network here: a box answers before either is loaded.
 """
 
-from typing import Any
-
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.log import Log
 from device.ports import Catalog, PolicyStore
 from device.protocol.catalog import CatalogManifest
 from device.protocol.errors import ProtocolError
 from device.protocol.policy import AuthorityPolicy
+from device.typed import Any
 
 _log = Log(__name__)
 

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Set
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
 
 from device.services.listeners import Listeners
 from device.services.pairing import Pairing
+from device.typed import Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.services.runtime import Runtime
 
@@ -18,7 +18,7 @@ class NotReadyError(Exception):
     """There is no core to ask yet; status and code say why, and whether to ask again."""
 
     def __init__(self, is_enrolled: bool) -> None:
-        self.status = HTTPStatus.SERVICE_UNAVAILABLE if is_enrolled else HTTPStatus.FORBIDDEN
+        self.status = 503 if is_enrolled else 403
         self.code = "JOURNAL_UNAVAILABLE" if is_enrolled else "BOX_UNCLAIMED"
         super().__init__(self.code)
 

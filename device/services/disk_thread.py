@@ -7,9 +7,9 @@ made in its place: whoever asks looks first whether it is idle. It does not keep
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from device.first_loop import Loop, running_loop
+from device.typed import Any, Protocol
 
 END_S_MAX = 5.0
 

@@ -7,13 +7,13 @@ has to say what is the matter. It is a fault, DISK_STALLED, until the disk answe
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from device.core.events import Observed
 from device.first_loop import Happening, in_thread, pause, running_loop
 from device.log import Log
 from device.ports import DriverError, Watchdog
 from device.services.runtime import Events
+from device.typed import Any, Protocol
 
 FEED_EVERY_S = 1.0
 OBSERVE_EVERY_S = 2.0

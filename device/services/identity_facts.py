@@ -3,9 +3,9 @@
 import contextlib
 import json
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from device.ports import DriverError
+from device.typed import Any, Protocol
 
 BOX = "box-id"
 KEY = "box.key.sealed"

@@ -4,12 +4,11 @@ Nothing waits for this, and it is no part of the runtime's order: a spare segmen
 more or less changes no answer.
 """
 
-from typing import Protocol
-
 from device.first_loop import pause
 from device.log import Log
 from device.ports import DriverError
 from device.services.disk_thread import Disk, DiskThread, made
+from device.typed import Protocol
 
 LOOK_EVERY_S = 1.0
 ALARMS = ("JOURNAL_NEARLY_FULL", "JOURNAL_FULL")

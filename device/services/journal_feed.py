@@ -16,7 +16,6 @@ Rules:
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from device.core.effects import Append, MoveWatermark, SendFrom
 from device.ports import DriverError, Frame, Journal
@@ -26,6 +25,7 @@ from device.protocol.journal import Entry, next_chain
 from device.protocol.limits import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from device.protocol.uplink import Batch
 from device.services.journal_late import ACK_FOR_S_MAX, LateEpoch, beginning
+from device.typed import NamedTuple
 
 BATCHES_OPEN_MAX = 8
 ENTRIES_BYTES = BATCH_BYTES_MAX * 3 // 4  # escapes and the checkpoint need the rest, nearly always

@@ -4,12 +4,12 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from typing import Any
+from importlib import import_module
 
 from device.protocol import codec
 from device.protocol.codes import refusal
 from device.services.lan_clock import mono_s
+from device.typed import Any
 
 # Of every answer, whoever writes it.
 HEADERS = {
@@ -49,7 +49,7 @@ class Answers:
     def next_block(self) -> bytes:
         """The next 256 ids, of which the end of the first is returned."""
         self._begun = f"{self._chance}{next(self._blocks):06x}"
-        self.good = (self._heads.get(HTTPStatus.OK) or self._head(HTTPStatus.OK)) + self._begun.encode()
+        self.good = (self._heads.get(200) or self._head(200)) + self._begun.encode()
         self.lasts = iter(_LASTS)
         return next(self.lasts)
 
@@ -57,7 +57,7 @@ class Answers:
         """What is answered in this round bears this second."""
         if int(now_s) != self._second:
             self._second, self._heads = int(now_s), {}
-            self.good = self._head(HTTPStatus.OK) + self._begun.encode()
+            self.good = self._head(200) + self._begun.encode()
 
     def written(self, status: int, body: bytes, request_id: str, closes: bool, more: str = "") -> bytes:
         """A whole answer in JSON; `more` are header lines besides the usual ones."""
@@ -79,9 +79,15 @@ class Answers:
     def _head(self, status: int) -> bytes:
         """What stays the same for a second: everything up to the request id."""
         date = _http_date(max(0, self._rtc_ms() // 1000))
-        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{_LINES}Date: {date}\r\nRequest-Id: "
+        line = f"HTTP/1.1 {status} {_phrase(status)}\r\n{_LINES}Date: {date}\r\nRequest-Id: "
         head = self._heads[status] = line.encode()
         return head
+
+
+def _phrase(status: int) -> str:
+    """Of most answers it is this one; the others are read in when they are needed (docs/adr/0014)."""
+    phrase: str = "OK" if status == 200 else import_module("http").HTTPStatus(status).phrase
+    return phrase
 
 
 def _http_date(second: int) -> str:

@@ -13,7 +13,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
 
 from device.services.lan_answers import Answers
 from device.services.lan_clock import mono_s
@@ -21,7 +20,9 @@ from device.services.lan_heads import END, HEAD_BYTES_MAX, Head, is_plain_so_far
 from device.services.lan_quick import KNOWN_BYTES_MAX, KNOWN_MAX, PLAYS_PATH, SONG_PATH, Known, Quick
 from device.services.lan_seats import Seats
 from device.services.runtime import ANSWER_FOR_S_MAX
+from device.typed import Any, Protocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.services.lan_wire import Wire
 

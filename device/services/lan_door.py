@@ -15,13 +15,13 @@ import errno
 import select
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
 
 from device.first_loop import Loop
 from device.log import Log
 from device.services.lan_clock import mono_s
 from device.services.lan_lead import Lead, can_lead
 from device.services.lan_wire import Owner, Wire
+from device.typed import Any, Protocol
 
 BACKLOG = 128
 EVENTS_MAX = 64  # in one round

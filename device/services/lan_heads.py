@@ -5,17 +5,18 @@ the framing or the meaning of the message. `read_head` answers None for everythi
 reads that (`lan_connection.py`). What is accepted here, aiohttp accepts in the same sense.
 """
 
-import re
 from collections.abc import Callable
+
+from device.patterns import pattern
 
 HEAD_BYTES_MAX = 4_096  # of a head that is read here; aiohttp has its own limits for the others
 HEADERS_MAX = 32
 END = b"\r\n\r\n"
 
 # What stands behind the request line, with the line break before it and the empty line at its end.
-_HEADERS = re.compile(rb"(?:\r\n[A-Za-z][A-Za-z0-9-]{0,40}: [!-~](?:[ -~]{0,1022}[!-~])?){1,%d}\r\n\r\n" % HEADERS_MAX)
-_SO_FAR = re.compile(rb"[ -~]*(?:\r\n[ -~]*)*\r?")
-_LENGTH = re.compile(r"0|[1-9][0-9]{0,5}")
+_HEADERS = pattern(rb"(?:\r\n[A-Za-z][A-Za-z0-9-]{0,40}: [!-~](?:[ -~]{0,1022}[!-~])?){1,%d}\r\n\r\n" % HEADERS_MAX)
+_SO_FAR = pattern(rb"[ -~]*(?:\r\n[ -~]*)*\r?")
+_LENGTH = pattern(r"0|[1-9][0-9]{0,5}")
 # Of these every one changes how long the message is, how it is coded, or what the connection is for.
 _OTHER_READING = frozenset(
     (

@@ -5,10 +5,10 @@ client, and gives the loop a turn when that has something to do: its selector is
 served has left it a call or a timer.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from device.log import Log
+from device.typed import Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.services.lan_door import Door
 

@@ -4,12 +4,11 @@ The same answers as the routes of `lan_api.py`, byte for byte (`tests/device/ser
 whatever is not wholly plain is left to those.
 """
 
-import re
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 from device.core.events import PlayEnded, PlayRequested
+from device.patterns import pattern
 from device.protocol import codec
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import PLAY_KINDS
@@ -18,6 +17,7 @@ from device.services import vod_requests
 from device.services.desk import Desk, NotReadyError
 from device.services.lan_answers import Answers
 from device.services.runtime import Answer, BusyError
+from device.typed import TypeVar
 
 QUERIES_MAX = 1_024  # rooms x kinds of a venue; what was read of them once is kept
 KNOWN_MAX = 2_048  # the same with all headers, of each VOD server
@@ -26,18 +26,18 @@ SONG_BYTES_MAX = 20
 SONG_PATH = b"/v1/songs/"
 PLAYS_PATH = b"/v1/plays"
 
-_SONG = re.compile(rb"[A-Za-z0-9_-]{1,20}")
-_END_PATH = re.compile(rb"/v1/plays/([0-9]{1,15}-[0-9]{1,15})/end")
+_SONG = pattern(rb"[A-Za-z0-9_-]{1,20}")
+_END_PATH = pattern(rb"/v1/plays/([0-9]{1,15}-[0-9]{1,15})/end")
 # Bodies as every writer of JSON writes them, in whatever order: no escapes, nothing but ASCII, so that any two readers
 # read them alike. What matches has passed the checks of `vod_requests.py`; what a field says twice leaves another out.
 _KIND = rb'"kind": ?"(%b)"' % "|".join(PLAY_KINDS).encode()
 _ROOM = rb'"room": ?"([!#-\[\]-~]{1,16})"'
 _NAMED = rb'"song": ?"([A-Za-z0-9_-]{1,20})"'
-_PLAY = re.compile(rb"\{(?:(?:%b|%b|%b)(?:, ?(?!\})|(?=\}))){3}\}" % (_KIND, _ROOM, _NAMED))
-_END = re.compile(rb'\{"played_s": ?(0|[1-9][0-9]{0,5}), ?"reason": ?"(end|skip)"\}')
+_PLAY = pattern(rb"\{(?:(?:%b|%b|%b)(?:, ?(?!\})|(?=\}))){3}\}" % (_KIND, _ROOM, _NAMED))
+_END = pattern(rb'\{"played_s": ?(0|[1-9][0-9]{0,5}), ?"reason": ?"(end|skip)"\}')
 # A query whose parts every reader cuts at the same places; escapes in it are of whole bytes.
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_QUERY = re.compile(rb"(?:[A-Za-z0-9._~=&-]|%[0-9A-Fa-f]{2}){1,400}")
+_ESCAPE = pattern(rb"%([0-9A-Fa-f]{2})")
+_QUERY = pattern(rb"(?:[A-Za-z0-9._~=&-]|%[0-9A-Fa-f]{2}){1,400}")
 
 _Event = TypeVar("_Event", PlayRequested, PlayEnded)
 

@@ -9,7 +9,8 @@
 """
 
 from collections import Counter
-from typing import Protocol
+
+from device.typed import Protocol
 
 STRANGERS_MAX = 192
 STRANGERS_PER_ADDRESS_MAX = 64

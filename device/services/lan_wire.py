@@ -13,8 +13,10 @@ aiohttp uses it as its transport (`lan_connection.py`), so these methods have as
 import select
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
 
+from device.typed import Any, Protocol
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from device.services.lan_door import Door
 

@@ -7,10 +7,8 @@ servers at LISTENERS_MAX, and the serial line always has its place.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
 
-if TYPE_CHECKING:
-    import asyncio
+from device.typed import Any
 
 WAITING_MAX = 64
 LISTENERS_MAX = 32
@@ -19,7 +17,14 @@ WITH_SERIAL_MAX = LISTENERS_MAX + 1
 assert PAGES_MAX < LISTENERS_MAX
 
 Event = Mapping[str, Any]
-Mailbox: TypeAlias = "asyncio.Queue[Event | None]"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+
+    Mailbox = asyncio.Queue[Event | None]
+else:
+    Mailbox = Any
 
 
 class TooManyListenersError(Exception):

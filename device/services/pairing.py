@@ -11,12 +11,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from http import HTTPStatus
 from importlib import import_module
-from typing import Protocol
 
 from device.log import Log
 from device.ports import DriverError
+from device.typed import Protocol
 
 TRIES_PER_MINUTE_MAX = 5
 PAIRED_MAX = 16
@@ -85,13 +84,13 @@ class Pairing:
     def _paired(self, label_code: str, vod: str) -> str:
         now_ms = self._mono_ms()
         if len(self._tries_ms) == TRIES_PER_MINUTE_MAX and now_ms - self._tries_ms[0] < 60_000:
-            raise PairingError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")
+            raise PairingError(429, "TOO_MANY_REQUESTS")
         self._tries_ms.append(now_ms)
         wanted = self._values.get(_LABEL)
         if wanted is None or not hmac.compare_digest(wanted, _hash(label_code)):
-            raise PairingError(HTTPStatus.FORBIDDEN, "PAIRING_CODE")
+            raise PairingError(403, "PAIRING_CODE")
         if vod not in self._hashes and len(self._hashes) >= PAIRED_MAX:
-            raise PairingError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")
+            raise PairingError(429, "TOO_MANY_REQUESTS")
         self._tries_ms.pop()
         token: str = import_module("secrets").token_urlsafe(24)
         self._values.put(_PAIRED + vod, _hash(token))

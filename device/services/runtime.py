@@ -17,8 +17,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, TypeVar
 
 from device.core.effects import (
     Append,
@@ -37,6 +35,7 @@ from device.ports import Clock, DriverError, Journal, StateStore
 from device.protocol.codes import refusal
 from device.services.disk_thread import Disk, DiskThread, made
 from device.services.patience import WRITE_FOR_S_MAX, Patience
+from device.typed import Any, NamedTuple, Protocol, TypeVar
 
 QUEUE_MAX = 512
 GROUP_MAX = 64
@@ -49,7 +48,7 @@ Result = TypeVar("Result")
 class BusyError(Exception):
     """Too many events wait, or an answer takes too long: ask again."""
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
+    status = 503
     code = "TOO_MANY_REQUESTS"
 
 
@@ -337,9 +336,7 @@ class Runtime:
     def _answer_signed(self, effect: ReplySigned) -> None:
         signed = self._sign(effect.kind, effect.payload)
         if signed is None:  # what was decided stands, and is told to whoever asks again
-            self._answer(
-                effect.request, Answer(HTTPStatus.SERVICE_UNAVAILABLE, refusal("BOX_STARTING", effect.request))
-            )
+            self._answer(effect.request, Answer(BusyError.status, refusal("BOX_STARTING", effect.request)))
         else:
             self._answer(effect.request, Answer(effect.status, signed))
 

@@ -7,10 +7,10 @@
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Any
 
 from device.first_loop import pause, running_loop
 from device.log import Log
+from device.typed import Any
 
 WAIT_S_MIN = 1.0
 WAIT_S_MAX = 60.0

@@ -3,13 +3,13 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from device.core.events import NoticeSeen, PlayEnded, PlayRequested
 from device.protocol.journal import PLAY_KINDS
 from device.protocol.limits import PLAYED_S_MAX
 from device.protocol.record import fields_of
 from device.protocol.shape import NOTICE_NUMBER, ROOM, SHA256, SONG, free_text, integer, one_of, or_empty
+from device.typed import Any
 
 _PLAY = (("room", ROOM), ("song", SONG), ("kind", one_of(*PLAY_KINDS)), ("file", or_empty(SHA256)))
 _QUESTION = tuple(field for field in _PLAY if field[0] != "song")

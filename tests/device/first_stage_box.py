@@ -5,6 +5,7 @@
 The board is that of `bench.start_box`. How long the first stage lasts is the story's: no machine is too slow for it.
 """
 
+import gc
 import json
 import os
 import signal
@@ -80,7 +81,8 @@ def first_answers(client: Client) -> Any:
     client.is_prepared.set()
     question = client.ask("GET", QUESTION)
     play = client.play("K1")
-    return {"question": question, "play": play, "heavy": [name for name in HEAVY if name in sys.modules], "end": "cut"}
+    heavy = [name for name in HEAVY if name in sys.modules]
+    return {"question": question, "play": play, "heavy": heavy, "collects": gc.isenabled(), "end": "cut"}
 
 
 def told_to_stop(client: Client) -> Any:
@@ -118,7 +120,7 @@ def taken_over(client: Client) -> Any:
         if len(plays) == 20:
             go_on.set()
     page.join()
-    return {"plays": plays, "ends": ends, "stages": sorted(stages)}
+    return {"plays": plays, "ends": ends, "stages": sorted(stages), "collects": gc.isenabled()}
 
 
 def standing_disk(client: Client) -> Any:

@@ -331,7 +331,7 @@ def test_a_board_that_is_not_there_is_one_line_and_exit_69(tmp_path: Path) -> No
 def test_nothing_but_the_standard_library_is_read_in_before_the_first_answer() -> None:
     """What a play waits for at a start; every package costs more than all of it."""
     program = (
-        "import sys; import device.__main__, device.drivers.emulated.board;"
+        "import sys; import device.program, device.drivers.emulated.board;"
         "print([name for name in sys.modules if '.' not in name and name not in ('__main__', 'device')"
         " and name not in sys.stdlib_module_names])"
     )

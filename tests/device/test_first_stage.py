@@ -23,6 +23,7 @@ from tests.device.drivers.journal_builders import OWNER
 from tests.fleet_server.repository.published import catalog_files
 
 ROOT = Path(__file__).parents[2]
+COSTLY = ("typing", "http", "email", "difflib", "argparse", "asyncio", "logging", "dataclasses", "inspect", "tomllib")
 
 
 class Disk:
@@ -69,6 +70,16 @@ class Disk:
         return [{**entry["body"], **names.get(seq, {})} for seq, entry in entries if entry["kind"] == kind]
 
 
+def test_what_a_start_can_do_without_is_not_read_in() -> None:
+    """Beside what the stories below see, whose own modules need some of these."""
+    program = f"import sys; import device.program; print([name for name in {COSTLY} if name in sys.modules])"
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout == "[]\n"
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Disk:
     return Disk(tmp_path)
@@ -78,7 +89,7 @@ def test_the_first_answers_come_before_asyncio_and_a_play_among_them_is_durable(
     code, said = disk.live("first_answers")
     assert code == -signal.SIGKILL
     assert said["question"] == [200, {"song": "000001", "room": "K1", "allowed": True, "code": ""}]
-    assert said["heavy"] == []
+    assert (said["heavy"], said["collects"]) == ([], False)
     status, body = said["play"]
     assert status == 201
     assert [entry["play"] for entry in disk.entries("PLAY_START")] == [body["play"]]
@@ -94,7 +105,7 @@ def test_who_is_told_to_stop_in_the_first_stage_ends_in_order(disk: Disk) -> Non
 def test_asyncio_takes_over_between_plays_of_one_connection(disk: Disk) -> None:
     code, said = disk.live("taken_over")
     assert code == 0
-    assert said["stages"] == ["asyncio", "first", "state 200"]
+    assert (said["stages"], said["collects"]) == (["asyncio", "first", "state 200"], True)
     assert {status for status, _ in said["plays"]} == {201}
     assert {status for status, _ in said["ends"]} == {200}
     told = [play for _, play in said["plays"]]

@@ -10,10 +10,10 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from device.first_loop import running_loop
 from device.ports import DriverError
+from device.typed import Any
 
 ANSWER_WITHIN_S = 5.0
 SOCKET = "board.sock"
