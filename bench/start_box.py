@@ -6,20 +6,21 @@
 import json
 import sys
 import time
-from pathlib import Path
 
 from device.__main__ import main
 from device.ports import Board
+from device.settings import PathName
 from tests.device.trivial_board import TrivialBoard
 
 
 class BoardOfFiles(TrivialBoard):
     """Counter and clock go on from one process to the next."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: PathName) -> None:
         super().__init__()
-        self._file = folder / "files.json"
-        found = json.loads(self._file.read_text())
+        self._file = f"{folder}/files.json"
+        with open(self._file, encoding="ascii") as file:
+            found = json.load(file)
         self.counter = found["counter"]
         self._ahead_ms: int = found["ahead_ms"]
         self.trial = False
@@ -29,11 +30,12 @@ class BoardOfFiles(TrivialBoard):
 
     def tick(self) -> int:
         value: int = super().tick()
-        self._file.write_text(json.dumps({"counter": self.counter, "ahead_ms": self._ahead_ms}))
+        with open(self._file, "w", encoding="ascii") as file:
+            json.dump({"counter": self.counter, "ahead_ms": self._ahead_ms}, file)
         return value
 
 
-def open_board(folder: Path) -> Board:
+def open_board(folder: PathName) -> Board:
     """As a board's driver has it (`app.py`)."""
     return BoardOfFiles(folder).board()
 

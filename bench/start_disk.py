@@ -33,19 +33,19 @@ async def written(folder: Path) -> str:
     """Identity, content, state, journal; returns the token."""
     settings = settings_of(folder)
     ahead_ms = builders.NOON_MS - time.time_ns() // 1_000_000  # no bench may meet the closing hours
-    settings.board_dir.mkdir()
-    (settings.board_dir / "files.json").write_text(json.dumps({"counter": 0, "ahead_ms": ahead_ms}))
+    (folder / "board").mkdir()
+    (folder / "board" / "files.json").write_text(json.dumps({"counter": 0, "ahead_ms": ahead_ms}))
 
     def lay_catalog(catalog: CatalogFile) -> None:
         raw = (folder / "manifest.json").read_bytes()
         (table,) = CatalogManifest.decode(raw).tables
-        shutil.copyfile(folder / "catalog.bin", settings.data_dir / "content" / catalog.name_of(table))
+        shutil.copyfile(folder / "catalog.bin", folder / "box" / "content" / catalog.name_of(table))
         catalog.switch(raw)
 
     async def sing(inside: Inside) -> None:
-        await _sung(inside, settings.data_dir / "journal")
+        await _sung(inside, folder / "box" / "journal")
 
-    board = BoardOfFiles(settings.board_dir).board()
+    board = BoardOfFiles(folder / "board").board()
     return await serving_box.written(settings, board, folder, builders.policy(), lay_catalog, sing)
 
 

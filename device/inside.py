@@ -55,12 +55,12 @@ class Inside:
         data = settings.data_dir
         self._shell = shell
         name = shell.identity.box
-        self.journal = JournalFile(Folder(data / "journal"), Owner(name, shell.board.secret))
-        store = StateStore(Folder(data / "state"), shell.board.secret)
+        self.journal = JournalFile(Folder(f"{data}/journal"), Owner(name, shell.board.secret))
+        store = StateStore(Folder(f"{data}/state"), shell.board.secret)
         self._boot = BootFacts(
             name, version_of_this_image(), SECURITY_EPOCH, shell.board, self.journal, store, shell.run_files
         )
-        content = Folder(data / "content")
+        content = Folder(f"{data}/content")
         self.catalog = CatalogFile(content, shell.board.secret)
         self.kept = ContentOnDisk(self.catalog, PolicyStore(content, shell.board.secret))
         self.feed = JournalFeed(name, self.journal, self._checkpoint)

@@ -7,6 +7,7 @@ module in a thread while the inside serves.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from device.core import effects
@@ -106,7 +107,7 @@ class Joined:
     """What works for one core: the session with the fleet, content, updates, the self test."""
 
     def __init__(self, settings: Settings, shell: Shell, identity: Identity, inside: Inside, root: bytes) -> None:
-        data = settings.data_dir
+        data = Path(settings.data_dir)
         self._settings = settings
         self._shell = shell
         self._inside = inside
@@ -216,7 +217,7 @@ class Joined:
         return {"journal": self._check_journal, "lan": lambda: ask_oneself(*self._shell.listener.bound)}
 
     def _checks_of_trial(self) -> dict[str, self_test.Check]:
-        files = Folder(self._settings.data_dir / "journal")
+        files = Folder(f"{self._settings.data_dir}/journal")
         return {
             "disk": self_test.disk_check(lambda data: files.replace(_PROBE, data), lambda: files.read(_PROBE)),
             "catalog": self._check_catalog,

@@ -3,7 +3,6 @@
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from device import app
 from device.log import Log
@@ -38,10 +37,10 @@ def main() -> None:
         sys.exit(EXIT_UNAVAILABLE)
 
 
-def _config(arguments: list[str]) -> Path:
+def _config(arguments: list[str]) -> str:
     """The settings file; help and complaints are read in only where they are needed."""
     if len(arguments) == 2 and arguments[0] == "--config":
-        return Path(arguments[1])
+        return arguments[1]
     argparse = import_module("argparse")
     parser = argparse.ArgumentParser(
         prog="python -m device",
@@ -50,12 +49,12 @@ def _config(arguments: list[str]) -> Path:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--config", type=Path, required=True, help="settings file (TOML)")
-    config: Path = parser.parse_args(arguments).config
+    parser.add_argument("--config", required=True, help="settings file (TOML)")
+    config: str = parser.parse_args(arguments).config
     return config
 
 
-def _run(config: Path) -> None:
+def _run(config: str) -> None:
     faults: set[str] = set()
     try:
         settings = read_settings(config)
@@ -78,7 +77,7 @@ def _set_log_up(logging: Any) -> None:
     logging.getLogger("tuf").setLevel(logging.WARNING)
 
 
-def _started(config: Path, faults: set[str]) -> None:
+def _started(config: str, faults: set[str]) -> None:
     if "SETTINGS_FALLBACK" in faults:
         return
     try:

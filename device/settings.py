@@ -21,12 +21,12 @@ import os
 import re
 import stat
 from importlib import import_module
-from pathlib import Path
 
 from device.patterns import pattern
 from device.typed import Any, NamedTuple
 
 FILE_BYTES_MAX = 65_536
+PathName = str | os.PathLike[str]
 BOARDS = ("emulated",)  # a real board joins with the driver of its secure element
 BAUD_RATES = (9600, 19200, 38400, 57600, 115200)
 
@@ -62,9 +62,9 @@ class Uplink(NamedTuple):
 class Settings(NamedTuple):
     """The whole file."""
 
-    data_dir: Path
+    data_dir: PathName
     board: str
-    board_dir: Path = Path()
+    board_dir: PathName = ""
     lan: Lan = Lan()
     serial: Serial = Serial()
     uplink: Uplink = Uplink()
@@ -80,7 +80,7 @@ _LINE = pattern(r'(?:\[([a-z_]+)\]|([a-z_]+) = (?:"([ !#-\[\]-~]*)"|(0|[1-9][0-9
 _WORDS = {str: "a text", int: "a whole number", list: "a list of texts"}
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: PathName) -> Settings:
     """Read and check the file. Raises SettingsError."""
     source = _Source(path, _text_of(path))
     found = _plain(source.text)
@@ -97,16 +97,16 @@ def read_settings(path: Path) -> Settings:
     if "hosts" in checked.get("lan", {}):
         checked["lan"]["hosts"] = tuple(checked["lan"]["hosts"])
     return Settings(
-        data_dir=Path(top["data_dir"]),
+        data_dir=top["data_dir"],
         board=top["board"],
-        board_dir=Path(top.get("board_dir", "")),
+        board_dir=top.get("board_dir", ""),
         lan=Lan(**checked.get("lan", {})),
         serial=Serial(**checked.get("serial", {})),
         uplink=Uplink(**checked.get("uplink", {})),
     )
 
 
-def read_last_good(path: Path) -> Settings | None:
+def read_last_good(path: PathName) -> Settings | None:
     """What `keep_last_good` kept of this file, or None (rule 4)."""
     try:
         return read_settings(_last_good(path))
@@ -114,25 +114,30 @@ def read_last_good(path: Path) -> Settings | None:
         return None
 
 
-def keep_last_good(path: Path) -> None:
+def keep_last_good(path: PathName) -> None:
     """The box runs with this file. Raises OSError where its folder cannot be written; nothing is lost then."""
-    kept, new = _last_good(path), path.with_name(f"{path.name}.new")
-    raw = path.read_bytes()
-    if not kept.is_file() or kept.read_bytes() != raw:
-        with new.open("wb") as file:
+    kept, new = _last_good(path), f"{path}.new"
+    raw = _bytes_of(path)
+    if not os.path.isfile(kept) or _bytes_of(kept) != raw:
+        with open(new, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(kept)
+        os.replace(new, kept)
 
 
-def _last_good(path: Path) -> Path:
-    return path.with_name(f"{path.name}.last-good")
+def _last_good(path: PathName) -> str:
+    return f"{path}.last-good"
+
+
+def _bytes_of(path: PathName) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 class _Source(NamedTuple):
-    path: Path
+    path: PathName
     text: str
 
     def error(self, table: str, key: str, why: str) -> SettingsError:
@@ -169,7 +174,7 @@ def _check_values(source: _Source, top: dict[str, Any], tables: dict[str, dict[s
         if key not in top:
             raise source.error("", key, "is missing")
     for key in ("data_dir", "board_dir"):
-        if key in top and not Path(top[key]).is_absolute():
+        if key in top and not os.path.isabs(top[key]):
             raise source.error("", key, "must be an absolute path")
     if top["board"] not in BOARDS:
         raise source.error("", "board", f"must be one of {', '.join(BOARDS)}")
@@ -193,17 +198,17 @@ def _is_address(broker: str) -> bool:
     return bool(re.fullmatch(r"\S+", host) and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65_535)
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: PathName) -> str:
     """Rule 3."""
     try:
-        status = path.lstat()
+        status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode):
             raise SettingsError(f"{path}: must be a regular file, not a link or device")
         if status.st_mode & stat.S_IWOTH:
             raise SettingsError(f"{path}: everybody may write it; chmod o-w")
         if status.st_size > FILE_BYTES_MAX:
             raise SettingsError(f"{path}: {status.st_size} bytes, at most {FILE_BYTES_MAX}")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _bytes_of(path).decode("utf-8-sig")
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -31,13 +31,13 @@ class Shell:
     def __init__(self, settings: Settings, board: Board) -> None:
         data = settings.data_dir
         self.board = board
-        self.run_files = Folder(data / "run")
-        self.papers = CardFiles(Folder(data / "identity"), board.secret, b"identity")
+        self.run_files = Folder(f"{data}/run")
+        self.papers = CardFiles(Folder(f"{data}/identity"), board.secret, b"identity")
         self.identity = IdentityFacts(self.papers, board.counter.read)  # with its keys when the outside is there
         self.enrolled = Happening()
         self.claimed: Callable[[Claimed], Any] | None = None
         self.desk = Desk(
-            pairing=Pairing(SettingsStore(Folder(data / "settings")), board.clock.mono_ms),
+            pairing=Pairing(SettingsStore(Folder(f"{data}/settings")), board.clock.mono_ms),
             factory_csr=self._not_yet,
             factory_identity=self._not_yet,
             claim=self._not_yet,

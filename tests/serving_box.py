@@ -47,9 +47,9 @@ async def written(
     """folder: for the keys of its fleet. lay_catalog: as a download leaves it. Returns the token of a VOD server."""
     shell = Shell(settings, board)
     outside = Outside(settings, shell)
-    await _enrolled(shell, folder, settings.data_dir)
+    await _enrolled(shell, folder, Path(settings.data_dir))
     await outside.close()
-    content = Folder(settings.data_dir / "content")
+    content = Folder(f"{settings.data_dir}/content")
     PolicyStore(content, board.secret).save(policy.encode())
     lay_catalog(CatalogFile(content, board.secret))
     inside = Inside(settings, shell)

@@ -13,14 +13,13 @@ and written back from it.
 import errno
 import mmap
 import os
-from pathlib import Path
 
 BLOCK_BYTES = 4_096  # what every disk and file system takes
 BUFFER_BYTES = 1 << 18  # more than the largest group of entries
 _HAS_NO_WAY = (errno.EINVAL, errno.EOPNOTSUPP)  # the latter of network and stacked file systems
 
 
-def opened(path: Path) -> "DirectFile | None":
+def opened(path: str) -> "DirectFile | None":
     """None where the file system has no such way. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_DSYNC | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -34,7 +33,7 @@ def opened(path: Path) -> "DirectFile | None":
 class DirectFile:
     """One open file, and the last block that was written."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: str, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
         self._buffer = mmap.mmap(-1, BUFFER_BYTES)  # its address is a multiple of a page, as the disk wants it
@@ -48,7 +47,7 @@ class DirectFile:
         kept = offset - start
         length = -(-(kept + len(data)) // BLOCK_BYTES) * BLOCK_BYTES
         if self._end != offset:
-            with self._path.open("rb") as file:
+            with open(self._path, "rb") as file:
                 file.seek(start)
                 held = file.read(kept)
             if len(held) < kept:

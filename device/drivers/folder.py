@@ -10,7 +10,6 @@ stand in for the disk, keep unsynced writes apart and cut the power between any 
 import errno
 import mmap
 import os
-from pathlib import Path
 
 from device.drivers import direct_file
 from device.drivers.direct_file import DirectFile
@@ -19,8 +18,8 @@ from device.drivers.direct_file import DirectFile
 class Folder:
     """Files of one directory by name; files that were written stay open until released."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: "str | os.PathLike[str]") -> None:
+        self._path = os.fspath(path)
         self._open: dict[str, int] = {}
         self._direct: dict[str, DirectFile | None] = {}  # None: the file system has no such way
 
@@ -32,17 +31,17 @@ class Folder:
             return []  # made by the first write
 
     def size(self, name: str) -> int:
-        return os.stat(self._path / name, follow_symlinks=False).st_size
+        return os.stat(self._at(name), follow_symlinks=False).st_size
 
     def read(self, name: str, offset: int = 0, length: int = -1) -> bytes:
         """`length` bytes, fewer at the end of the file; -1 is all there are."""
-        with open(self._path / name, "rb") as file:
+        with open(self._at(name), "rb") as file:
             file.seek(offset)
             return file.read(length)
 
     def map(self, name: str) -> mmap.mmap:
         """The file as it is now, mapped for reading here and there; ValueError if it is empty."""
-        with open(self._path / name, "rb") as file:
+        with open(self._at(name), "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         # Else the kernel reads 128 KB around every page that is touched.
         mapped.madvise(mmap.MADV_RANDOM)
@@ -52,9 +51,9 @@ class Folder:
         """Write at `offset`, making the file if it is missing; not durable before `sync`."""
         descriptor = self._open.get(name)
         if descriptor is None:
-            self._path.mkdir(parents=True, exist_ok=True)
+            os.makedirs(self._path, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = self._open[name] = os.open(self._path / name, flags, 0o600)
+            descriptor = self._open[name] = os.open(self._at(name), flags, 0o600)
         self._forget_block(name)
         view = memoryview(data)
         while view:
@@ -70,7 +69,7 @@ class Folder:
     def append(self, name: str, offset: int, data: bytes) -> None:
         """Add to the end of what was written to a pre-written file; durable on return (`direct_file` 1)."""
         if name not in self._direct:
-            self._direct[name] = direct_file.opened(self._path / name)
+            self._direct[name] = direct_file.opened(self._at(name))
         direct = self._direct[name]
         if direct is not None and len(data) <= direct_file.BUFFER_BYTES - direct_file.BLOCK_BYTES:
             if direct.append(offset, data):
@@ -82,7 +81,7 @@ class Folder:
 
     def truncate(self, name: str, size: int) -> None:
         self._forget_block(name)
-        os.truncate(self._path / name, size)
+        os.truncate(self._at(name), size)
 
     def release(self, name: str) -> None:
         descriptor = self._open.pop(name, None)
@@ -93,10 +92,13 @@ class Folder:
             direct.close()
 
     def rename(self, old: str, new: str) -> None:
-        os.replace(self._path / old, self._path / new)
+        os.replace(self._at(old), self._at(new))
 
     def remove(self, name: str) -> None:
-        os.unlink(self._path / name)
+        os.unlink(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}/{name}"
 
     def _forget_block(self, name: str) -> None:
         direct = self._direct.get(name)

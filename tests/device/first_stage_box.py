@@ -35,7 +35,7 @@ class Client:
     """A VOD server on one connection."""
 
     def __init__(self, config: Path, token: str) -> None:
-        self.data = read_settings(config).data_dir
+        self.data = Path(read_settings(config).data_dir)
         self._token = token
         self._line: socket.socket | None = None
         self.is_prepared = threading.Event()  # what the story changes of the program is changed

@@ -23,7 +23,21 @@ from tests.device.drivers.journal_builders import OWNER
 from tests.fleet_server.repository.published import catalog_files
 
 ROOT = Path(__file__).parents[2]
-COSTLY = ("typing", "http", "email", "difflib", "argparse", "asyncio", "logging", "dataclasses", "inspect", "tomllib")
+COSTLY = (
+    "typing",
+    "pathlib",
+    "urllib",
+    "ipaddress",
+    "http",
+    "email",
+    "difflib",
+    "argparse",
+    "asyncio",
+    "logging",
+    "dataclasses",
+    "inspect",
+    "tomllib",
+)
 
 
 class Disk:

@@ -21,7 +21,7 @@ def written(path: Path, text: str | bytes) -> Path:
 
 def test_a_sound_file_is_read(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, SOUND))
-    assert (settings.data_dir, settings.lan.port, settings.lan.hosts) == (Path("/data"), 0, ("box.lan",))
+    assert (settings.data_dir, settings.lan.port, settings.lan.hosts) == ("/data", 0, ("box.lan",))
     assert settings.serial.path == ""
 
 

@@ -15,11 +15,12 @@ from device.drivers.emulated.secure_element import EmulatedCounter, EmulatedSecr
 from device.drivers.emulated.slots import EmulatedSlots
 from device.drivers.emulated.watchdog import EmulatedWatchdog
 from device.ports import Board
+from device.settings import PathName
 
 
-def open_board(directory: Path) -> Board:
+def open_board(directory: PathName) -> Board:
     """Call it in the running event loop. Raises DriverError BOARD_FAILED if no board answers there."""
-    return board_on(BoardLink(directory), directory)
+    return board_on(BoardLink(Path(directory)), Path(directory))
 
 
 def board_on(link: BoardLink, directory: Path) -> Board:
