@@ -56,6 +56,12 @@ def test_the_image_is_a_program(source: Path, tmp_path: Path) -> None:
     assert run.stdout == "a box starts\n"
 
 
+def test_what_a_start_reads_of_the_image_is_not_packed(source: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(bundle.build_image(source, "1.1.0"))) as image:
+        packed = {Path(entry.filename).suffix: entry.compress_type for entry in image.infolist()}
+    assert (packed[".pyc"], packed[".py"]) == (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
 def epoch_of(path: Path) -> int:
     return BundleManifest.decode(bundle.read(path).manifest).security_epoch
 
