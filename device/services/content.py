@@ -44,11 +44,11 @@ from device.protocol.catalog import CatalogManifest, ContentFile, TableFile
 from device.protocol.errors import MalformedError, ProtocolError, RejectedError, SignatureError
 from device.protocol.limits import MANIFEST_BYTES_MAX, ROOT_STEPS_MAX
 from device.protocol.policy import AuthorityPolicy
-from device.protocol.root_keys import require_distinct_keys
+from device.protocol.root_keys import require_distinct_keys, require_strict
 from device.protocol.updates import BundleManifest
 from device.services.content_on_disk import ContentOnDisk
 from device.services.download_room import CATALOG, DOCUMENT, IMAGE, Room
-from device.services.fleet_files import FleetFiles, digest_of
+from device.services.fleet_files import METADATA_BYTES_MAX, FleetFiles, digest_of
 
 _log = logging.getLogger(__name__)
 
@@ -90,11 +90,12 @@ def require_root(raw: bytes) -> None:
     Raises ProtocolError `CONTENT_UNTRUSTED`, `ROOT_DUPLICATE_KEY`.
     """
     try:
+        require_strict(raw, METADATA_BYTES_MAX)
         root = Metadata[Root].from_bytes(raw)
         if root.signed.type != Root.type:
             raise SignatureError("CONTENT_UNTRUSTED", f"{root.signed.type} is no root")
         root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
-    except (RepositoryError, ValueError) as error:
+    except (RepositoryError, MalformedError, ValueError) as error:
         raise SignatureError("CONTENT_UNTRUSTED", f"root: {error}") from error
     require_distinct_keys(root.signed.to_dict())
 

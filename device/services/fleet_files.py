@@ -8,7 +8,8 @@ Rules:
    clock: a line of a head, or of what comes behind a body, may never end.
 3. A target that was cut off is asked for again from where it ended; its length and hash decide at the end. So it is
    after CONNECTION_FOR_S: whoever gives slowly and stands in for the fleet does not keep a box longer than the name.
-4. Metadata in which one key has two ids does not reach the TUF client (SPEC 5.1).
+4. Metadata that is less strict than any document, or in which one key has two ids, does not reach the TUF client
+   (SPEC 5.1).
 5. Whoever waits for all of this ends it by `give_up`; a look ends by `begin_look` after LOOK_FOR_S.
 
 Blocks: run in a thread.
@@ -32,8 +33,8 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalEr
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import FetcherInterface
 
-from device.protocol.errors import RejectedError
-from device.protocol.root_keys import require_distinct_keys
+from device.protocol.errors import MalformedError, RejectedError
+from device.protocol.root_keys import require_distinct_keys, require_strict
 from device.services.fleet_tls import context_of
 
 _log = logging.getLogger(__name__)
@@ -104,8 +105,12 @@ class FleetFiles(FetcherInterface):
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         raw: bytes = super().download_bytes(url, max_length)
-        # What is no JSON fails in the TUF client, which names it better.
-        with contextlib.suppress(ValueError, RecursionError, AttributeError):
+        try:
+            require_strict(raw, METADATA_BYTES_MAX)
+        except MalformedError as error:
+            raise RejectedError("CONTENT_UNTRUSTED", f"{url}: {error.detail}") from error
+        # What is no metadata fails in the TUF client, which names it better.
+        with contextlib.suppress(AttributeError):
             require_distinct_keys(json.loads(raw).get("signed", {}))
         return raw
 

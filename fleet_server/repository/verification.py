@@ -2,8 +2,8 @@
 
 Rules:
 
-1. A root has no key under two ids, is signed by its own threshold and, from version 2 on, by that of the
-   root before it.
+1. Metadata is as strict as any document. A root has no key under two ids, is signed by its own threshold and, from
+   version 2 on, by that of the root before it.
 2. Top-level targets are signed by the root's role, delegated roles by the keys of their delegation.
 3. A version is above the last one in any snapshot; boxes refuse what falls.
 4. Every target has the path of its role, the length and the hash that the metadata says.
@@ -18,8 +18,9 @@ from pathlib import Path
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, TargetFile, Targets
 
-from device.protocol.errors import RejectedError, SignatureError
-from device.protocol.root_keys import require_distinct_keys
+from device.protocol.errors import MalformedError, RejectedError, SignatureError
+from device.protocol.limits import POLICY_BYTES_MAX
+from device.protocol.root_keys import require_distinct_keys, require_strict
 
 DELEGATED = ("policy", "catalog", "firmware")
 
@@ -27,12 +28,13 @@ DELEGATED = ("policy", "catalog", "firmware")
 def accept_root(raw: bytes, current: Metadata[Root] | None) -> Metadata[Root]:
     """Rule 1; raises ProtocolError `ROOT_UNSOUND`, `ROOT_DUPLICATE_KEY`, `METADATA_VERSION`."""
     try:
+        require_strict(raw, POLICY_BYTES_MAX)
         root = Metadata[Root].from_bytes(raw)
         _require_type(root.signed, Root.type)
         if current is not None:
             current.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
         root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
-    except (RepositoryError, ValueError) as error:
+    except (RepositoryError, MalformedError, ValueError) as error:
         raise SignatureError("ROOT_UNSOUND", str(error)) from error
     if root.signed.version != (1 if current is None else current.signed.version + 1):
         raise RejectedError("METADATA_VERSION", f"root of version {root.signed.version}")
@@ -52,6 +54,7 @@ def accept_role(
     Raises ProtocolError: `UPDATE_UNTRUSTED`, `ROOT_DUPLICATE_KEY`, `METADATA_VERSION`.
     """
     try:
+        require_strict(raw, POLICY_BYTES_MAX)
         role = Metadata[Targets].from_bytes(raw)
         _require_type(role.signed, Targets.type)
         if name == Targets.type:
@@ -61,7 +64,7 @@ def accept_role(
             raise SignatureError("UPDATE_UNTRUSTED", f"nothing delegates to {name}")
         else:
             targets.signed.verify_delegate(name, role.signed_bytes, role.signatures)
-    except (RepositoryError, ValueError) as error:
+    except (RepositoryError, MalformedError, ValueError) as error:
         raise SignatureError("UPDATE_UNTRUSTED", f"{name}: {error}") from error
     if role.signed.version <= versions.get(name, 0):
         raise RejectedError(

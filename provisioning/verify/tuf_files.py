@@ -1,25 +1,22 @@
 """TUF metadata as an evidence has it (SPEC 5.1, 16.2): read as strictly as any document, and no key under two ids.
 
-TUF's own reader takes what two readers may understand differently: a name that stands twice, `NaN`, `true` for 1.
 Expiry is not asked: evidence is read years later.
 """
 
 import re
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
-from device.protocol.codec import loads
 from device.protocol.errors import MalformedError, ProtocolError
 from device.protocol.limits import POLICY_BYTES_MAX
-from device.protocol.root_keys import require_distinct_keys
+from device.protocol.root_keys import require_distinct_keys, require_strict
 
 # What may be wrong with metadata, and with a signature under it.
 UNSOUND = (RepositoryError, ProtocolError, ValueError)
 
-_NUMBERS = ("version", "threshold", "length")
 _ROOT_NAME = re.compile(r"metadata/([1-9][0-9]{0,8})\.root\.json", re.ASCII)
 
 Role = TypeVar("Role", Root, Targets)
@@ -49,21 +46,9 @@ def root_versions(names: Iterable[str]) -> list[int]:
 
 
 def _metadata(raw: bytes, kind: type[Role]) -> Metadata[Role]:
-    _require_numbers(loads(raw, POLICY_BYTES_MAX))
+    require_strict(raw, POLICY_BYTES_MAX)
     found: Metadata[Role] = Metadata.from_bytes(raw)
     if found.signed.type != kind.type:
         raise MalformedError("DOCUMENT_MALFORMED", f"{found.signed.type} where {kind.type} was expected")
     require_distinct_keys(found.signed.to_dict())
     return found
-
-
-def _require_numbers(value: Any) -> None:
-    """Where TUF counts there stand numbers: `true` is none, whatever a language takes it for."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            if name in _NUMBERS and isinstance(item, bool):
-                raise MalformedError("DOCUMENT_MALFORMED", f"{name} must be a number")
-            _require_numbers(item)
-    if isinstance(value, list):
-        for item in value:
-            _require_numbers(item)

@@ -7,7 +7,7 @@ import pytest
 
 from device.crypto.p256 import SigningKey
 from device.protocol.errors import ProtocolError
-from device.protocol.root_keys import require_distinct_keys
+from device.protocol.root_keys import require_distinct_keys, require_strict
 
 _PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
 
@@ -78,3 +78,26 @@ def test_a_second_encoding_of_a_point_is_refused() -> None:
     )
     pem = f"-----BEGIN PUBLIC KEY-----\n{b64encode(der).decode()}\n-----END PUBLIC KEY-----"
     assert refused({"keys": {"a": a_key() | {"keyval": {"public": pem}}}}) == "DOCUMENT_MALFORMED"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"version":1,"version":2}',
+        b'{"x":NaN}',
+        b'{"version":1.0}',
+        b'{"signed":{"version":true}}',
+        b'{"roles":[{"threshold":false}]}',
+        b'{"meta":{"a":{"length":true}}}',
+        b'{"x":' + b"[" * 16 + b"]" * 16 + b"}",
+        b"[]",
+        b'{"x":"' + b"x" * 99 + b'"}',
+    ],
+)
+def test_5_1_metadata_is_as_strict_as_any_document(raw: bytes) -> None:
+    with pytest.raises(ProtocolError, match="DOCUMENT_"):
+        require_strict(raw, 99)
+
+
+def test_5_1_what_tuf_does_not_know_is_sound() -> None:
+    require_strict(b' {"x-new": {"terminating": true, "versions": null}, "version": 1}', 99)

@@ -2,6 +2,7 @@
 by their names in `test_tuf_attacks.py` and `test_tuf_conformance.py`.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,7 +16,7 @@ from device.crypto.p256 import SigningKey
 from device.drivers.folder import Folder
 from device.drivers.policy_store import PolicyStore
 from device.protocol.errors import ProtocolError
-from device.services.content import Content
+from device.services.content import Content, require_root
 from device.services.content_on_disk import ContentOnDisk
 from hil_tests.bench.hostile_fleet import HostileFleet, signer_of
 from tests.device.services.content.rig import SONGS, Box, answer_with, endless
@@ -70,6 +71,51 @@ async def test_threshold_short(box: Box, fleet: PublishedFleet, hostile: Hostile
     events = await box.look()
     assert ContentRejected(what="catalog", epoch=0, code="CONTENT_UNTRUSTED") in events
     assert box.catalog.find("900001") is None
+
+
+SPELLINGS: dict[str, tuple[bytes, bytes]] = {
+    "a name twice": (b'"version"', b'"version":9,"version"'),
+    "no number": (b'"x":1', b'"x":NaN'),
+    "a fraction": (b'"x":1', b'"x":1.0'),
+    "a lone surrogate": (b'"x":1', b'"x":"\\ud800","x":1'),
+    "too deep": (b'"x":1', b'"x":' + b"[" * 20 + b"]" * 20 + b',"x":1'),
+    "a truth value": (b'"x":1', b'"version":true'),
+}
+
+
+def spelled_compactly(raw: bytes) -> bytes:
+    """With a name more than TUF knows, outside of what is signed."""
+    return json.dumps(json.loads(raw) | {"x": 1}, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_metadata_is_as_strict_as_any_document(
+    box: Box, fleet: PublishedFleet, server: TufServer, spelling: str
+) -> None:
+    """5.1: TUF's own reader would take each of these."""
+    old, new = SPELLINGS[spelling]
+
+    def respell(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        raw = spelled_compactly(data)
+        assert old in raw
+        answer_with(answer, raw.replace(old, new, 1))
+        return True
+
+    server.misbehave["/timestamp.json"] = respell
+    assert await box.look() == [ContentRejected(what="catalog", epoch=0, code="CONTENT_UNTRUSTED")]
+
+    def add(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        answer_with(answer, spelled_compactly(data))
+        return True
+
+    server.misbehave["/timestamp.json"] = add
+    assert ContentRejected(what="catalog", epoch=0, code="CONTENT_UNTRUSTED") not in await box.look()
+
+
+def test_a_root_is_as_strict_as_any_document(fleet: PublishedFleet) -> None:
+    require_root(fleet.root)
+    with pytest.raises(ProtocolError, match="CONTENT_UNTRUSTED"):
+        require_root(fleet.root.replace(b'"version"', b'"version":9,"version"', 1))
 
 
 async def test_duplicate_key_id_in_a_delegation(box: Box, fleet: PublishedFleet, hostile: HostileFleet) -> None:
