@@ -14,6 +14,7 @@ from fleet_server import fleet as fleets
 from fleet_server import founding
 from fleet_server.fleet import Fleet
 from fleet_server.settings import Settings
+from tests.fleet_server.country import Country, StandingBox
 from tests.fleet_server.people.clients import People
 
 PASSWORD = "a long enough password"
@@ -43,3 +44,15 @@ def fleet(data: Path) -> Iterator[Fleet]:
 @pytest.fixture
 def people(fleet: Fleet) -> People:
     return People(fleet)
+
+
+@pytest.fixture
+def country(fleet: Fleet) -> Country:
+    """Officers of every level. Where a ceremony comes before, a file has its own of this name."""
+    return Country(fleet)
+
+
+@pytest.fixture
+def box(country: Country) -> StandingBox:
+    """A box in service, in a venue of its own."""
+    return country.box("KTV-AAAA0001", country.venue())

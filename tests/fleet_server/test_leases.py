@@ -15,22 +15,11 @@ from device.protocol.policy import AuthorityPolicy, FleetKey
 from fleet_server.boxes.model import box_reports
 from fleet_server.extensions import worker
 from fleet_server.extensions.model import extensions
-from fleet_server.fleet import Fleet
 from fleet_server.plays.model import incidents
 from tests.device.protocol.builders import policy
 from tests.fleet_server.country import Country, StandingBox, mail
 
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-def country(fleet: Fleet) -> Country:
-    return Country(fleet)
-
-
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
 
 
 def refused(country: Country, box: StandingBox, count: int, **changes: Any) -> None:

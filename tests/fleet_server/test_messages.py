@@ -50,11 +50,6 @@ def country(fleet: Fleet) -> Country:
     return made
 
 
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
-
-
 def online(country: Country, box: StandingBox) -> FakeBox:
     fleet = country.fleet
     port = int(json.loads((fleet.data / "ports.json").read_text())["mqtt"])

@@ -90,7 +90,7 @@ def test_the_box_dies_with_its_board(board: EmulatedBoard) -> None:
     board.power_on()
     pid = wait_up(board, 1)
     board.kill()
-    wait_for("the box is gone", lambda: gone(pid))
+    assert wait_for("the box is gone", lambda: gone(pid))
 
 
 def test_a_slot_that_never_confirms_is_tried_three_times_then_the_other_boots(board: EmulatedBoard) -> None:

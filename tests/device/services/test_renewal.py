@@ -180,5 +180,6 @@ async def test_a_fleet_that_is_away_is_asked_again_until_it_answers(
     before = tenant.certificate
     tenant.box.fleet.refuses = ""
     await eventually(lambda: tenant.certificate != before, "the new certificate")
+    assert not running.done()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

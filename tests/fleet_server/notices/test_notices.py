@@ -2,19 +2,8 @@
 
 import pytest
 
-from fleet_server.fleet import Fleet
 from tests.device.protocol.builders import LI, WANG, ZHANG
 from tests.fleet_server.country import Country, StandingBox, mail, signed
-
-
-@pytest.fixture
-def country(fleet: Fleet) -> Country:
-    return Country(fleet)
-
-
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
 
 
 def body(country: Country, **changes: object) -> dict[str, object]:

@@ -8,22 +8,10 @@ import pytest
 from device.crypto.p256 import verify
 from device.protocol.limits import ORDER_BYTES_MAX, TARGETS_MAX
 from device.protocol.orders import accept_order
-from fleet_server.fleet import Fleet
 from fleet_server.orders.model import order_venues
 from tests.device.protocol.builders import CHEN, WANG, policy
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
 from tests.fleet_server.orders.test_orders import code_of, drafted, issued, wish
-
-
-@pytest.fixture
-def country(fleet: Fleet) -> Country:
-    return Country(fleet)
-
-
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
-
 
 Pair = tuple[httpx.AsyncClient, httpx.AsyncClient]
 

@@ -6,22 +6,11 @@ import pytest
 from device.crypto.p256 import verify
 from device.protocol.envelope import parse_envelope
 from device.protocol.orders import accept_order
-from fleet_server.fleet import Fleet
 from fleet_server.orders.model import order_venues, orders
 from tests.device.protocol.builders import CHEN, LI, STRANGER, WANG, ZHANG, ZHANG_AT_HOME, FixedKey, policy
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
 
 DAY_MS = 24 * 3600 * 1000
-
-
-@pytest.fixture
-def country(fleet: Fleet) -> Country:
-    return Country(fleet)
-
-
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
 
 
 def wish(country: Country, **changes: object) -> dict[str, object]:

@@ -7,7 +7,6 @@ from device.crypto.p256 import SigningKey, verify
 from device.protocol.envelope import parse_envelope, require_signature
 from device.protocol.lease import Lease
 from device.protocol.limits import DAY_MS, LEASE_FOR_MS_MAX
-from fleet_server.fleet import Fleet
 from fleet_server.mailroom import Outgoing
 from fleet_server.mailroom.model import dead_letters
 from fleet_server.orders import deliveries
@@ -18,16 +17,6 @@ from tests.fleet_server.country import Country, StandingBox, mail, signature, si
 from tests.fleet_server.orders.test_orders import drafted, issued
 
 NONCE = "00112233445566778899aabbccddeeff"
-
-
-@pytest.fixture
-def country(fleet: Fleet) -> Country:
-    return Country(fleet)
-
-
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
 
 
 def kinds(outgoing: list[Outgoing]) -> list[str]:

@@ -7,7 +7,6 @@ import pytest
 from device.core.banned import target_keys
 from device.protocol.limits import BANNED_MAX, TARGETS_MAX
 from device.protocol.orders import Target
-from fleet_server.fleet import Fleet
 from fleet_server.orders import keys_count, room
 from tests.device.protocol.builders import CHEN, WANG
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
@@ -18,22 +17,16 @@ SOON_MS = 600_000
 
 
 @pytest.fixture
-def country(fleet: Fleet) -> Country:
-    return Country(fleet)
-
-
-@pytest.fixture
-def box(country: Country) -> StandingBox:
-    return country.box("KTV-AAAA0001", country.venue())
-
-
-@pytest.fixture
 def province(country: Country) -> Pair:
     return country.officer("wang"), country.officer("chen")
 
 
 def ban(*songs: str, by: str = "version", **changes: Any) -> dict[str, Any]:
     return {"kind": "ban", "targets": [{"by": by, "id": song} for song in songs], "ends_at_ms": None} | changes
+
+
+async def state_of(province: Pair, number: str) -> str:
+    return str((await province[1].get(f"/api/v1/orders/{number}")).json()["state"])
 
 
 async def refused(country: Country, province: Pair, **changes: Any) -> str:
@@ -114,7 +107,8 @@ async def test_what_does_not_stand_takes_no_room(country: Country, box: Standing
         await by_the_province(country, province, kind="lift", venues=[box.venue], ends=[number], ends_at_ms=None)
     else:
         country.fleet.clock._offset_ms += SOON_MS
-    await by_the_province(country, province, venues=[box.venue], **ban("S4", "S5", "S6"))
+    number, _ = await by_the_province(country, province, venues=[box.venue], **ban("S4", "S5", "S6"))
+    assert await state_of(province, number) == "issued"
 
 
 @pytest.mark.usefixtures("narrow")
@@ -123,7 +117,8 @@ async def test_a_lift_elsewhere_makes_no_room_here(country: Country, box: Standi
     number, _ = await by_the_province(country, province, venues=[box.venue, other], **ban("S1", "S2", "S3"))
     await by_the_province(country, province, kind="lift", venues=[other], ends=[number], ends_at_ms=None)
     await refused(country, province, venues=[box.venue], **ban("S4", "S5", "S6"))
-    await by_the_province(country, province, venues=[other], **ban("S4", "S5", "S6"))
+    number, _ = await by_the_province(country, province, venues=[other], **ban("S4", "S5", "S6"))
+    assert await state_of(province, number) == "issued"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,12 @@ def serve(folder: Path, work: Path) -> Iterator[TufServer]:
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (ConnectionError, ssl.SSLEOFError):
+                self.close_connection = True  # the box has ended it, in the middle of an answer or behind one
+
         def do_GET(self) -> None:
             server.requests.append(f"{self.path} {self.headers.get('Range', '')}".strip())
             path = folder / self.path.removeprefix("/tuf/")
