@@ -40,7 +40,8 @@ _ENTRIES = 6
 
 def _entries(seq: int) -> list[bytes]:
     """Of every kind that stands within an epoch, as this box writes them at this place."""
-    read = [json.loads(raw) for raw in vectors("entries", "entry") if _is_entry(raw)]
+    # The name of this box is longer than theirs, and the longest of them has no room for it.
+    read = [json.loads(raw) for raw in vectors("entries", "entry") if _is_entry(raw) and len(raw) < ENTRY_BYTES_MAX]
     own = {entry["kind"]: entry | {"box": builders.BOX, "epoch": 1, "seq": seq} for entry in read}
     return [dumps(entry) for kind, entry in own.items() if kind in BODIES and kind != "EPOCH"]
 
