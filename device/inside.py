@@ -89,7 +89,7 @@ class Inside:
         loop = running_loop()
         self._tasks = [loop.create_task(self._watch(part)) for part in (self.runtime.run(), self._start())]
         self._shell.ticking = self.runtime
-        self._shell.supervisor.keep("journal care", lambda: care(self.journal, self._shell.desk.faults))
+        self._shell.supervisor.keep("journal care", lambda: care(self.journal, self._shell.desk.faults, self.proven_ms))
         self._shell.supervisor.keep("faults", lambda: health.observe(self._shell.desk, self.runtime, self.stands))
 
     async def live(self, stopping: Happening) -> int:

@@ -31,7 +31,7 @@ from device.drivers.journal_bookmark import SLOTS, Fold
 from device.drivers.journal_owner import Owner
 from device.drivers.journal_recovery import Found
 from device.drivers.journal_room import Room
-from device.drivers.journal_salvage import EndedEpochs, at_ms_of, keep_damaged, take_behind_damage
+from device.drivers.journal_salvage import EndedEpochs, first_at_ms, keep_damaged, take_behind_damage
 from device.drivers.journal_segment import SPARE, Segment
 from device.ports import DriverError, Frame, Framed, Recovered
 from device.protocol import journal
@@ -136,14 +136,16 @@ class JournalFile:
             self._recovered = False
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
 
-    def tend(self) -> None:
-        """Rule 4; blocks. Raises DriverError JOURNAL_UNAVAILABLE: nothing is lost, it is tried again."""
+    def tend(self, proven_ms: float = float("inf")) -> None:
+        """Rule 4; blocks. proven_ms: what is old by trusted time must be so by this instant, too.
+
+        Raises DriverError JOURNAL_UNAVAILABLE: nothing is lost, it is tried again."""
         try:
             with self._tending:
                 if self._recovered:
                     self._write_spare()
                     self._write_bookmark()
-                    self._drop_spent()
+                    self._drop_spent(proven_ms)
         except OSError as error:
             self._not_before_s = self._mono_s() + TEND_AGAIN_S
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
@@ -326,7 +328,7 @@ class JournalFile:
             if fold.next.seq < end and after is None:
                 raise OSError(errno.EIO, f"entry {fold.next.seq} cannot be read back")
 
-    def _drop_spent(self) -> None:
+    def _drop_spent(self, proven_ms: float) -> None:
         """One name at a time, each durably gone before the next: so a cut leaves no hole."""
         self._may_drop = False
         while True:
@@ -338,7 +340,7 @@ class JournalFile:
             if not spent or spent[0] >= (fold.epoch, needed.first):
                 return
             oldest = spent[0]
-            if not is_crowded and not self._is_old(known[known.index(oldest) :]):
+            if not is_crowded and not self._is_old(known[known.index(oldest) :], proven_ms):
                 return
             with self._lock:
                 self._segments = [segment for segment in self._segments if segment != oldest]
@@ -348,14 +350,10 @@ class JournalFile:
             with self._lock:
                 self._look_at_room()
 
-    def _is_old(self, known: list[Segment]) -> bool:
-        """By trusted time: when the first dated entry behind the first of these segments was made."""
-        for segment in known[1:]:
-            for frame, _ in segments.walk(self._folder, segment, 0, segment.first):
-                at_ms = at_ms_of(frame.entry)
-                if at_ms is not None:
-                    return self._fold.at_ms is not None and self._fold.at_ms - at_ms >= self._kept_ms
-        return False
+    def _is_old(self, known: list[Segment], proven_ms: float) -> bool:
+        """By trusted time, which a lease key alone may put anywhere, and no more than `proven_ms`."""
+        now_ms, made_ms = self._fold.at_ms, first_at_ms(self._folder, known[1:])
+        return now_ms is not None and made_ms is not None and min(now_ms, proven_ms) - made_ms >= self._kept_ms
 
     # Recovery.
 

@@ -22,7 +22,7 @@ from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold
 from device.drivers.journal_owner import Owner
 from device.drivers.journal_room import Room
-from device.drivers.journal_segment import PORTION_BYTES, Place, Segment
+from device.drivers.journal_segment import PORTION_BYTES, Place, Segment, walk
 from device.ports import DriverError, Frame
 from device.protocol import journal
 from device.typed import NamedTuple
@@ -86,6 +86,16 @@ def take_behind_damage(fold: Fold, folder: Folder, owner: Owner, segment: Segmen
         if fold.next.seq <= frame.seq < end:
             fold.next = Place(segment.first, offset, frame.seq)
             fold.take(frame)
+
+
+def first_at_ms(folder: Folder, known: "list[Segment]") -> int | None:
+    """When the first dated entry of these segments was made; None if there is none."""
+    for segment in known:
+        for frame, _ in walk(folder, segment, 0, segment.first):
+            at_ms = at_ms_of(frame.entry)
+            if at_ms is not None:
+                return at_ms
+    return None
 
 
 def at_ms_of(entry: bytes) -> int | None:

@@ -4,6 +4,8 @@ Nothing waits for this, and it is no part of the runtime's order: a spare segmen
 more or less changes no answer.
 """
 
+from collections.abc import Callable
+
 from device.first_loop import pause
 from device.log import Log
 from device.ports import DriverError
@@ -24,11 +26,19 @@ class Tended(Protocol):
     @property
     def needs_tending(self) -> bool: ...
 
-    def tend(self) -> None: ...
+    def tend(self, proven_ms: float) -> None: ...
 
 
-async def care(journal: Tended, faults: set[str], every_s: float = LOOK_EVERY_S, disk: Disk | None = None) -> None:
-    """For ever. A disk that stands still holds one thread and not the loop. disk: where to tend; else a thread."""
+async def care(
+    journal: Tended,
+    faults: set[str],
+    proven_ms: Callable[[], int | None],
+    every_s: float = LOOK_EVERY_S,
+    disk: Disk | None = None,
+) -> None:
+    """For ever. A disk that stands still holds one thread and not the loop. disk: where to tend; else a thread.
+    proven_ms: proven time (SPEC 7.3), by which entries get old; asked in the loop.
+    """
     disk = disk or DiskThread("journal care")
     try:
         while True:
@@ -36,7 +46,7 @@ async def care(journal: Tended, faults: set[str], every_s: float = LOOK_EVERY_S,
             faults.update({journal.alarm} & set(ALARMS))
             if journal.needs_tending:
                 try:
-                    await made(disk, journal.tend)
+                    await made(disk, lambda at_ms=proven_ms() or 0: journal.tend(at_ms))
                 except DriverError as error:
                     _log.warning("the journal could not be tended: %s", error)
             await pause(every_s)

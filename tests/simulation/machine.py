@@ -245,9 +245,13 @@ class Life:
             return
         self.stands.set()
         self._look.set()
-        self._supervisor.keep("journal care", lambda: care(self.journal, self.faults, CARE_EVERY_S, InlineDisk()))
+        caring = self.journal, self.faults, self._proven_ms, CARE_EVERY_S, InlineDisk()
+        self._supervisor.keep("journal care", lambda: care(*caring))
         self._supervisor.keep("content", self._looking)
         self._supervisor.keep("fleet", self.session.run)
+
+    def _proven_ms(self) -> int | None:
+        return self.core.proven_ms(self.runtime.now())
 
     async def _read_until_readable(self) -> Any:
         while True:

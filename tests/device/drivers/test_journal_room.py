@@ -9,9 +9,9 @@ from device.drivers.journal_segment import SEGMENT_BYTES
 from device.ports import DriverError
 from device.protocol import journal
 from device.protocol.journal import Entry
-from device.protocol.limits import JOURNAL_BYTES_MAX
+from device.protocol.limits import INSTANT_MAX, JOURNAL_BYTES_MAX
 from tests.device.drivers.crash_folder import CrashFolder
-from tests.device.drivers.journal_builders import ANYBODY, Book
+from tests.device.drivers.journal_builders import ANYBODY, NOON_MS, Book
 
 SEGMENT = 1_400
 SECOND_MS = 1_000
@@ -24,6 +24,7 @@ class Rig:
         self.disk = disk
         self.book = Book()
         self.now_s = 0.0
+        self.proven_ms = INSTANT_MAX
         self.journal = JournalFile(
             disk,
             ANYBODY,
@@ -40,7 +41,7 @@ class Rig:
             self.journal.append(self.book.some(1))
             self.now_s += 2
             if self.journal.needs_tending:
-                self.journal.tend()
+                self.journal.tend(self.proven_ms)
 
     def write_until(self, alarm: str) -> int:
         while self.journal.alarm != alarm:
@@ -49,7 +50,7 @@ class Rig:
 
     def acknowledge(self, size: int) -> None:
         self.journal.acknowledged(self.book.epoch, size)
-        self.journal.tend()
+        self.journal.tend(self.proven_ms)
 
     @property
     def segments(self) -> list[str]:
@@ -122,6 +123,19 @@ def test_9_12_acknowledged_entries_are_kept_for_their_time() -> None:
     rig.write(300)
     rig.acknowledge(1_400)
     assert 160 < int(rig.segments[0][9:21]) <= 200, "one entry a second"
+
+
+@pytest.mark.parametrize("proven_ms", [0, NOON_MS])
+def test_9_12_entries_get_old_by_proven_time_whatever_a_lease_says(proven_ms: int) -> None:
+    """A lease key in foreign hands may sign any year; that is no reason to drop evidence."""
+    rig = Rig(CrashFolder(), kept_ms=1_200 * SECOND_MS, segments=10_000)
+    rig.proven_ms = proven_ms
+    rig.write(1_400)
+    rig.acknowledge(1_400)
+    assert rig.segments[0].endswith("-000000000000.fbj")
+    rig.proven_ms = INSTANT_MAX
+    rig.acknowledge(1_400)
+    assert 160 < int(rig.segments[0][9:21]) <= 200
 
 
 def test_9_12_what_recovery_reads_again_stays() -> None:

@@ -331,8 +331,9 @@ async def test_the_journal_is_tended_beside_the_loop_and_says_how_full_it_is(tmp
         needs_tending = True
         seen: set[str]
 
-        def tend(self) -> None:
+        def tend(self, proven_ms: float) -> None:
             """Fails once, then finds nothing more to do."""
+            assert proven_ms == 7
             self.needs_tending = bool(self.alarm)
             if self.alarm:
                 self.seen, self.alarm = set(faults), ""
@@ -340,7 +341,7 @@ async def test_the_journal_is_tended_beside_the_loop_and_says_how_full_it_is(tmp
             done.set()
 
     tended, faults, done = Tended(), {"SERIAL_DOWN"}, threading.Event()
-    caring = asyncio.create_task(journal_care.care(tended, faults, every_s=0.01))
+    caring = asyncio.create_task(journal_care.care(tended, faults, lambda: 7, every_s=0.01))
     assert await asyncio.to_thread(done.wait, 10)
     caring.cancel()
     await asyncio.gather(caring, return_exceptions=True)
