@@ -5,8 +5,8 @@ Rules (SPEC 6.5, 10.5):
 1. Delivered is a receipt that names the order's number and its document, accepted or known.
 2. In force is a stop or ban that stands among the holds of a receipt or report and not among those whose grace still
    lets a song run on; any other order is in force once it is delivered. Lifted is a hold that stood, is not among the
-   holds any more and has an ending: an issued resume or lift that names it, or its own end. A hold that vanished
-   without one is sent again.
+   holds any more and has an ending: an issued resume or lift for the venue that names it, or its own end. A hold that
+   vanished without one is sent again.
 3. What a box said earlier in its journal than what it said last changes nothing.
 4. With each report, what is missing is sent again: orders without a receipt, stops and bans that are not among the
    holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders. The first report
@@ -36,13 +36,12 @@ from fleet_server.live import Event
 from fleet_server.mailroom import Outcome, Outgoing, Sender
 from fleet_server.orders.approval import ISSUED
 from fleet_server.orders.model import hold_marks, order_ends, order_venues, orders
+from fleet_server.orders.room import has_ending
 
 RESENT_MAX = 16
 FAILED = "failed"
 RESEND_AFTER_MS = 2_000
 RETRY_REJECTED_AFTER_MS = 600_000
-
-_ending = orders.alias("ending")
 
 
 def record_receipt(
@@ -178,7 +177,7 @@ def _is_lost(report: Report, now_ms: int) -> ColumnElement[bool]:
     """A stop or ban that nothing has ended and that is not among the holds."""
     lasts = or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms)
     absent = and_(order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.not_in(report.holds))
-    return and_(orders.c.kind.in_((STOP, BAN)), absent, lasts, ~_has_ending())
+    return and_(orders.c.kind.in_((STOP, BAN)), absent, lasts, ~has_ending())
 
 
 def _may_be_taken(report: Report, now_ms: int) -> ColumnElement[bool]:
@@ -186,12 +185,6 @@ def _may_be_taken(report: Report, now_ms: int) -> ColumnElement[bool]:
     if report.state != FAILED:
         return in_time
     return or_(in_time, order_venues.c.delivered_at_ms.is_not(None))
-
-
-def _has_ending() -> ColumnElement[bool]:
-    """An issued resume or lift names the order of the row."""
-    named = and_(order_ends.c.ended == order_venues.c.order, order_ends.c.order == _ending.c.order)
-    return exists().where(named, _ending.c.state == ISSUED).correlate(order_venues)
 
 
 def _change(connection: Connection, row: Row[Any], standing: Standing, now_ms: int) -> dict[str, object]:
@@ -207,13 +200,14 @@ def _change(connection: Connection, row: Row[Any], standing: Standing, now_ms: i
     if row.in_force_at_ms is None and not _stood(row):
         return {}
     has_ended = row.ends_at_ms is not None and row.ends_at_ms <= now_ms
-    has_ending = connection.scalar(
+    has_one = connection.scalar(
         select(order_ends.c.ended)
         .join(orders, orders.c.order == order_ends.c.order)
-        .where(order_ends.c.ended == row.order, orders.c.state == ISSUED)
+        .join(order_venues, order_venues.c.order == order_ends.c.order)
+        .where(order_ends.c.ended == row.order, orders.c.state == ISSUED, order_venues.c.venue == row.venue)
         .limit(1)
     )
-    if has_ended or has_ending:
+    if has_ended or has_one:
         return {"in_force_at_ms": row.in_force_at_ms or now_ms, "lifted_at_ms": now_ms}
     return {"in_force_at_ms": None} if row.in_force_at_ms is not None else {}
 

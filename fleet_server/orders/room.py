@@ -43,14 +43,14 @@ def require_room(connection: Connection, order: Order, now_ms: int) -> None:
     query = query.where(meant, here.order != order.order, orders.c.kind.in_((STOP, BAN)), orders.c.state == ISSUED)
     query = query.where(or_(orders.c.ends_at_ms.is_(None), orders.c.ends_at_ms > now_ms), here.lifted_at_ms.is_(None))
     query = query.where(or_(here.result.is_(None), here.result != "rejected"))
-    query = query.where(or_(here.delivered_at_ms.is_not(None), orders.c.expires_at_ms > now_ms), ~_has_ending())
+    query = query.where(or_(here.delivered_at_ms.is_not(None), orders.c.expires_at_ms > now_ms), ~has_ending())
     full = connection.execute(query.group_by(here.venue).having(no_room).order_by(here.venue).limit(1)).one_or_none()
     if full is not None:
         counts = f"{full.holds} of {HOLDS_MAX} orders, {full.banned} and {new} more of {BANNED_MAX} targets"
         raise ProblemError("HOLDS_TOO_MANY", f"{full.venue}: {counts}")
 
 
-def _has_ending() -> ColumnElement[bool]:
+def has_ending() -> ColumnElement[bool]:
     """An issued resume or lift names the order of the row, and is for its venue too."""
     named = and_(order_ends.c.ended == order_venues.c.order, order_ends.c.order == _ending.c.order)
     there = and_(_ending_venue.c.order == _ending.c.order, _ending_venue.c.venue == order_venues.c.venue)

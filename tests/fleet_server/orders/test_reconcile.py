@@ -78,6 +78,29 @@ async def test_a_lifted_order_is_not_sent_again(country: Country, box: StandingB
     assert stop["lifted_at_ms"] is not None
 
 
+async def test_10_5_an_ending_for_another_venue_ends_nothing_here(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop of two venues is lifted for one of them: where the other's box has lost it, it is sent again."""
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
+    zhang, li = country.officer("zhang"), country.officer("li")
+    open_again, stopped = (country.box(f"KTV-AAAA000{number}", country.venue()) for number in (1, 2))
+    number, raw = await issued(country, zhang, li, venues=[open_again.venue, stopped.venue])
+    for box in (open_again, stopped):
+        mail(country, box, "receipt", box.obey(raw))
+    _, lifting = await issued(
+        country, zhang, li, kind="resume", venues=[open_again.venue], ends=[number], ends_at_ms=None, grace_s=0
+    )
+    mail(country, open_again, "receipt", open_again.obey(lifting))
+    stopped.holds = []  # an old image of the disk was put back
+    (again,) = mail(country, stopped, "report", stopped.report(NONCE, state="failed"))
+    assert again.payload == raw
+    assert report(country, open_again) == []
+    rows = {row["venue"]: row["lifted_at_ms"] for row in country.rows(order_venues) if row["order"] == number}
+    assert rows[open_again.venue] is not None
+    assert rows[stopped.venue] is None
+
+
 async def test_what_the_box_said_earlier_changes_nothing(country: Country, box: StandingBox) -> None:
     before = box.report()
     _, raw = await issued(country, country.officer("zhang"), country.officer("li"), venues=[box.venue])
