@@ -3,7 +3,8 @@
 1. The relay is a normally open contact and its line starts inactive: a box without power, or between start and
    its first decision, is silent.
 2. The lamp is one line: steady for `in-service`, otherwise a blink whose rhythm tells the states apart without
-   colour (steps of STEP_S, `#` is on).
+   colour (steps of STEP_S, `#` is on). A step that the line does not take is none: the next one is tried all the same,
+   and who changes the pattern meanwhile hears of it.
 3. The seal is watched by edges from the kernel, so an opening of a millisecond is seen; nothing polls.
 """
 
@@ -51,6 +52,7 @@ class GpioLines:
         self._was_opened = False
         self._rhythm = "."
         self._step = 0
+        self._lamp_failed: DriverError | None = None
         self._told: list[Callable[[bool], None]] = []
         self._loop = running_loop()
         self._loop.add_reader(self._lines.fd, self._edges)
@@ -78,6 +80,8 @@ class GpioLines:
 
     def show(self, pattern: str) -> None:
         self._rhythm, self._step = _RHYTHMS[pattern], 0
+        if self._lamp_failed is not None:
+            raise self._lamp_failed
 
     def _edges(self) -> None:
         for event in self._lines.read_edge_events():
@@ -87,9 +91,13 @@ class GpioLines:
                 changed(is_open)
 
     def _blink(self) -> None:
-        self._set(self._lamp, self._rhythm[self._step % len(self._rhythm)] == "#")
-        self._step += 1
         self._loop.call_later(STEP_S, self._blink)
+        try:
+            self._set(self._lamp, self._rhythm[self._step % len(self._rhythm)] == "#")
+            self._lamp_failed = None
+        except DriverError as error:
+            self._lamp_failed = error
+        self._step += 1
 
     def _set(self, line: int, is_active: bool) -> None:
         try:
