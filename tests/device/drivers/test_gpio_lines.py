@@ -46,8 +46,8 @@ def gpio_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     gpiod, line = ModuleType("gpiod"), ModuleType("gpiod.line")
     for name in ("Bias", "Direction", "Edge", "Value"):
         setattr(line, name, Line)
-    gpiod.line = line  # type: ignore[attr-defined]
-    gpiod.LineSettings = lambda **_: None  # type: ignore[attr-defined]
+    setattr(gpiod, "line", line)
+    setattr(gpiod, "LineSettings", lambda **_: None)
     monkeypatch.setitem(sys.modules, "gpiod", gpiod)
     monkeypatch.setitem(sys.modules, "gpiod.line", line)
     monkeypatch.delitem(sys.modules, "device.drivers.gpio_lines", raising=False)
