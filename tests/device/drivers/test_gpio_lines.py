@@ -46,8 +46,7 @@ def gpio_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     gpiod, line = ModuleType("gpiod"), ModuleType("gpiod.line")
     for name in ("Bias", "Direction", "Edge", "Value"):
         setattr(line, name, Line)
-    setattr(gpiod, "line", line)
-    setattr(gpiod, "LineSettings", lambda **_: None)
+    vars(gpiod).update(line=line, LineSettings=lambda **_: None)
     monkeypatch.setitem(sys.modules, "gpiod", gpiod)
     monkeypatch.setitem(sys.modules, "gpiod.line", line)
     monkeypatch.delitem(sys.modules, "device.drivers.gpio_lines", raising=False)
