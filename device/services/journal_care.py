@@ -46,9 +46,13 @@ async def care(
             faults.update({journal.alarm} & set(ALARMS))
             if journal.needs_tending:
                 try:
-                    await made(disk, lambda at_ms=proven_ms() or 0: journal.tend(at_ms))
+                    await made(disk, _tending(journal, proven_ms() or 0))
                 except DriverError as error:
                     _log.warning("the journal could not be tended: %s", error)
             await pause(every_s)
     finally:
         disk.shutdown()
+
+
+def _tending(journal: Tended, proven_ms: int) -> Callable[[], None]:
+    return lambda: journal.tend(proven_ms)
