@@ -139,6 +139,7 @@ class Content:
         self._imaging = threading.Lock()
         self._wanted: _Wanted | None = None
         self._image_files: FleetFiles | None = None
+        self._is_closed = False
         self.catalog_wanted = asyncio.Event()
         self._unsound = b""  # a manifest whose tables are signed and no tables
         self._faults = {"look": "", "catalog": ""}
@@ -176,6 +177,7 @@ class Content:
 
     def close(self) -> None:
         """Give up what is under way; its threads end by themselves."""
+        self._is_closed = True
         self._files.give_up()
         if self._image_files is not None:
             self._image_files.give_up()
@@ -207,7 +209,10 @@ class Content:
 
     def _refreshed(self) -> Updater:
         self._room.tidy()
+        self._files = self._files.another()  # the look before may have been given up for want of room
         self._files.begin_look()
+        if self._is_closed:
+            self._files.give_up()
         updater = Updater(
             metadata_dir=str(self._trust),
             metadata_base_url=self._files.metadata_url,

@@ -147,3 +147,25 @@ async def test_at_the_end_everything_is_given_up(box: Box, fleet: PublishedFleet
     box.content.close()
     assert await asyncio.gather(*tasks) == ["CONTENT_UNREACHABLE", []]
     assert await box.look() == []
+
+
+async def test_5_1_a_look_that_was_given_up_for_want_of_room_is_not_the_last(
+    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line of an image breaks on a full card, just as a manifest comes: what is under way goes."""
+    fleet.publish_bundle("1.1.0", IMAGE)
+    fleet.publish("catalog", catalog_files(5, SONGS))
+    server.misbehave["image"] = image = Hold()
+    fetching = asyncio.create_task(box.bundle("1.1.0"))
+    await image.until_begun()
+    server.misbehave["manifest.json"] = manifest = Hold()
+    looking = asyncio.create_task(box.look())
+    await manifest.until_begun()
+    with monkeypatch.context() as full:
+        full.setattr(os, "statvfs", lambda _path: os.statvfs_result((1, 1, 0, 1_000, 1_000, 0, 0, 0, 0, 0)))
+        await _end(fetching)
+        await manifest.until_ended()
+        assert CatalogLoaded not in [type(event) for event in await looking]
+    server.misbehave.clear()
+    assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
+    assert box.content.fault == ""
