@@ -28,6 +28,7 @@ from tests import builders
 if TYPE_CHECKING:
     from device.protocol.envelope import Signer
     from device.protocol.keys import Verify
+    from device.protocol.orders import Order
 
 INCIDENTS = frozenset({"BATCH_FORK", "BATCH_GAP", "BATCH_CHAIN", "BATCH_EPOCH", "BATCH_IDENTITY"})
 BEGINNINGS_MAX = 256
@@ -55,6 +56,7 @@ class Record:
     report: Report | None = None
     reported_at_ms: int = 0
     taken: set[str] = field(default_factory=set)  # orders that the box has confirmed once
+    left: dict[str, set[str]] = field(default_factory=dict)  # by such an order: what it named and has not ended
     sent_at_ms: dict[str, int] = field(default_factory=dict)
     acked: int = 0  # entries that an ack has left for
 
@@ -110,6 +112,8 @@ class Fleet:
             receipt = Receipt.decode(envelope.payload)
             if receipt.result in ("accepted", "known"):
                 record.taken.add(receipt.id)
+                left = left_by(self._ending(receipt.id), receipt)
+                record.left[receipt.id] = record.left.get(receipt.id, left) & left
 
     def issue(self, order: Issued) -> None:
         """Officers have signed: to every box at once, and again until it is seen there."""
@@ -193,6 +197,9 @@ class Fleet:
         """SPEC 6.6: in time, or confirmed once and forgotten since."""
         return order.expires_at_ms > self._now_ms() or order.number in record.taken
 
+    def _ending(self, number: str) -> Issued | None:
+        return next((order for order in self.orders if order.number == number), None)
+
     def lend(self, box: str, record: Record, report: Report, **changes: Any) -> None:
         """A lease for the nonce of this report."""
         now_ms = self._now_ms()
@@ -210,6 +217,13 @@ class Fleet:
         record.last_lease = lease
         self.lent(lease)
         self._send(box, "lease", seal("lease", lease.encode(), [self.lease_signer]).encode())
+
+
+def left_by(ending: "Issued | Order | None", receipt: Receipt) -> set[str]:
+    """What a resume or lift named, and left: late it ends only what is in doubt, and its receipt names the rest."""
+    if ending is None or receipt.at_ms is None or receipt.at_ms <= ending.expires_at_ms:
+        return set()
+    return set(ending.ends) & set(receipt.holds)
 
 
 def _nobody(_lease: Lease) -> None:

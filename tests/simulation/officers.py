@@ -1,14 +1,16 @@
 """The officers: what they order, and what a box must therefore do. The books of the checkers, not of the box."""
 
 import random
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from device.protocol.limits import DAY_MS
 from device.protocol.orders import BAN, LIFT, RESUME, SERVICE, STOP, Order, Scope, Target
+from device.protocol.receipts import Receipt
 from device.protocol.regions import level
 from tests import builders
 from tests.builders import PROVINCE, REGION
-from tests.simulation.fleet import Issued
+from tests.simulation.fleet import Issued, left_by
 from tests.simulation.venue import ROOMS
 
 SIGNERS = {REGION: (builders.ZHANG, builders.LI), PROVINCE: (builders.CHEN, builders.ZHOU)}
@@ -82,10 +84,10 @@ class Standing:
         """Officers have signed this; it is under way to the box."""
         self._ended.take(number)
 
-    def accepted(self, number: str, true_ms: int) -> None:
-        """The box has signed that it accepted this order; the last time counts, for its grace may begin anew."""
-        self.accepted_at_ms[number] = true_ms
-        self._ended_there.take(number)
+    def accepted(self, receipt: Receipt, true_ms: int) -> None:
+        """The box has signed that it accepted an order; the last time counts, for its grace may begin anew."""
+        self.accepted_at_ms[receipt.id] = true_ms
+        self._ended_there.take(receipt.id, left_by(self._orders[receipt.id], receipt))
 
     def forgot(self) -> None:
         """The record of the box was put back: what it knew to be ended may hold it until the fleet says so again."""
@@ -95,11 +97,14 @@ class Standing:
         """Whether officers have signed a service for this opening of the seal."""
         return any(order.kind == SERVICE and order.opening == opening for order in self._orders.values())
 
-    def must_be_over(self, confirmed: set[str]) -> set[str]:
-        """What was ended by orders that the box has confirmed to the fleet: in contact none of it stands."""
+    def must_be_over(self, confirmed: set[str], left: Mapping[str, set[str]]) -> set[str]:
+        """What was ended by orders that the box has confirmed to the fleet: in contact none of it stands.
+
+        left: by such an order what it named, and the box has said that it left.
+        """
         ended = Endings(self._orders)
         for number in confirmed:
-            ended.take(number)
+            ended.take(number, left.get(number, set()))
         return {order.order for order in self._orders.values() if ended.has(order)}
 
     def numbers(self) -> list[str]:
@@ -139,9 +144,10 @@ class Endings:
         self._orders = orders
         self._levels: dict[tuple[str, str], int] = {}  # kind and order -> level of who ended it
 
-    def take(self, number: str) -> None:
+    def take(self, number: str, left: Collection[str] = ()) -> None:
+        """left: what it named, and did not end."""
         order = self._orders[number]
-        for named in order.ends:
+        for named in set(order.ends).difference(left):
             key = (ENDING_OF[order.kind], named)
             self._levels[key] = min(level(order.authority), self._levels.get(key, 99))
 

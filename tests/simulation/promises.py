@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from device.core.effects import Send
-from device.protocol.codec import loads
 from device.protocol.journal import Entry, first_chain, next_chain, parse_frame
 from device.protocol.lease import Lease
 from device.protocol.limits import DAY_MS, GRACE_S_MAX
 from device.protocol.orders import BAN, STOP, Order
+from device.protocol.receipts import Receipt
 from tests.box_rig import SONGS
 from tests.simulation.ended import owed
 from tests.simulation.fleet import Fleet
@@ -98,9 +98,9 @@ class Promises:
         """Whatever the box says about orders binds it."""
         self._look_for_contact()
         if isinstance(effect, Send) and effect.kind == "receipt":
-            receipt = loads(effect.payload, 65_536)
-            if receipt["subject"] == "order" and receipt["result"] in ("accepted", "known"):
-                self.standing.accepted(receipt["id"], self.machine.around.true_ms())
+            receipt = Receipt.decode(effect.payload)
+            if receipt.subject == "order" and receipt.result in ("accepted", "known"):
+                self.standing.accepted(receipt, self.machine.around.true_ms())
 
     def answered(self, asked: Asked) -> None:
         """A guest's wish was granted or refused."""
@@ -270,7 +270,8 @@ class Promises:
         assert answer is not None
         life = self.machine.life
         assert life is not None
-        over = self.standing.must_be_over(self.fleet.records[self.machine.box].taken)
+        record = self.fleet.records[self.machine.box]
+        over = self.standing.must_be_over(record.taken, record.left)
         locking = sorted(over & {hold["order"] for hold in life.state()["holds"]})
         self._require(not locking, f"{locking} stand, and the fleet knows that they were ended")
         stops = self.standing.may_be_in_force(STOP, self.machine.around.true_ms())
