@@ -193,9 +193,15 @@ class JournalEnd:
         """Go on behind what is durable: as `open`, and the drafts to be appended again (rule 2)."""
         durable = (found.epoch, found.size)
         lost = [draft for draft in self._in_flight if draft.place is not None and draft.place >= durable]
+        begun = [draft.body for draft in lost if draft.kind == "EPOCH"]
         lost = _first_and_last([draft for draft in lost + self._waiting if draft.kind != "EPOCH"])
         self._in_flight, self._waiting = [], []
-        return self.open(found, None, damaged_at), lost
+        opening = self.open(found, None, damaged_at)
+        if opening is None and begun:  # nothing on disk says anew that its epoch was edited
+            body = begun[-1]
+            behind = Position(found.epoch, body["size"], bytes.fromhex(body["head"]))
+            opening = self.begin_epoch(behind, body["reason"], body["at"])
+        return opening, lost
 
     def stamp(self, clock: "Clock", now: "Now") -> Stamp:
         """The stamp of an entry that is made now."""

@@ -301,15 +301,36 @@ def test_9_11_a_journal_written_anew_on_the_card_begins_an_epoch_behind_what_the
     rig.restart()
     assert not epochs_of(rig)
     known = json.loads(rig.disk.state or b"")["journal"]
-    chain = first_chain(rig.disk.box, 1)
-    for seq, raw in enumerate(rig.disk.entries[1]):
-        edited = rig.disk.entries[1][seq] = raw.replace(b'"guest"', b'"filler"')
-        chain = rig.disk.chains[1][seq] = next_chain(chain, seq, edited)
+    edit(rig)
     rig.restart()
     assert epochs_of(rig) == [(2, known["size"], known["head"])]
     assert (size, head) != (known["size"], known["head"])
     rig.restart()
     assert len(epochs_of(rig)) == 1
+
+
+def test_9_11_that_a_journal_was_edited_is_said_also_where_the_first_write_fails() -> None:
+    """The owner, who has edited it, lets the card stand still for a moment too."""
+    rig = Rig()
+    rig.end(rig.play("K1").body["play"])
+    rig.wait(600)
+    edit(rig)
+    rig.lose_power()
+    rig.journal_works = False
+    rig.start()
+    known = json.loads(rig.disk.state or b"")["journal"]
+    recover(rig)
+    assert rig.bodies("EPOCH") == [
+        {"size": known["size"], "head": known["head"], "reason": "edited", "at": known["size"]}
+    ]
+
+
+def edit(rig: Rig) -> None:
+    """Write the journal anew, as who has the card may: no key is in its chain."""
+    chain = first_chain(rig.disk.box, 1)
+    for seq, raw in enumerate(rig.disk.entries[1]):
+        edited = rig.disk.entries[1][seq] = raw.replace(b'"guest"', b'"filler"')
+        chain = rig.disk.chains[1][seq] = next_chain(chain, seq, edited)
 
 
 def test_10_3_a_nack_for_what_is_gone_begins_an_epoch_behind_the_own_end() -> None:
