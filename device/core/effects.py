@@ -108,12 +108,13 @@ class MoveWatermark(Fact):
 
 class SendFrom(Fact):
     """The fleet asks for entries of `epoch`, which may have ended, from `size` on, which may lie below the watermark
-    (SPEC 10.3 nack).
+    (SPEC 10.3 nack). head: its chain value there.
     """
 
     epoch: int
     size: int
-    FIELDS = ("epoch", "size")
+    head: bytes
+    FIELDS = ("epoch", "size", "head")
 
 
 class RecoverJournal(Fact):

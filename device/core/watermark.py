@@ -36,8 +36,10 @@ def ack_received(turn: "Turn", event: "AckReceived") -> None:
         memory.refusals.count(error.code)
         return
     if ack.epoch < journal.position.epoch:
-        moves = MoveWatermark if ack.result == "ack" else SendFrom
-        turn.do(moves(epoch=ack.epoch, size=ack.size))
+        if ack.result == "ack":
+            turn.do(MoveWatermark(epoch=ack.epoch, size=ack.size))
+        else:
+            turn.do(SendFrom(epoch=ack.epoch, size=ack.size, head=bytes.fromhex(ack.head)))
     elif ack.result == "nack":
         _go_back(turn, ack)
     elif ack.size > journal.watermark:
@@ -64,7 +66,7 @@ def _go_back(turn: "Turn", ack: Ack) -> None:
     is_same = ack.epoch == place.epoch and ack.size <= place.size
     own = turn.memory.head_at(ack.epoch, ack.size) if is_same and ack.size > 0 else None
     if is_same and ack.size >= journal.first and own in (None, theirs.head):
-        turn.do(SendFrom(epoch=ack.epoch, size=ack.size))
+        turn.do(SendFrom(epoch=ack.epoch, size=ack.size, head=theirs.head))
     elif journal.is_available and journal.may_begin_epoch():
         behind = place if is_same and ack.size < journal.first else theirs
         turn.append("EPOCH", journal.begin_epoch(behind, FLEET, behind.size))

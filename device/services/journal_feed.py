@@ -93,7 +93,7 @@ class JournalFeed:
             self._open = []
         for late in self._owing:
             if late.epoch == effect.epoch:
-                late.begin_again(effect.size)
+                late.begin_again(effect.size, effect.head)
 
     def begin_again(self, now_s: float) -> None:
         """At each connect."""
@@ -127,7 +127,7 @@ class JournalFeed:
         if batch.epoch != self._epoch:
             for late in self._owing:
                 if late.epoch == batch.epoch:
-                    late.sent(batch.size, made.head, now_s)
+                    late.sent(batch.size, len(batch.entries), made.head, now_s)
         elif batch.first == self._next:
             self._next = batch.size
             if not self._open:
@@ -160,7 +160,7 @@ class JournalFeed:
 
     def _late_batch(self, late: LateEpoch) -> Made | None:
         ended, at = self._journal.ended, late.next
-        while frames := ended.read(late.epoch, at, BATCH_ENTRIES_MAX, ENTRIES_BYTES):
+        while frames := ended.read(late.epoch, at, late.count_max, ENTRIES_BYTES):
             sound = list(itertools.dropwhile(lambda frame: late.is_refused and not _is_entry(frame), frames))
             if sound:
                 sound = list(itertools.takewhile(lambda frame: not late.is_refused or _is_entry(frame), sound))

@@ -71,5 +71,6 @@ def test_10_3_an_ended_epoch_has_its_own_watermark_and_begins_nothing() -> None:
     assert rig.give(on.AckReceived(raw=builders.ack_envelope(epoch=1, size=4, head="b" * 64))) == []
     assert rig.box.state_body(rig.now)["refused"] == {"BATCH_FORK": 1}
     for size in (0, 2, 999):
-        assert nack(rig, epoch=1, size=size, head="c" * 64) == [do.SendFrom(epoch=1, size=size)]
+        again = do.SendFrom(epoch=1, size=size, head=b"\xcc" * 32)
+        assert nack(rig, epoch=1, size=size, head="c" * 64) == [again]
     assert (rig.disk.epoch, rig.box.watermark) == (2, 0)

@@ -12,13 +12,14 @@ def test_facts_are_equal_by_kind_and_field() -> None:
     assert on.Now(mono_ms=1, rtc_ms=2) == on.Now(mono_ms=1, rtc_ms=2)
     assert on.Now(mono_ms=1, rtc_ms=2) != on.Now(mono_ms=1, rtc_ms=3)
     assert on.Connected() != on.Disconnected()
-    assert len({do.SendFrom(epoch=1, size=1), do.SendFrom(epoch=1, size=1), do.SendFrom(epoch=1, size=2)}) == 2
-    assert repr(do.SendFrom(epoch=1, size=1)) == "SendFrom(epoch=1, size=1)"
+    acked = [do.MoveWatermark(epoch=1, size=size) for size in (1, 1, 2)]
+    assert len(set(acked)) == 2
+    assert repr(acked[0]) == "MoveWatermark(epoch=1, size=1)"
 
 
 def test_a_wrong_field_is_a_fault() -> None:
-    with pytest.raises(TypeError, match="SendFrom"):
-        do.SendFrom(epoch=1, length=1)  # type: ignore[call-arg] # that is the test
+    with pytest.raises(TypeError, match="MoveWatermark"):
+        do.MoveWatermark(epoch=1, length=1)  # type: ignore[call-arg] # that is the test
 
 
 def test_an_allowance_is_a_burst_and_then_one_at_a_time() -> None:

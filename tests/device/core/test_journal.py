@@ -339,8 +339,8 @@ def test_10_3_a_nack_for_what_is_gone_begins_an_epoch_behind_the_own_end() -> No
     rig.start(journal_first=5)
     rig.load_content()
     place = (rig.disk.size, rig.disk.head.hex())
-    sent_again = nack(rig, size=6, head=rig.disk.chains[1][5].hex())
-    assert do.SendFrom(epoch=1, size=6) in sent_again
+    head = rig.disk.chains[1][5]
+    assert do.SendFrom(epoch=1, size=6, head=head) in nack(rig, size=6, head=head.hex())
     nack(rig, size=2, head=rig.disk.chains[1][1].hex())
     assert epochs_of(rig) == [(2, *place)]
 

@@ -80,6 +80,10 @@ class Venue:
         assert self.feed.head_at(epoch, size) == self.head
         self.feed.moved(effects.MoveWatermark(epoch=epoch, size=size), now_s)
 
+    def nack(self, size: int, head: bytes = b"") -> None:
+        """Of the batch under way; by default with a head that the box never had."""
+        self.feed.send_from(effects.SendFrom(epoch=self.batch.epoch, size=size, head=head))
+
     def all(self) -> "list[tuple[int, int, int]]":
         found = []
         while (batch := self.take()) is not None:
@@ -175,9 +179,38 @@ def test_9_13_behind_a_gap_the_chain_goes_on_as_it_was_acknowledged(tmp_path: Pa
 def test_9_13_a_nack_begins_the_chain_anew_and_the_box_vouches_for_nothing_before(tmp_path: Path) -> None:
     venue = Venue(tmp_path, 30, 2)
     assert venue.take() == (1, 0, 30)
-    venue.feed.send_from(effects.SendFrom(epoch=1, size=7))
+    venue.nack(7)
     assert venue.take() == (1, 7, 30)
     assert venue.head == venue.chain(chain_behind_gap(BOX, 1, 7, 7), 1, 7, 30)
+
+
+def test_9_13_a_nack_with_the_own_head_begins_no_chain_anew(tmp_path: Path) -> None:
+    venue = Venue(tmp_path, 30, 2)
+    assert venue.take() == (1, 0, 30)
+    venue.nack(7, venue.frames[1][6].chain)
+    assert venue.take() == (1, 7, 30)
+    assert venue.head == venue.frames[1][29].chain
+
+
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_9_13_as_much_goes_up_as_the_fleet_takes_of_a_journal_that_it_knows_to_be_shorter(
+    tmp_path: Path, is_anew: bool
+) -> None:
+    """Its owner wiped the journal, and put back an image of it that is longer than the box remembered."""
+    venue = Venue(tmp_path, 30, 2)
+    size, end, taken = 7, 20, []
+    head = b"\x01" * 32 if is_anew else venue.frames[1][size - 1].chain
+    while (batch := venue.take()) is not None and batch[0] == 1:
+        if batch[1] <= size < batch[2] <= end:
+            taken.append(batch[1:])
+            size, head = batch[2], venue.head
+            venue.ack()
+        else:
+            venue.nack(size, head)
+    assert (size, batch) == (end, (2, 0, 2))
+    assert taken == [(7, 18), (18, 19), (19, 20)]
+    begin = chain_behind_gap(BOX, 1, 7, 7) if is_anew else venue.frames[1][6].chain
+    assert head == venue.chain(begin, 1, 7, end), "one chain over all of them"
 
 
 def test_9_13_where_the_chain_before_is_damaged_it_begins_anew(tmp_path: Path) -> None:
@@ -191,9 +224,9 @@ def test_9_13_where_the_chain_before_is_damaged_it_begins_anew(tmp_path: Path) -
 
 def test_9_13_what_is_refused_again_and_again_rests_until_the_next_session(tmp_path: Path) -> None:
     venue = Venue(tmp_path, 30, 2)
-    for _ in range(TRIES_MAX):
-        assert venue.take() == (1, 0, 30)
-        venue.feed.send_from(effects.SendFrom(epoch=1, size=0))
+    for size in (30, 15, 7, 3, *[1] * TRIES_MAX):
+        assert venue.take() == (1, 0, size)
+        venue.nack(0)
     assert venue.take() == (2, 0, 2)
     venue.feed.begin_again(0.0)
     now_s = 0.0
@@ -219,5 +252,5 @@ def test_9_13_an_entry_of_the_present_epoch_that_was_written_anew_is_never_signe
 def test_9_13_a_nack_that_was_not_of_this_epochs_batch_counts_for_nothing(tmp_path: Path) -> None:
     venue = Venue(tmp_path, 5, 3)
     for _ in range(TRIES_MAX):
-        venue.feed.send_from(effects.SendFrom(epoch=1, size=4))
+        venue.feed.send_from(effects.SendFrom(epoch=1, size=4, head=b""))
     assert venue.all() == [(1, 0, 5), (2, 0, 3)]

@@ -96,7 +96,7 @@ def test_without_acks_sending_stops_and_then_begins_again_at_the_watermark(tmp_p
 def test_10_3_a_nack_says_from_where(tmp_path: Path) -> None:
     _, feed = a_journal(tmp_path, 300, "")
     take(feed, 0.0)
-    feed.send_from(effects.SendFrom(epoch=1, size=30))
+    feed.send_from(effects.SendFrom(epoch=1, size=30, head=b""))
     batch = take(feed, 0.0)
     assert batch is not None
     assert batch.first == 30
