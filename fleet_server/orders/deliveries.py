@@ -13,9 +13,9 @@ Rules (SPEC 6.5, 10.5):
    after the issue brings an order at once: what was published before the box had subscribed is lost. Later none within
    RESEND_AFTER_MS of the last time; one that the box rejected after RETRY_REJECTED_AFTER_MS, or when it has a newer
    authority policy than before. A box that is failed may have forgotten holds: it is sent stops and bans that it has
-   confirmed once even past their acceptance (SPEC 6.6), and has no lease until they stand (`lacks_a_hold`). It may as
-   well have forgotten endings: one that was confirmed once is sent past its acceptance, as long as what it ended is
-   among the holds.
+   confirmed once even past their acceptance (SPEC 6.6), and has no lease until they stand (`lacks_a_hold`). An ending
+   is sent past its acceptance, as long as what it ends is among the holds: the box may have forgotten it, or have taken
+   an old stop before it knew the time. Where nothing is in doubt the box rejects it, and officers give a new one.
 5. A box that has forgotten a hold and rejects its order, because an officer has left the policy since, takes its word
    back: the order is shown as rejected, keeps no lease back, and officers give a new one.
 """
@@ -166,11 +166,10 @@ def lacks_a_hold(connection: Connection, sender: Sender, report: Report, now_ms:
 
 
 def _is_wanted(report: Report, now_ms: int) -> ColumnElement[bool]:
-    undelivered = order_venues.c.delivered_at_ms.is_(None)
     ends = exists().where(order_ends.c.order == order_venues.c.order, order_ends.c.ended.in_(report.holds))
-    in_time = orders.c.expires_at_ms > now_ms
-    undone = and_(ends.correlate(order_venues), or_(in_time, ~undelivered))
-    return or_(and_(in_time, undelivered), undone, and_(_is_lost(report, now_ms), _may_be_taken(report, now_ms)))
+    is_new = and_(orders.c.expires_at_ms > now_ms, order_venues.c.delivered_at_ms.is_(None))
+    is_lost = and_(_is_lost(report, now_ms), _may_be_taken(report, now_ms))
+    return or_(is_new, ends.correlate(order_venues), is_lost)
 
 
 def _is_lost(report: Report, now_ms: int) -> ColumnElement[bool]:

@@ -151,14 +151,36 @@ async def test_an_ended_hold_that_came_back_is_ended_again(
         assert report(country, box) == []
 
 
-async def test_6_6_an_ending_that_no_box_has_confirmed_is_not_sent_past_its_time(
-    country: Country, box: StandingBox
+async def test_6_6_an_ending_of_what_stands_is_sent_whatever_its_age(
+    country: Country, box: StandingBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The box was away while stop and resume were given; then somebody brought it the stop before its first lease."""
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
+    zhang, li = country.officer("zhang"), country.officer("li")
+    number, raw = await issued(country, zhang, li, venues=[box.venue])
+    _, lifting = await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
+    _expire(country)
+    assert report(country, box) == []
+    mail(country, box, "receipt", box.obey(raw))
+    (again,) = report(country, box)
+    assert again.payload == lifting
+    mail(country, box, "receipt", box.obey(lifting))
+    assert report(country, box) == []
+
+
+async def test_6_6_an_old_ending_that_the_box_rejects_is_not_sent_with_every_report(
+    country: Country, box: StandingBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it ends is beyond doubt there: it takes a new one."""
+    monkeypatch.setattr(deliveries, "RESEND_AFTER_MS", 0)
     zhang, li = country.officer("zhang"), country.officer("li")
     number, raw = await issued(country, zhang, li, venues=[box.venue])
     mail(country, box, "receipt", box.obey(raw))
-    await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
+    late, lifting = await issued(country, zhang, li, kind="resume", ends=[number], ends_at_ms=None, grace_s=0)
     _expire(country)
+    assert [out.payload for out in report(country, box)] == [lifting]
+    document = parse_envelope(lifting, "order").document
+    mail(country, box, "receipt", box.receipt("order", late, document, "rejected", "ORDER_EXPIRED"))
     assert report(country, box) == []
 
 
