@@ -241,25 +241,30 @@ class _Reader:
             self._require_no_control(plain)
             self.at = quote + 1
             return plain
-        return self._escaped(start)
+        return self._escaped(start, quote)
 
-    def _escaped(self, start: int) -> str:
+    def _escaped(self, start: int, quote: int) -> str:
+        """A string that has escapes, the first quotation mark of which stands at `quote`.
+
+        Where that is stays known until an escape takes it: looked for at each escape, it would cost the square of the
+        string's length.
+        """
         parts: list[str] = []
         self.at = start
         while True:
-            quote = self.text.find('"', self.at)
-            slash = self.text.find("\\", self.at)
-            if quote < 0:
-                raise self.error("the string has no end")
-            if slash < 0 or quote < slash:
-                parts.append(self.text[self.at : quote])
-                self._require_no_control(parts[-1])
+            slash = self.text.find("\\", self.at, quote)
+            plain = self.text[self.at : quote if slash < 0 else slash]
+            self._require_no_control(plain)
+            parts.append(plain)
+            if slash < 0:
                 self.at = quote + 1
                 return "".join(parts)
-            parts.append(self.text[self.at : slash])
-            self._require_no_control(parts[-1])
             self.at = slash + 1
             parts.append(self._escape())
+            if self.at > quote:
+                quote = self.text.find('"', self.at)
+                if quote < 0:
+                    raise self.error("the string has no end")
 
     def _escape(self) -> str:
         mark = self.peek()
@@ -280,7 +285,7 @@ class _Reader:
 
     def _unit(self) -> int:
         digits = self.text[self.at : self.at + 4]
-        if len(digits) != 4 or any(digit not in _HEX for digit in digits):
+        if len(digits) != 4 or digits.strip(_HEX):
             raise self.error("four hexadecimal digits were expected")
         self.at += 4
         return int(digits, 16)

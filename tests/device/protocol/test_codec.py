@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -115,6 +116,34 @@ def test_2_2_cpython_and_we_agree_on_every_scrap(inside: str) -> None:
         assert code_of(raw) == "DOCUMENT_MALFORMED"
     else:
         assert loads(raw, BYTES_MAX) == expected
+
+
+class Counted(str):
+    """A text that counts how many of its characters are looked at."""
+
+    looked = 0
+
+    def find(self, *sought: Any) -> int:
+        _, start, end = (*sought, len(self))[:3]
+        at = super().find(*sought)
+        self.looked += (end if at < 0 else at + 1) - start
+        return at
+
+    def __getitem__(self, place: Any) -> str:
+        found = super().__getitem__(place)
+        self.looked += len(found)
+        return found
+
+
+@pytest.mark.parametrize("end", ['"]}', "", '\\"]}', '\\"'])
+@pytest.mark.parametrize(
+    "piece", ["\\u00e9", '\\"', "\\\\", "\\ud83d\\ude00", '","', '","\\n', '\\n","a","', "é\\/é", " "]
+)
+def test_2_2_no_spelling_of_a_string_costs_more_than_its_length(piece: str, end: str) -> None:
+    text = Counted('{"a":["' + 2_000 * piece + end)
+    with suppress(MalformedError):
+        codec._Reader(text).whole()
+    assert len(text) <= text.looked <= 5 * len(text)
 
 
 @pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
