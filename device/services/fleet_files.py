@@ -106,7 +106,7 @@ class FleetFiles(FetcherInterface):
     def download_bytes(self, url: str, max_length: int) -> bytes:
         raw: bytes = super().download_bytes(url, max_length)
         try:
-            require_strict(raw, METADATA_BYTES_MAX)
+            require_strict(raw, min(max_length, METADATA_BYTES_MAX))
         except MalformedError as error:
             raise RejectedError("CONTENT_UNTRUSTED", f"{url}: {error.detail}") from error
         # What is no metadata fails in the TUF client, which names it better.

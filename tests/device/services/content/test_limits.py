@@ -6,8 +6,11 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from tuf.ngclient import FetcherInterface
 
 from device.core.events import CatalogLoaded
+from device.protocol.errors import RejectedError
+from device.services.fleet_files import FleetFiles
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
 from tests.fleet_server.repository.published import PublishedFleet
@@ -62,6 +65,21 @@ async def test_an_answer_without_an_end_is_ended(
     assert box.content.fault == "CONTENT_UNREACHABLE"
     server.misbehave.clear()
     assert LOADED in await box.look()
+
+
+@pytest.mark.parametrize(("bytes_asked", "bytes_max"), [(11, 5_000_000), (5_000_000, 11)])
+def test_metadata_is_not_read_beyond_either_limit(
+    server: TufServer, bytes_asked: int, bytes_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not the TUF library has held the length that it asked for."""
+    files = FleetFiles(server.url, server.ca, mono_ms=lambda: 0)
+    came = b'{"signed":{}}'
+    monkeypatch.setattr(FetcherInterface, "download_bytes", lambda *_: came)
+    assert files.download_bytes("timestamp.json", len(came)) == came
+    monkeypatch.setattr("device.services.fleet_files.METADATA_BYTES_MAX", bytes_max)
+    with pytest.raises(RejectedError) as caught:
+        files.download_bytes("timestamp.json", bytes_asked)
+    assert caught.value.code == "CONTENT_UNTRUSTED"
 
 
 async def test_a_file_for_which_there_is_no_room_is_not_begun(
