@@ -122,7 +122,9 @@ class Joined:
             mono_ms=shell.board.clock.mono_ms,
             proven_ms=inside.proven_ms,
         )
-        self._broker = BrokerAddress(lambda: identity.facts(FLEET), self._lease)
+        host, _, port = settings.uplink.broker.rpartition(":")
+        instead = {"host": host, "port": int(port)} if host else None
+        self._broker = BrokerAddress(lambda: identity.facts(FLEET), self._lease, instead)
         self._session = FleetSession(
             identity.box,
             self._make_uplink,
@@ -160,8 +162,8 @@ class Joined:
 
     async def _renewing(self) -> None:
         await self._inside.is_claimed.wait()
-        faults, before = self._shell.desk.faults, self._broker.before
-        await Renewal(self._identity, self._inside.trusted_ms, self._session, faults, before).run()
+        faults = self._shell.desk.faults
+        await Renewal(self._identity, self._inside.trusted_ms, self._session, faults, self._broker).run()
 
     async def _looking(self) -> None:
         """LookForTargets, and once in a while."""
@@ -200,10 +202,7 @@ class Joined:
 
     def _make_uplink(self) -> PahoUplink:
         broker = self._broker.next()
-        host, port = broker["host"], broker["port"]
-        if self._settings.uplink.broker:
-            host, _, port = self._settings.uplink.broker.rpartition(":")
-        return PahoUplink(host, int(port), self._identity.fleet_tls)
+        return PahoUplink(broker["host"], int(broker["port"]), self._identity.fleet_tls)
 
     def _lease(self) -> int | None:
         held = self._inside.state()["lease"]

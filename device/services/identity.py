@@ -75,6 +75,15 @@ class Identity(IdentityFacts):
         """Rule 2; certificates in PEM."""
         self._write({LDEVID: certificate, FLEET_CA: fleet_ca, FLEET: json.dumps(dict(facts)).encode()})
 
+    def forget_before(self, broker: Mapping[str, Any]) -> None:
+        """The broker before goes as soon as this one, the newest, is known to be one (SPEC 14.4). Blocks.
+
+        Raises DriverError IDENTITY_DAMAGED, IDENTITY_UNAVAILABLE.
+        """
+        facts = self.facts(FLEET)
+        if facts["broker"] == broker and facts.pop("before", None) is not None:
+            self._write({FLEET: json.dumps(facts).encode()})
+
     def enrol_tls(self) -> ssl.SSLContext:
         """TLS 1.3 to the fleet before and during the claim: the server is known by the factory's word."""
         return self._tls(ENROL_CA)

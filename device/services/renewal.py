@@ -5,6 +5,7 @@
 2. Time may be unknown to a box that lay in a store for a year. A fleet that has refused it REFUSALS_MANY times in a row
    is asked for a new certificate too: it knows the time.
 3. A certificate that proves nothing any more gives way to the factory's.
+4. The broker before goes from the card here, where a renewal has put it: nobody else writes there.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from device.protocol.enrolment import Renewal as RenewalDocument
 from device.protocol.envelope import seal
 from device.protocol.errors import ProtocolError
 from device.protocol.limits import DAY_MS, RENEW_FROM_DAYS, RENEW_UNTIL_DAYS
-from device.services.broker_address import Address
+from device.services.broker_address import BrokerAddress
 from device.services.identity import LDEVID, Identity
 from device.services.identity_facts import IDEVID
 from device.services.registrar import EnrolmentError, Registrar, base64_of, keep_renewal
@@ -48,11 +49,11 @@ class Renewal:
         trusted_ms: Callable[[], int | None],
         session: Refusals,
         faults: set[str],
-        before: Callable[[Address], Address | None],
+        broker: BrokerAddress,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._identity = identity
-        self._before = before
+        self._broker = broker
         self._registrar = Registrar(identity)
         self._trusted_ms = trusted_ms
         self._session = session
@@ -63,6 +64,7 @@ class Renewal:
         """For ever. A fleet that is away is asked again about every hour."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S * (0.5 + self._chance()))
+            await self._settle_broker()
             if self.is_due() and not await self.renewed():
                 await asyncio.sleep(AGAIN_S * (0.5 + self._chance()))
 
@@ -82,7 +84,7 @@ class Renewal:
         for name in (LDEVID, IDEVID):
             try:
                 answer = await self._registrar.answer("renewals", partial(self._request, name))
-                before = self._before(answer["broker"])
+                before = self._broker.before(answer["broker"])
                 await asyncio.to_thread(keep_renewal, self._identity, answer, before)
             except (EnrolmentError, DriverError, ProtocolError) as error:
                 _log.warning("renewal by %s: %s", name, error)
@@ -93,6 +95,15 @@ class Renewal:
                 self._faults.discard("CERTIFICATE_ENDS")
                 return True
         return False
+
+    async def _settle_broker(self) -> None:
+        """Rule 4. What cannot be written now is written at a later look."""
+        proven = self._broker.proven()
+        if proven is not None:
+            try:
+                await asyncio.to_thread(self._identity.forget_before, proven)
+            except DriverError as error:
+                _log.warning("the broker before stays: %s", error)
 
     def _request(self, name: str, nonce: str) -> bytes:
         key, box = self._identity.signing_key(), self._identity.box

@@ -22,8 +22,8 @@ class Box:
         self.lease: int | None = None
         self.start()
 
-    def start(self) -> None:
-        self.broker = BrokerAddress(lambda: self.facts, lambda: self.lease)
+    def start(self, instead: Address | None = None) -> None:
+        self.broker = BrokerAddress(lambda: self.facts, lambda: self.lease, instead)
 
     def renewed(self, broker: Address) -> None:
         before = self.broker.before(broker)
@@ -67,6 +67,42 @@ def test_14_4_one_false_broker_behind_another_takes_the_proven_one_from_nobody()
     assert box.facts == {"broker": FALSE, "before": GOOD}
     box.renewed(GOOD)
     assert box.facts == {"broker": GOOD}
+
+
+def test_14_4_the_newest_is_kept_where_it_brought_the_last_lease_and_the_one_before_only_where_that_did() -> None:
+    box = Box()
+    box.renewed(FALSE)
+    assert box.attempts(1) == [2]
+    box.lease = 1
+    assert box.broker.before(FALSER) == FALSE
+    assert box.attempts(TRIES_MAX + 1)[-1] == 1  # it is away, and the one before is here again
+    box.lease = 2
+    assert box.broker.before(FALSER) == GOOD
+
+
+def test_14_4_once_the_one_before_is_forgotten_a_box_does_not_stay_there() -> None:
+    box = Box()
+    box.renewed(FALSE)
+    box.attempts(1)
+    box.lease = 1
+    assert box.attempts(TRIES_MAX + 1) == [2] * TRIES_MAX + [1]
+    del box.facts["before"]
+    assert box.attempts(2 * TRIES_MAX) == [1] * (TRIES_MAX - 1) + [2] * (TRIES_MAX + 1)
+
+
+def test_14_4_a_lease_proves_no_address_that_was_not_asked_and_none_that_is_taken_away_any() -> None:
+    box = Box()
+    box.renewed(FALSE)
+    box.start(instead=FALSER)
+    assert box.attempts(2 * TRIES_MAX) == [3] * 2 * TRIES_MAX
+    box.lease = 1
+    assert box.broker.proven() is None
+    box.start()
+    assert box.attempts(1) == [2]
+    box.lease = None
+    assert box.broker.proven() is None
+    box.lease = 2
+    assert box.broker.proven() == FALSE
 
 
 def test_14_4_a_new_answer_of_the_fleet_comes_first() -> None:

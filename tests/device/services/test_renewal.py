@@ -31,11 +31,15 @@ class Tenant:
         self.refusals = 0
         self.faults: set[str] = set()
         self.lease: int | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.box.start()
         self.broker = BrokerAddress(lambda: self.box.identity.facts(FLEET), lambda: self.lease)
 
     @property
     def renewal(self) -> Renewal:
-        return Renewal(self.box.identity, lambda: self.now_ms, self, self.faults, self.broker.before, lambda: 0.0)
+        return Renewal(self.box.identity, lambda: self.now_ms, self, self.faults, self.broker, lambda: 0.0)
 
     @property
     def certificate(self) -> bytes:
@@ -148,9 +152,11 @@ class CutFolder(Folder):
     def __init__(self, path: Path, cut_at: int) -> None:
         super().__init__(path)
         self.left = cut_at
+        self.cuts = 0
 
     def replace(self, name: str, data: bytes) -> None:
         if self.left == 0:
+            self.cuts += 1
             raise OSError("no power")
         self.left -= 1
         super().replace(name, data)
@@ -166,6 +172,37 @@ async def test_14_4_a_cut_at_any_step_leaves_a_box_that_speaks_tls_and_renews_ag
     assert tenant.box.identity.is_claimed
     tenant.box.identity.fleet_tls()
     assert await tenant.renewal.renewed()
+
+
+async def test_14_4_what_has_brought_leases_for_a_year_is_kept_beside_a_newer_one_after_any_start(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "LOOK_EVERY_S", 0.001)
+    assert await tenant.renewal.renewed()
+    facts = tenant.box.identity.facts(FLEET)
+    tenant.start()
+    disk = tenant.box.identity._files = CutFolder(tenant.box.path / "identity", 0)
+    running = asyncio.create_task(tenant.renewal.run())
+    assert tenant.broker.next() == facts["broker"]
+    tenant.lease = 1
+    await eventually(lambda: disk.cuts > 1, "a look behind one that wrote nothing")
+    assert tenant.box.identity.facts(FLEET) == facts
+    disk.left = 2
+    await eventually(lambda: "before" not in tenant.box.identity.facts(FLEET), "the proven one alone")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    tenant.box.identity.forget_before(facts["broker"])
+    assert disk.left == 1
+    tenant.start()
+    assert tenant.broker.before({"host": "false", "port": 1}) == facts.pop("broker")
+    assert tenant.box.identity.facts(FLEET).items() >= {"venue": facts["venue"], "region": facts["region"]}.items()
+
+
+async def test_14_4_no_other_broker_s_lease_takes_the_one_before_from_the_card(tenant: Tenant) -> None:
+    assert await tenant.renewal.renewed()
+    facts = tenant.box.identity.facts(FLEET)
+    tenant.box.identity.forget_before(facts["before"])
+    assert tenant.box.identity.facts(FLEET) == facts
 
 
 async def test_a_fleet_that_is_away_is_asked_again_until_it_answers(
