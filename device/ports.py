@@ -256,6 +256,9 @@ class Catalog(Protocol):
     def missing(self, manifest: CatalogManifest) -> list[TableFile | ContentFile]:
         """What is to be fetched before a switch to this manifest. Blocks."""
 
+    def forget_others(self, manifest: CatalogManifest) -> None:
+        """Remove the files that neither this manifest nor the edition in force names. Blocks."""
+
     def switch(self, raw: bytes) -> CatalogManifest:
         """Take this manifest into force, at once or not at all. Blocks.
 

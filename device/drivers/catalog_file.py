@@ -149,7 +149,7 @@ class CatalogFile:
         edition = self._opened(manifest)
         self._folder.replace(_MANIFEST, authenticate(self._secret.read(), _PURPOSE, raw))
         self._use(edition)
-        self._forget_others(manifest)
+        self.forget_others(manifest)
         return manifest
 
     def _put(self, file: TableFile | ContentFile, data: bytes) -> None:
@@ -173,9 +173,10 @@ class CatalogFile:
         self._edition = edition
         self.find_row = edition.find_row
 
-    def _forget_others(self, manifest: CatalogManifest) -> None:
+    def forget_others(self, manifest: CatalogManifest) -> None:
         """What no longer has a name stays mapped for a look-up that runs."""
-        named = {_name_of(file) for file in _files_of(manifest)}
+        in_force = self._edition.manifest
+        named = {_name_of(file) for file in _files_of(manifest) + (_files_of(in_force) if in_force else [])}
         for name in self._folder.names():
             if name.startswith(_FETCHED) and name not in named:
                 self._folder.remove(name)

@@ -263,6 +263,7 @@ class Content:
                     for file in catalog.missing(manifest)
                 ]
                 if missing:
+                    catalog.forget_others(manifest)  # of one that was given up
                     self._wanted = _Wanted(raw, manifest.epoch, missing, self._files.another())
                     return []
                 return [self._switch(raw)]

@@ -142,6 +142,41 @@ async def test_a_download_goes_on_where_it_was_cut_off(box: Box, fleet: Publishe
     assert [request.partition(" ")[2] for request in asked] == ["", "bytes=40000-", "bytes=90000-"]
 
 
+async def test_5_1_over_a_line_that_always_breaks_release_after_release_leaves_no_more_than_one(
+    box: Box, fleet: PublishedFleet, server: TufServer
+) -> None:
+    fleet.publish("catalog", with_bans(catalog_files(5, SONGS), listed_ban()))
+    await box.look()
+    in_force = _fetched(box)
+
+    def cut(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        answer.send_response(200)
+        answer.send_header("Content-Length", str(len(data)))
+        answer.end_headers()
+        answer.wfile.write(data[:-10])
+        answer.close_connection = True
+        return True
+
+    server.misbehave[".bin"] = cut
+    begun = set()
+    for epoch in (6, 7, 8):
+        fleet.publish("catalog", with_bans(catalog_files(epoch, SONGS), listed_ban()))
+        assert await box.look() == []
+        (part,) = _fetched(box) - in_force
+        begun.add(part)
+    assert len(begun) == 3
+    assert box.restart()[1:] == [CatalogLoaded(epoch=5, entries=len(SONGS), bans=(listed_ban(),))]
+    server.misbehave.clear()
+    server.requests.clear()
+    assert await box.look() == [CatalogLoaded(epoch=8, entries=len(SONGS), bans=(listed_ban(),))]
+    (asked,) = [request for request in server.requests if ".8.bin" in request]
+    assert "bytes=" in asked  # what a restart has left of it is gone on with
+
+
+def _fetched(box: Box) -> set[str]:
+    return {path.name for path in (box.folder / "content").iterdir() if path.name.startswith(("table-", "bans-"))}
+
+
 async def test_expired_metadata_brings_nothing_new_and_takes_nothing_away(box: Box, fleet: PublishedFleet) -> None:
     fleet.publish_catalog(5, SONGS)
     await box.look()
