@@ -48,7 +48,7 @@ class Room:
         Raises OSError ENOSPC.
         """
         with self._lock:
-            if not self._made(length - _size(place), urgency, place):
+            if not self._made(length - size_of(place), urgency, place):
                 if not self._made(0, NEED, place):
                     place.unlink(missing_ok=True)
                 raise OSError(errno.ENOSPC, f"no room for the {length} bytes of {place.name}")
@@ -91,7 +91,7 @@ class Room:
         disk = os.statvfs(self._folder)
         wanted = length + ROOM_BYTES_MIN
         if urgency > NEED:
-            wanted += sum(max(0, coming.length - _size(path)) for path, coming in self._coming.items())
+            wanted += sum(max(0, coming.length - size_of(path)) for path, coming in self._coming.items())
         if urgency > DOCUMENT:
             wanted += DOCUMENTS_BYTES
         return disk.f_bavail * disk.f_frsize >= wanted
@@ -102,7 +102,7 @@ class Room:
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
     try:
         return path.stat().st_size
     except FileNotFoundError:

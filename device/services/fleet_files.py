@@ -8,6 +8,8 @@ Rules:
    clock: a line of a head, or of what comes behind a body, may never end.
 3. A target that was cut off is asked for again from where it ended; its length and hash decide at the end. So it is
    after CONNECTION_FOR_S: whoever gives slowly and stands in for the fleet does not keep a box longer than the name.
+   However it ends, what came is on the disk before anybody reckons with it. TRIES_COUNT attempts in a row that bring
+   it no further are one that failed: what lies between may give every file from its beginning.
 4. Metadata that is less strict than any document, or in which one key has two ids, does not reach the TUF client
    (SPEC 5.1).
 5. Whoever waits for all of this ends it by `give_up`; a look ends by `begin_look` after LOOK_FOR_S.
@@ -35,6 +37,7 @@ from tuf.ngclient import FetcherInterface
 
 from device.protocol.errors import MalformedError, RejectedError
 from device.protocol.root_keys import require_distinct_keys, require_strict
+from device.services.download_room import size_of
 from device.services.fleet_tls import context_of
 
 _log = logging.getLogger(__name__)
@@ -137,22 +140,22 @@ class FleetFiles(FetcherInterface):
             raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} is not what was signed")
 
     def _fetch_whole(self, target: TargetFile, path: Path) -> None:
-        attempts = 0
+        attempts, most = 0, size_of(path)
         while True:
             try:
                 self._continue(target, path)
-            except _ConnectionOverError:
-                attempts = 0
             except DownloadError as error:
                 attempts += 1
-                if attempts == TRIES_COUNT or isinstance(error, SlowRetrievalError | DownloadHTTPError):
+                if isinstance(error, _ConnectionOverError) and size_of(path) > most:
+                    attempts, most = 0, size_of(path)
+                elif attempts == TRIES_COUNT or isinstance(error, SlowRetrievalError | DownloadHTTPError):
                     raise
                 _log.info("%s was cut off: %s", target.path, error)
             else:
                 return
 
     def _continue(self, target: TargetFile, path: Path) -> None:
-        have = path.stat().st_size if path.exists() else 0
+        have = size_of(path)
         if have >= target.length and path.exists():
             return
         folder, _, name = target.path.rpartition("/")
@@ -162,13 +165,15 @@ class FleetFiles(FetcherInterface):
             is_resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
             have = have if is_resumed else 0
             with path.open("ab" if is_resumed else "wb") as file:
-                for chunk in self._chunks(answer, line, target.length, is_resumable=True):
-                    have += len(chunk)
-                    if have > target.length:
-                        raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} is longer than {target.length}")
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
+                try:
+                    for chunk in self._chunks(answer, line, target.length, is_resumable=True):
+                        have += len(chunk)
+                        if have > target.length:
+                            raise RejectedError("CONTENT_UNTRUSTED", f"{target.path} is longer than {target.length}")
+                        file.write(chunk)
+                finally:
+                    file.flush()
+                    os.fsync(file.fileno())
         if have < target.length:
             raise DownloadError(f"{target.path} ended after {have} of {target.length} bytes")
 

@@ -116,10 +116,38 @@ async def test_5_5_a_connection_is_left_after_its_time_and_the_file_goes_on_over
         return False
 
     server.misbehave["image"] = as_ever
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     assert await box.bundle("1.1.0") == IMAGE
     asked = [request.partition("bytes=")[2] for request in server.requests if ".image" in request]
     assert len(asked) > TRIES_COUNT
     assert all(asked[1:])
+    assert synced[-1] == len(IMAGE)  # its time was over with the last piece
+    assert synced[-len(asked) : -1] == [int(begin[:-1]) for begin in asked[1:]]
+
+
+async def test_5_5_what_begins_anew_with_every_connection_is_not_fetched_for_ever(
+    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.services.fleet_files.CONNECTION_FOR_S", 10)
+    fleet.publish_bundle("1.1.0", IMAGE)
+    given = [8_000, 14_000, 12_000, 13_000, 12_500, *[1_000] * 10]  # each in one piece
+
+    def from_the_beginning(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        box.passes_ms = 11_000
+        answer.send_response(200)
+        answer.send_header("Content-Length", str(len(data)))
+        answer.end_headers()
+        answer.wfile.write(data[: given.pop(0)])
+        answer.close_connection = True
+        return True
+
+    server.misbehave["image"] = from_the_beginning
+    assert await box.refused("1.1.0") == "CONTENT_UNREACHABLE"
+    assert given == [1_000] * 10
+    server.misbehave.clear()
+    box.passes_ms = 0
+    assert await box.bundle("1.1.0") == IMAGE
 
 
 async def test_5_5_a_look_ends_in_its_time_however_slow_its_documents_are(
