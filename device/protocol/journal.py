@@ -249,13 +249,9 @@ def own_entry_bytes(value: "dict[str, Any]", is_checked: bool = False) -> bytes:
     return raw
 
 
-def is_entry_of(raw: bytes, box: str, epoch: int, seq: int) -> bool:
-    """Whether this box can have written these bytes at this place (SPEC 9.13), as far as a start of it reads them."""
-    return entry_of(raw, box, epoch, seq) is not None
-
-
 def entry_of(raw: bytes, box: str, epoch: int, seq: int) -> "dict[str, Any] | None":
-    """The entry in these bytes; None where this box cannot have written them at this place (SPEC 9.13).
+    """The entry in these bytes, as far as a start reads it; None where this box cannot have written them at this place
+    (SPEC 9.13).
 
     No key is behind a frame: whoever has the card can make one. What else stands in an entry is for the fleet to judge:
     a version that was taken back again may have known more kinds and fields.

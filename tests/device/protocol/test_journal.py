@@ -16,10 +16,10 @@ from device.protocol.journal import (
     Checkpoint,
     Entry,
     chain_behind_gap,
+    entry_of,
     entry_position,
     first_chain,
     frame,
-    is_entry_of,
     own_entry_bytes,
     parse_frame,
     play_id,
@@ -81,27 +81,28 @@ def test_9_13_an_entry_of_this_box_is_known_by_what_a_start_reads(kind: str) -> 
     value = json.loads(entry(seq, kind, BODY_OF[kind]).encode()) | {"epoch": epoch}
     newer = value | {"more": 1, "tq": "quartz"}
     for sound in (value, newer, newer | {"body": value["body"] | {"more": 1}}):
-        assert is_entry_of(dumps(sound), BOX, epoch, seq)
+        assert entry_of(dumps(sound), BOX, epoch, seq) == sound
     for name in ("box", "epoch", "seq", "kind", "at_ms", "boot", "mono_ms", "body"):
-        assert not is_entry_of(dumps({key: item for key, item in value.items() if key != name}), BOX, epoch, seq)
-        assert not is_entry_of(dumps(value | {name: -1}), BOX, epoch, seq)
+        assert entry_of(dumps({key: item for key, item in value.items() if key != name}), BOX, epoch, seq) is None
+        assert entry_of(dumps(value | {name: -1}), BOX, epoch, seq) is None
     is_read = kind in ("EPOCH", "BOOT", "PLAY_START", "PLAY_END")
     for name in BODY_OF[kind]:
-        assert is_entry_of(dumps(value | {"body": value["body"] | {name: -1}}), BOX, epoch, seq) is not is_read
+        found = entry_of(dumps(value | {"body": value["body"] | {name: -1}}), BOX, epoch, seq)
+        assert (found is None) is is_read
     for place in (("KTV-00A2", epoch, seq), (BOX, epoch + 1, seq), (BOX, epoch, seq + 1)):
-        assert not is_entry_of(dumps(value), *place)
+        assert entry_of(dumps(value), *place) is None
 
 
 def test_9_11_the_first_entry_of_a_later_epoch_is_its_opening_and_none_else_is() -> None:
     opening = json.loads(entry(0, "EPOCH", BODY_OF["EPOCH"]).encode())
     for epoch, seq, kind in ((1, 0, "EPOCH"), (2, 1, "EPOCH"), (2, 0, "TIME")):
         value = opening | {"epoch": epoch, "seq": seq, "kind": kind, "body": BODY_OF[kind]}
-        assert not is_entry_of(dumps(value), BOX, epoch, seq)
+        assert entry_of(dumps(value), BOX, epoch, seq) is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"nonsense", b"[]", b"[" * 900, b'{"kind":"BOOT"}', b"\xff", b" " * 2_000])
 def test_9_13_no_entry_at_all_is_none_of_this_box(raw: bytes) -> None:
-    assert not is_entry_of(raw, BOX, 1, 0)
+    assert entry_of(raw, BOX, 1, 0) is None
 
 
 def test_9_4_a_play_is_known_by_its_start() -> None:
