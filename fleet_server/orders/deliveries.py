@@ -107,10 +107,10 @@ def record_holds(connection: Connection, sender: Sender, standing: Standing, now
         return []
     at_venue = and_(order_venues.c.venue == sender.venue, orders.c.kind.in_((STOP, BAN)), orders.c.state == ISSUED)
     news: list[Outcome] = []
-    query = select(order_venues, orders.c.ends_at_ms).join(orders).where(at_venue)
+    query = select(order_venues, orders.c.ends_at_ms, has_ending().label("has_ending")).join(orders).where(at_venue)
     open_rows = or_(order_venues.c.lifted_at_ms.is_(None), order_venues.c.order.in_(standing.holds))
     for row in connection.execute(query.where(open_rows)).all():
-        change = _change(connection, row, standing, now_ms)
+        change = _change(row, standing, now_ms)
         if change:
             here = and_(order_venues.c.order == row.order, order_venues.c.venue == sender.venue)
             connection.execute(update(order_venues).where(here).values(change))
@@ -186,7 +186,7 @@ def _may_be_taken(report: Report, now_ms: int) -> ColumnElement[bool]:
     return or_(in_time, order_venues.c.delivered_at_ms.is_not(None))
 
 
-def _change(connection: Connection, row: Row[Any], standing: Standing, now_ms: int) -> dict[str, object]:
+def _change(row: Row[Any], standing: Standing, now_ms: int) -> dict[str, object]:
     if row.order in standing.holds:
         is_new = row.in_force_at_ms is None or row.lifted_at_ms is not None
         if row.order in standing.grace:
@@ -199,14 +199,7 @@ def _change(connection: Connection, row: Row[Any], standing: Standing, now_ms: i
     if row.in_force_at_ms is None and not _stood(row):
         return {}
     has_ended = row.ends_at_ms is not None and row.ends_at_ms <= now_ms
-    has_one = connection.scalar(
-        select(order_ends.c.ended)
-        .join(orders, orders.c.order == order_ends.c.order)
-        .join(order_venues, order_venues.c.order == order_ends.c.order)
-        .where(order_ends.c.ended == row.order, orders.c.state == ISSUED, order_venues.c.venue == row.venue)
-        .limit(1)
-    )
-    if has_ended or has_one:
+    if has_ended or row.has_ending:
         return {"in_force_at_ms": row.in_force_at_ms or now_ms, "lifted_at_ms": now_ms}
     return {"in_force_at_ms": None} if row.in_force_at_ms is not None else {}
 
