@@ -58,6 +58,7 @@ class Suspicion:
     was_falsified: bool = False  # somebody with the fleet's service keys has lied to it
     clock_was_wrong: bool = False  # the battery clock, so that ends of holds may wait for officers (SPEC 7.3)
     lost_by_owner: bool = False  # entries that no fleet has seen may have gone with an image
+    put_back_in_life: int = 0  # the last one before the owner changed the card: its plays may end once more
 
     def put_back(self, may_restrict: bool, must_restrict: bool, true_ms: int) -> None:
         """The owner changed what is on the card."""
@@ -91,6 +92,7 @@ class Promises:
     def put_back(self, may_restrict: bool, must_restrict: bool) -> None:
         """The owner changed what is on the card: the record (may), by one that the counter contradicts (must)."""
         self.suspicion.put_back(may_restrict, must_restrict, self.machine.around.true_ms())
+        self.suspicion.put_back_in_life = self.machine.lives
         if may_restrict:
             self.standing.forgot()
 
@@ -121,7 +123,8 @@ class Promises:
             return
         self.ends += 1
         if told is not None:
-            self._require(told.counted in (None, body["counted"]), f"{play} counted {told.counted}, then otherwise")
+            is_same = told.counted in (None, body["counted"]) or told.life <= self.suspicion.put_back_in_life
+            self._require(is_same, f"{play} counted {told.counted}, then otherwise")
             told.counted = body["counted"]
 
     def look(self) -> None:
