@@ -12,8 +12,9 @@ Rules (SPEC 6.5, 10.5):
    holds and have no ending, endings of what is still among the holds. At most RESENT_MAX orders. The first report
    after the issue brings an order at once: what was published before the box had subscribed is lost. Later none within
    RESEND_AFTER_MS of the last time; one that the box rejected after RETRY_REJECTED_AFTER_MS, or when it has a newer
-   authority policy than before. A box that is failed may have forgotten holds: it is sent stops and bans that it has
-   confirmed once even past their acceptance (SPEC 6.6), and has no lease until they stand (`lacks_a_hold`). An ending
+   authority policy than before. A box that is failed may have forgotten holds, also those that a courier brought and
+   that it has told nobody of since: it is sent stops and bans even past their acceptance (SPEC 6.6), and has no lease
+   until they stand (`lacks_a_hold`). An ending
    is sent past its acceptance, as long as what it ends is among the holds: the box may have forgotten it, or have taken
    an old stop before it knew the time. Where nothing is in doubt the box rejects it, and officers give a new one.
 5. A box that has forgotten a hold and rejects its order, because an officer has left the policy since, takes its word
@@ -23,7 +24,7 @@ Rules (SPEC 6.5, 10.5):
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from device.protocol import topics
@@ -180,10 +181,7 @@ def _is_lost(report: Report, now_ms: int) -> ColumnElement[bool]:
 
 
 def _may_be_taken(report: Report, now_ms: int) -> ColumnElement[bool]:
-    in_time = orders.c.expires_at_ms > now_ms
-    if report.state != FAILED:
-        return in_time
-    return or_(in_time, order_venues.c.delivered_at_ms.is_not(None))
+    return true() if report.state == FAILED else orders.c.expires_at_ms > now_ms
 
 
 def _change(row: Row[Any], standing: Standing, now_ms: int) -> dict[str, object]:

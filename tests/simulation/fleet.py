@@ -194,8 +194,9 @@ class Fleet:
             self._send(box, "order", order.raw)
 
     def _may_be_taken(self, record: Record, order: Issued) -> bool:
-        """SPEC 6.6: in time, or confirmed once and forgotten since."""
-        return order.expires_at_ms > self._now_ms() or order.number in record.taken
+        """SPEC 6.6: in time, or confirmed once, perhaps to a courier alone, and forgotten since."""
+        has_failed = record.report is not None and record.report.state == "failed" and not order.ends
+        return has_failed or order.expires_at_ms > self._now_ms() or order.number in record.taken
 
     def _ending(self, number: str) -> Issued | None:
         return next((order for order in self.orders if order.number == number), None)
