@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from device.core.turn import Turn
 
 SAVE_SOON_MS = 60_000  # what may wait, such as the watermark, is saved after at most this
-SAVE_TIME_MS = 600_000  # how far trusted time may fall back over a loss of power or an older record
+# How far trusted time may fall back over a loss of power or an older record; also farther where the card takes nothing,
+# but behind the last play only: meanwhile every play is refused.
+SAVE_TIME_MS = 600_000
 
 
 def ticked(turn: "Turn", _event: "Tick") -> None:

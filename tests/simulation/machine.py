@@ -36,6 +36,7 @@ from device.services.uplink import FleetSession
 from tests.simulation.disk import Disk, Power, PowerLostError
 from tests.simulation.hardware import SECRET, Hardware
 from tests.simulation.virtual_time import InlineDisk, VirtualLoop
+from tests.simulation.witness import Witness
 
 if TYPE_CHECKING:
     from device.protocol.envelope import Signer
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 READ_AGAIN_S = 3.0
 CARE_EVERY_S = 5.0
+KEPT_EVERY_S = 600.0  # a box writes down the time so often (SPEC 7.2)
 SEGMENT_BYTES = 1 << 15  # small, so that segments fill up, and what the fleet has is dropped
 KEPT_MS = 5 * DAY_MS
 
@@ -89,7 +91,7 @@ class Machine:
         self._powered_s = 0.0
 
     def powered_ms(self) -> int:
-        """True time with power, over all lives."""
+        """True time with power, over all lives: of those that have ended, what must be counted of them."""
         return round((self._powered_s + (0.0 if self.life is None else self.life.lived_s())) * 1000)
 
     @property
@@ -108,7 +110,7 @@ class Machine:
         """At once; also to be called when a step found the power gone."""
         life, self.life = self.life, None
         if life is not None:
-            self._powered_s += life.lived_s()
+            self._powered_s += life.counted_s()
             life.power.is_on = False
             await life.end()
             self.disk.lose_power()
@@ -128,6 +130,7 @@ class Life:
         machine.hardware.power = self.power
         self.faults: set[str] = set()
         self._began_s: float | None = None
+        self.allowed_s = 0.0  # when the last play was asked for that was allowed
         self.stands = asyncio.Event()
         self.ended = asyncio.Event()
         self.listeners = Listeners()
@@ -159,7 +162,8 @@ class Life:
         self._boot = BootFacts(machine.box, "1.0.0", 1, board, self.journal, store, marks, around.chance.randbytes)
         self.feed = JournalFeed(machine.box, self.journal, self._checkpoint)
         self.core = Box(machine.box, around.verify, self._find, self.feed.head_at, self._find_by_file)
-        self.runtime = Runtime(self.core, hardware, self.journal, store, self._signed, hardware.read, disk=InlineDisk())
+        self._witness = seen = Witness(self.core, around.loop.time)
+        self.runtime = Runtime(seen, hardware, self.journal, store, self._signed, hardware.read, disk=InlineDisk())
         self.runtime.perform_by(self._acts())
         self.session = FleetSession(
             machine.box,
@@ -209,6 +213,15 @@ class Life:
     def lived_s(self) -> float:
         """Since its core began. Before, a card that gives nothing back is as good as no power: nothing is allowed."""
         return 0.0 if self._began_s is None else self.machine.around.loop.time() - self._began_s
+
+    def counted_s(self) -> float:
+        """Of a life that ends now: up to the last play, and up to KEPT_EVERY_S before its card has taken everything.
+
+        The rest is as good as no power, too: a card that takes nothing may take nothing for days.
+        """
+        if self._began_s is None:
+            return 0.0
+        return max(0.0, self.allowed_s - self._began_s, self._witness.kept_s - KEPT_EVERY_S - self._began_s)
 
     def state(self) -> dict[str, Any]:
         """The answer to `GET /v1/state`."""

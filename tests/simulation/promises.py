@@ -8,7 +8,8 @@
     room. What the fleet knows to be ended locks nothing after contact, whatever old orders came by whom.
  5. No hold is forgotten; a box that might have forgotten one is restricted until it has taken a lease that was given
     since, and a minute has passed (SPEC 6.6). What it then says of itself is not asked: the power may go before.
- 6. No lease is overrun: powered time after a lease is no longer than the lease.
+ 6. No lease is overrun: powered time after a lease is no longer than the lease. Behind the last play of a life what its
+    card had not taken when the power went is as good as no power (`machine.py`).
  7. The box always starts, and restricts itself exactly after an old image was put back.
  8. After the faults it is back in service by itself, and the fleet has every play, and of epochs that have ended
     everything that can be read.

@@ -51,7 +51,10 @@ class Venue:
         kind = kind or self.chance.choice(("guest", "guest", "guest", "filler", "test"))
         self.asked += 1
         request = PlayRequested(request=f"r{self.asked}", room=room, song=song, kind=kind, file="")
+        life, asked_s = self.machine.life, self.machine.around.loop.time()
         answer = await self.machine.ask(request)
+        if life is not None and answer is not None and answer.status == 201:
+            life.allowed_s = asked_s
         return Asked(room, song, kind, answer)
 
     async def end_a_song(self, play: str, played_s: int, reason: str) -> Answer | None:
