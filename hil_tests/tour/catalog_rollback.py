@@ -15,9 +15,10 @@ def prove_rollback(stage: Stage, venue: Venue) -> str:
     _wait_epoch(venue, stage.release_again())
     hostile = HostileFleet(stage.fleet.data)
     manifest = hostile.catalog_manifest()
-    epoch = manifest["epoch"]
+    epoch, tables = manifest["epoch"], manifest["tables"]
     assert isinstance(epoch, int)
-    older = json.dumps({**manifest, "epoch": epoch - 1}, sort_keys=True, separators=(",", ":")).encode()
+    assert isinstance(tables, list)
+    older = _canonical({**manifest, "epoch": epoch - 1, "tables": [{**tables[-1], "epoch": epoch - 1}]})
     keys = [stage.offices.ceremony / f"catalog-{number}.pem" for number in (1, 2)]
     seen = len(journal_of(venue))
     hostile.publish("catalog", {"catalog/manifest.json": older}, keys)
