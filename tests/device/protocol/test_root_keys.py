@@ -100,4 +100,7 @@ def test_5_1_metadata_is_as_strict_as_any_document(raw: bytes) -> None:
 
 
 def test_5_1_what_tuf_does_not_know_is_sound() -> None:
-    require_strict(b' {"x-new": [{"terminating": true, "versions": null}], "version": 1}', 99)
+    sound = b' {"x-new": [{"terminating": true, "versions": null}], "version": 1}'
+    require_strict(sound, len(sound))
+    with pytest.raises(ProtocolError, match="DOCUMENT_TOO_LARGE"):
+        require_strict(sound, len(sound) - 1)
