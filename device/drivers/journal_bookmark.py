@@ -16,7 +16,7 @@ from collections import deque
 
 from device.drivers.folder import Folder
 from device.drivers.journal_owner import Owner
-from device.drivers.journal_segment import Place, Segment
+from device.drivers.journal_segment import Place, Segment, read_sound
 from device.ports import Frame
 from device.protocol import journal
 from device.protocol.limits import CHECKPOINT_ENTRIES, INTEGER_MAX
@@ -145,6 +145,6 @@ def _numbers(values: list[object]) -> list[int]:
 def read_bookmarks(folder: Folder, owner: Owner, epoch: int) -> list[Fold]:
     """The sound bookmarks of this epoch, the newest first. Raises OSError."""
     names = folder.names()
-    found = [Fold.decode(folder.read(slot), owner) for slot in SLOTS if slot in names]
+    found = [Fold.decode(read_sound(folder, slot)[0], owner) for slot in SLOTS if slot in names]
     of_epoch = [fold for fold in found if fold is not None and fold.epoch == epoch]
     return sorted(of_epoch, key=lambda fold: fold.next.seq, reverse=True)

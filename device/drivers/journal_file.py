@@ -3,10 +3,9 @@
 
 Rules:
 
-1. `append` returns after fdatasync. An error of a write or a sync is a verdict: the file is not touched
-   again before `recover`, which believes only what was durable before the error. (The kernel may drop
-   the pages of a failed sync and call the next one a success, so asking again proves nothing.) One that took so
-   long that nobody waits any more is an error too.
+1. `append` returns after fdatasync. An error of a write or a sync, or one that nobody waits for any more, is a verdict:
+   the file is not touched before `recover`, which believes only what was durable before. (The kernel may drop the
+   pages of a failed sync and call the next one a success.) A place that fails twice is left (`journal_segment.py` 6).
 2. Nothing is overwritten but torn bytes, with zeros, and these are set aside first (`journal_torn.py`).
 3. Reading never sees an entry that is not durable.
 4. What can wait is done by `tend`, beside the writer: zeros for the next segment, bookmarks, and dropping
@@ -32,7 +31,7 @@ from device.drivers.journal_owner import Owner
 from device.drivers.journal_recovery import Found
 from device.drivers.journal_room import Room
 from device.drivers.journal_salvage import EndedEpochs, first_at_ms, keep_damaged, take_behind_damage
-from device.drivers.journal_segment import SPARE, Segment
+from device.drivers.journal_segment import SPARE, Refusals, Segment
 from device.ports import DriverError, Frame, Framed, Recovered
 from device.protocol import journal
 from device.protocol.limits import CHECKPOINT_ENTRIES, CHECKPOINT_EVERY_S, JOURNAL_BYTES_MAX, JOURNAL_KEPT_MS
@@ -73,6 +72,7 @@ class JournalFile:
         self._offset = 0  # behind the last durable frame of the last segment
         self._durable: tuple[int, int] | None = None  # epoch and size that `append` or `recover` answered last
         self._recovered = False
+        self._refusals = Refusals()
         self._heads: deque[bytes] = deque(maxlen=HEADS_MAX)
         self._cursor = (Segment(0, -1), 0, 0)  # segment, seq, offset: where the last reader stopped
         self._room = Room(quota_bytes // segment_bytes, reserve)
@@ -134,6 +134,7 @@ class JournalFile:
                 self._heads.extend([frame.chain for frame in frames if frame.epoch == self._epoch])
         except OSError as error:
             self._recovered = False
+            self._refusals.note(error, (self._segments[-1], self._offset))
             raise DriverError("JOURNAL_UNAVAILABLE", str(error)) from error
 
     def tend(self, proven_ms: float = float("inf")) -> None:
@@ -358,13 +359,13 @@ class JournalFile:
     # Recovery.
 
     def _recover(self) -> Recovered:
-        for name in self._folder.names():
-            if name.endswith(".new"):
-                self._folder.remove(name)
+        segments.remove_rubbish(self._folder)
         for name in (*SLOTS, *(segment.name for segment in self._segments)):
             self._folder.release(name)
         self._is_spare_ready = False
-        known, found = journal_recovery.recover(self._folder, self._owner, self._segment_bytes, self._durable)
+        known, found = journal_recovery.recover(
+            self._folder, self._owner, self._segment_bytes, self._durable, self._refusals.bad
+        )
         last = known[-1]
         self._remember(known, found)
         self._recovered = True

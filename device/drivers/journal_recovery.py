@@ -12,8 +12,12 @@
    as well, and the core begins a new epoch behind the last sound frame.
 5. So does one whose sound frame holds no entry of this box (`journal_owner.py`): no cut makes that. It is passed by.
    What chains to the place of a bookmark is the box's own, and is not looked at.
+6. A block that cannot be read right behind the end is damage, too, at a start: nobody can say what was durable there.
+   Where it is known that nothing was, or where zeros stand before it, the journal goes on in the next segment; so
+   it does where the place behind the end takes no write (`journal_segment.py` rule 6).
 """
 
+import errno
 import json
 
 from device.drivers import journal_segment as segments
@@ -32,6 +36,7 @@ GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes
 class Found(NamedTuple):
     """heads: chain values of the newest entries; size: entries of the last epoch; raw, offset: its last
     segment, and where the sound part of it ends. damaged_at: the first entry that is damaged (rules 4, 5), or None.
+    unread: where in raw the first block is that cannot be read, or None.
     """
 
     fold: Fold
@@ -41,14 +46,20 @@ class Found(NamedTuple):
     raw: bytes
     offset: int
     damaged_at: int | None = None
+    unread: int | None = None
 
 
 def recover(
-    folder: Folder, owner: Owner, segment_bytes: int, durable: tuple[int, int] | None
+    folder: Folder,
+    owner: Owner,
+    segment_bytes: int,
+    durable: tuple[int, int] | None,
+    bad: tuple[Segment, int] | None = None,
 ) -> tuple[list[Segment], Found]:
     """The segments, oldest first, and what they hold; there is always one. Raises OSError.
 
     durable: epoch and size behind which nothing was acknowledged; None at a start, where every sound entry counts.
+    bad: a place that takes no write.
     """
     known = _believed(folder, owner, segments.segments_of(folder), durable)
     while True:
@@ -58,20 +69,46 @@ def recover(
         was_durable = durable[1] if durable and durable[0] == known[-1].epoch else None
         found = look_back(folder, owner, known, was_durable)
         behind = _behind_damage(folder, owner, known[-1], found, was_durable)
-        if behind:
+        if behind or _is_unread(found, was_durable):
             return known, _damaged(folder, owner, known[-1], found, behind)
         if found.size == 0 or found.heads:
             break
         known = _without_last(folder, known, found.size)  # it stands behind none, or behind a damaged one
+    last = known[-1]
     torn = segments.torn_bytes(found.raw, found.offset)
     if torn:
-        last = known[-1]
         torn_files.keep(folder, last.epoch, found.size, torn)
-        folder.write(last.name, found.offset, bytes(len(found.raw) - found.offset))
-        folder.sync(last.name)
-        folder.release(last.name)
+    is_bad = found.unread is not None or bad == (last, found.offset)
+    if is_bad or (torn and not _is_zeroed(folder, last.name, found)):
+        following = segments.go_on(folder, last, found.size, segment_bytes)
+        found.fold.enter(following)
+        known, found = [*(one for one in known if one != following), following], found._replace(raw=b"", offset=0)
     folder.sync_names()  # a segment whose beginning failed at this very call is there, and not yet for good
     return known, found
+
+
+def _is_zeroed(folder: Folder, name: str, found: Found) -> bool:
+    """Whether the place of what was torn takes zeros (rule 3)."""
+    try:
+        folder.write(name, found.offset, bytes(len(found.raw) - found.offset))
+        folder.sync(name)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return False
+    finally:
+        folder.release(name)
+    return True
+
+
+def _is_unread(found: Found, was_durable: int | None) -> bool:
+    """Whether an entry may have stood behind the end that cannot be read (rule 6)."""
+    if found.unread is None:
+        return False
+    if was_durable is not None:
+        return found.size < was_durable
+    between = found.raw[found.offset : found.unread]
+    return not between or between.strip(b"\0") != b""
 
 
 def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, was_durable: int | None) -> list[Sound]:
@@ -84,7 +121,10 @@ def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, wa
         return [one for one in behind if one.frame.seq < was_durable]
     is_marked = any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
     is_damage = (
-        is_marked or found.damaged_at is not None or stands_at(found.raw, found.offset, (last.epoch, found.size))
+        is_marked
+        or found.damaged_at is not None
+        or found.unread is not None
+        or stands_at(found.raw, found.offset, (last.epoch, found.size))
     )
     return behind if is_damage or _are_of_two_groups([one.frame for one in behind]) else []
 
@@ -95,9 +135,15 @@ def _are_of_two_groups(frames: list[Frame]) -> bool:
 
 
 def _damaged(folder: Folder, owner: Owner, last: Segment, found: Found, behind: list[Sound]) -> Found:
-    """Rule 4; `behind` are the sound frames behind the damage, of the last segment."""
-    damaged = damaged_bytes(found.raw[: behind[-1].after], list(sound_frames(found.raw, last, owner)))
-    torn_files.keep(folder, last.epoch, found.size, damaged)
+    """Rule 4; `behind` are the sound frames behind the damage, of the last segment; rule 6 where there are none."""
+    damaged_at = found.size if found.damaged_at is None else found.damaged_at
+    damaged = damaged_bytes(
+        found.raw[: behind[-1].after if behind else None], list(sound_frames(found.raw, last, owner))
+    )
+    if damaged:
+        torn_files.keep(folder, last.epoch, found.size, damaged)
+    if not behind:
+        return found._replace(damaged_at=damaged_at)
     fold, entries, heads = found.fold, found.entries, list[bytes]()
     for frame, offset, _ in behind:
         heads = [*heads, frame.chain] if frame.seq == fold.next.seq else [frame.chain]
@@ -105,7 +151,6 @@ def _damaged(folder: Folder, owner: Owner, last: Segment, found: Found, behind: 
         fold.take(frame)
         entries = [frame.entry] if fold.newest_boot == frame.seq else [*entries, frame.entry]
     end = behind[-1]
-    damaged_at = found.size if found.damaged_at is None else found.damaged_at
     return Found(fold, entries, heads, end.frame.seq + 1, found.raw, end.after, damaged_at)
 
 
@@ -115,13 +160,13 @@ def look_back(folder: Folder, owner: Owner, known: list[Segment], was_durable: i
     was_durable: of the last epoch, where it is known that nothing behind was acknowledged.
     """
     last = known[-1]
-    raw = folder.read(last.name)
+    raw, unread = segments.read_sound(folder, last.name)
     count = None if was_durable is None else max(0, was_durable - last.first)
     for mark in read_bookmarks(folder, owner, last.epoch):
         found = _from_bookmark(folder, owner, known, mark, raw, count)
         if found is not None:
-            return found
-    return _from_the_end(folder, owner, known, raw, count)
+            return found._replace(unread=unread)
+    return _from_the_end(folder, owner, known, raw, count)._replace(unread=unread)
 
 
 def _from_bookmark(
@@ -161,7 +206,7 @@ def _chained(
     for segment, after in zip(known, [*known[1:], None], strict=True):
         place = begin if segment.first == begin.first else Place(segment.first, 0, segment.first)
         end = after.first if after else None if count is None else segment.first + count
-        data = folder.read(segment.name) if after else raw
+        data = segments.read_sound(folder, segment.name)[0] if after else raw
         part, offset = segments.scan(data, segment, None if end is None else end - place.seq, place, chain)
         if after and place.seq + len(part) != after.first:
             return None
@@ -180,7 +225,7 @@ def _from_the_end(folder: Folder, owner: Owner, known: list[Segment], raw: bytes
         if is_gap or _has_boot(owner, parts[0][1]):
             break
         wanted = after.first - segment.first if segment.epoch == after.epoch else None
-        older, _ = segments.scan(folder.read(segment.name), segment, wanted)
+        older, _ = segments.scan(segments.read_sound(folder, segment.name)[0], segment, wanted)
         if wanted is not None and len(older) != wanted:
             break  # a damaged older segment is evidence; the uplink says so when it comes there
         parts.insert(0, (segment, older))
@@ -220,10 +265,10 @@ def _believed(folder: Folder, owner: Owner, known: list[Segment], durable: tuple
         if durable is not None:
             is_beyond = (last.epoch, last.first) > durable or durable == (last.epoch, 0)
         else:
-            raw = folder.read(last.name)
+            raw, unread = segments.read_sound(folder, last.name)
             is_empty = last.first == 0 and not segments.scan(raw, last, 1)[0]
-            nothing = Found(Fold(last), [], [], 0, raw, 0)
-            is_beyond = is_empty and not _behind_damage(folder, owner, last, nothing, None)
+            nothing = Found(Fold(last), [], [], 0, raw, 0, unread=unread)
+            is_beyond = is_empty and unread is None and not _behind_damage(folder, owner, last, nothing, None)
         if not is_beyond:
             break
         known = _without_last(folder, known, last.first)
@@ -232,7 +277,7 @@ def _believed(folder: Folder, owner: Owner, known: list[Segment], durable: tuple
 
 def _without_last(folder: Folder, known: list[Segment], size: int) -> list[Segment]:
     last = known[-1]
-    torn = segments.torn_bytes(folder.read(last.name), 0)
+    torn = segments.torn_bytes(segments.read_sound(folder, last.name)[0], 0)
     if torn:
         torn_files.keep(folder, last.epoch, size, torn)
     folder.remove(last.name)

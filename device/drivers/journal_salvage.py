@@ -22,7 +22,7 @@ from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold
 from device.drivers.journal_owner import Owner
 from device.drivers.journal_room import Room
-from device.drivers.journal_segment import PORTION_BYTES, Place, Segment, walk
+from device.drivers.journal_segment import PORTION_BYTES, Place, Segment, read_sound, walk
 from device.ports import DriverError, Frame
 from device.protocol import journal
 from device.typed import NamedTuple
@@ -72,7 +72,7 @@ def damaged_bytes(raw: bytes, sound: Sequence[Sound]) -> bytes:
 
 def keep_damaged(folder: Folder, owner: Owner, segment: Segment) -> None:
     """Set aside what is no frame of this box in a segment that is to be dropped. Raises OSError."""
-    raw = folder.read(segment.name)
+    raw, _ = read_sound(folder, segment.name)
     damaged = damaged_bytes(raw, list(sound_frames(raw, segment, owner)))
     if damaged:
         torn_files.keep(folder, segment.epoch, segment.first, damaged)
@@ -82,7 +82,7 @@ def take_behind_damage(fold: Fold, folder: Folder, owner: Owner, segment: Segmen
     """Go on with a fold that came to damage in this segment, as far as `end`. Raises OSError."""
     if fold.next.seq >= end:
         return
-    for frame, offset, _ in sound_frames(folder.read(segment.name), segment, owner):
+    for frame, offset, _ in sound_frames(read_sound(folder, segment.name)[0], segment, owner):
         if fold.next.seq <= frame.seq < end:
             fold.next = Place(segment.first, offset, frame.seq)
             fold.take(frame)
@@ -148,9 +148,12 @@ class EndedEpochs:
         index = max(0, bisect_right([segment.first for segment in known], max(0, seq - 1)) - 1)
         before: Frame | None = None
 
-        for segment in known[index:]:
+        for segment, after in zip(known[index:], [*known[index + 1 :], None], strict=False):
             chain = before.chain if before is not None and before.seq + 1 == segment.first else b""
-            for sound in sound_frames(self._folder.read(segment.name), segment, self._owner, seq - 1, chain):
+            raw, _ = read_sound(self._folder, segment.name)
+            for sound in sound_frames(raw, segment, self._owner, seq - 1, chain):
+                if after is not None and sound.frame.seq >= after.first:
+                    break  # of an append that failed, where the place took no other (`journal_segment.py` rule 6)
                 before = sound.frame
                 if before.seq >= seq:
                     yield before
@@ -172,7 +175,7 @@ class EndedEpochs:
         segment = Segment(epoch, 0)
         if segment not in self._segments():
             return None
-        found = journal.parse_frame(self._folder.read(segment.name, 0, PORTION_BYTES))
+        found = journal.parse_frame(read_sound(self._folder, segment.name, 0, PORTION_BYTES)[0])
         if found is None or not self._owner.wrote(Frame(epoch, 0, *found[:2])):
             return None
         body = json.loads(found[0])["body"]

@@ -8,8 +8,13 @@ Rules:
    next sequence number and the right chain value ends it.
 3. What stands behind that end is zeros, or it was torn by a cut.
 4. The zeros are written ahead under the name SPARE, so that beginning a segment costs a rename.
+5. A block that cannot be read counts as zeros, and all others are read.
+6. Where a place takes no write the journal goes on in a new segment that begins with the next entry. Of each segment
+   only the entries before the first one of the next count, so what stands behind them is nobody's.
+7. A file that takes no write keeps its blocks, under a name of HELD, so that no other file gets them.
 """
 
+import errno
 from collections.abc import Iterator
 
 from device.drivers.folder import Folder
@@ -20,6 +25,8 @@ from device.typed import NamedTuple
 
 SEGMENT_BYTES = 1 << 20
 PORTION_BYTES = 1 << 16  # read at a time by those who come for a few entries
+BLOCK_BYTES = 4_096  # what a file system reads at once
+HELD = tuple([f"bad-{number}.bin" for number in range(8)])
 SPARE = "spare.new"  # `.new` is rubbish to a recovery: it cannot know whether the zeros are durable
 assert PORTION_BYTES > journal.FRAME_BYTES_MAX
 assert SEGMENT_BYTES > 100 * journal.FRAME_BYTES_MAX
@@ -46,10 +53,31 @@ class Place(NamedTuple):
     seq: int
 
 
+class Refusals:
+    """Where a write failed last. `bad`: a place that has done so twice; once may have been a moment's."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Segment, int] | None = None
+        self.bad: tuple[Segment, int] | None = None
+
+    def note(self, error: OSError, place: tuple[Segment, int]) -> None:
+        """A disk that is full or was given up is not bad."""
+        if error.errno == errno.EIO:
+            self.bad = place if place == self._last else None
+            self._last = place
+
+
 def segments_of(folder: Folder) -> list[Segment]:
     """The segments of a folder, oldest first."""
     found = [_NAME.fullmatch(name) for name in folder.names()]
     return [Segment(int(match[1]), int(match[2])) for match in found if match]
+
+
+def remove_rubbish(folder: Folder) -> None:
+    """What a beginning has left that came to nothing. Raises OSError."""
+    for name in folder.names():
+        if name.endswith(".new"):
+            folder.remove(name)
 
 
 def write_zeros(folder: Folder, name: str, size: int) -> None:
@@ -57,6 +85,10 @@ def write_zeros(folder: Folder, name: str, size: int) -> None:
     try:
         folder.write(name, 0, bytes(size))
         folder.sync(name)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            _hold(folder, name)
+        raise
     finally:
         folder.release(name)
 
@@ -69,6 +101,47 @@ def create(folder: Folder, segment: Segment, size: int, is_spare_ready: bool = F
         write_zeros(folder, new, size)
     folder.rename(new, segment.name)
     folder.sync_names()
+
+
+def read_sound(folder: Folder, name: str, offset: int = 0, length: int = -1) -> tuple[bytes, int | None]:
+    """A file, or a part of it, and where in it the first block stands that cannot be read (rule 5). Raises OSError."""
+    try:
+        return folder.read(name, offset, length), None
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    size = folder.size(name)
+    end = size if length < 0 else min(size, offset + length)
+    parts, unread, at = [], None, offset
+    while at < end:
+        count = min(end, at - at % BLOCK_BYTES + BLOCK_BYTES) - at
+        try:
+            parts.append(folder.read(name, at, count))
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            parts.append(bytes(count))
+            unread = at - offset if unread is None else unread
+        at += count
+    return b"".join(parts), unread
+
+
+def go_on(folder: Folder, last: Segment, size: int, segment_bytes: int) -> Segment:
+    """The segment behind one that takes no more entries than these (rules 6, 7). Raises OSError."""
+    folder.release(last.name)
+    following = Segment(last.epoch, size)
+    if following == last:
+        _hold(folder, last.name)
+    create(folder, following, segment_bytes)
+    return following
+
+
+def _hold(folder: Folder, name: str) -> None:
+    """Rule 7, for so many files; what comes then gives its blocks away."""
+    names = folder.names()
+    free = [held for held in HELD if held not in names]
+    if free and name in names:
+        folder.rename(name, free[0])
 
 
 def scan(
@@ -105,7 +178,7 @@ def walk(folder: Folder, segment: Segment, offset: int, seq: int) -> Iterator[tu
     start = offset
     while True:
         if len(buffer) - (offset - start) < journal.FRAME_BYTES_MAX:
-            buffer, start = folder.read(segment.name, offset, PORTION_BYTES), offset
+            (buffer, _), start = read_sound(folder, segment.name, offset, PORTION_BYTES), offset
         found = journal.parse_frame(buffer, offset - start)
         if found is None:
             return

@@ -6,6 +6,7 @@ those that are kept.
 """
 
 from device.drivers.folder import Folder
+from device.drivers.journal_segment import read_sound
 
 TORN_BYTES_MAX = 1 << 22
 _PREFIX = "torn-"
@@ -15,7 +16,7 @@ def keep(folder: Folder, epoch: int, size: int, torn: bytes, bytes_max: int = TO
     """Make them durable; again with the same bytes, after a cut, changes nothing. Raises OSError."""
     name = _name(epoch, size)
     names = [known for known in folder.names() if known.startswith(_PREFIX)]
-    before = folder.read(name) if name in names else b""
+    before = read_sound(folder, name)[0] if name in names else b""
     if before.endswith(torn):
         return
     folder.replace(name, (before + torn)[-bytes_max:])
@@ -31,7 +32,7 @@ def unreported(folder: Folder, epoch: int, newest_boot: int) -> bytes:
     """Those that were set aside when the journal was longer than its newest BOOT (-1: all), oldest first."""
     names = [name for name in folder.names() if name.startswith(f"{_PREFIX}{epoch:08d}-") and name.endswith(".bin")]
     late = [name for name in names if newest_boot < 0 or name > _name(epoch, newest_boot)]
-    return b"".join(folder.read(name) for name in late)
+    return b"".join(read_sound(folder, name)[0] for name in late)
 
 
 def _name(epoch: int, size: int) -> str:

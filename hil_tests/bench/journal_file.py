@@ -6,6 +6,7 @@ hold together raises.
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -65,15 +66,18 @@ def spoil(folder: Path, entries: Collection[bytes]) -> None:
 
 def _frames(folder: Path) -> list[tuple[bytes, bytes]]:
     frames: list[tuple[bytes, bytes]] = []
-    for segment in sorted(folder.glob("*.fbj")):
+    segments = sorted(folder.glob("*.fbj"))
+    for segment, after in zip(segments, [*segments[1:], None], strict=False):
         data = segment.read_bytes()
-        offset = 0
-        while data[offset : offset + 2] == MAGIC:
+        offset, seq = 0, int(segment.stem[9:])
+        # Of each segment the entries before the next one's first count (SPEC 9.6).
+        end = int(after.stem[9:]) if after is not None and after.stem[:8] == segment.stem[:8] else math.inf
+        while data[offset : offset + 2] == MAGIC and seq < end:
             length = int.from_bytes(data[offset + 2 : offset + 6], "big")
             crc = int.from_bytes(data[offset + 6 : offset + HEADER_BYTES], "big")
             content = data[offset + HEADER_BYTES : offset + HEADER_BYTES + length + CHAIN_BYTES]
             if len(content) != length + CHAIN_BYTES or zlib.crc32(content) != crc:
                 break
             frames.append((content[:length], content[length:]))
-            offset += HEADER_BYTES + length + CHAIN_BYTES
+            offset, seq = offset + HEADER_BYTES + length + CHAIN_BYTES, seq + 1
     return frames

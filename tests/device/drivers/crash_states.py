@@ -191,7 +191,9 @@ def torn_on(disk: CrashFolder) -> tuple[int, int]:
 def frames_of(disk: CrashFolder, epoch: int) -> list[Frame]:
     """What is on disk of an epoch that has ended."""
     of_epoch = [segment for segment in segments.segments_of(disk) if segment.epoch == epoch]
-    return [frame for segment in of_epoch for frame in segments.scan(disk.read(segment.name), segment)[0]]
+    counts = [after.first - segment.first for segment, after in itertools.pairwise(of_epoch)] + [None]
+    parts = [segments.scan(disk.read(one.name), one, count)[0] for one, count in zip(of_epoch, counts, strict=False)]
+    return [frame for part in parts for frame in part]
 
 
 def run(count: int, seed: int) -> int:
