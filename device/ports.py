@@ -173,9 +173,9 @@ class Recovered(NamedTuple):
 
     first: sequence number of the oldest entry on disk; size: entries in `epoch`; head: chain value of the
     last one, empty if there is none. torn_*: bytes that cuts left behind and no BOOT has reported yet; they
-    were set aside (SPEC 9.7). damaged_at: the first entry of `epoch` that recovery could not read, with sound ones
-    behind it: then nothing may be appended to this epoch (SPEC 9.13). since_boot: the entries from the newest BOOT on,
-    or all.
+    were set aside (SPEC 9.7). damaged_at: the first entry of `epoch` that recovery could not read, and that may
+    have been durable: then nothing may be appended to this epoch (SPEC 9.13). since_boot: the entries from the newest
+    BOOT on, or all.
     """
 
     epoch: int

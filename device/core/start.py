@@ -8,7 +8,7 @@ from device.core.memory import Memory
 from device.core.plays import POWER, SKIP, end_by_power, end_play, end_plays, place_of, rule_at
 from device.core.state_record import StateDamagedError, restore_state
 from device.core.update import CONFIRMED, TRIAL
-from device.protocol.journal import EDITED, first_chain, play_id
+from device.protocol.journal import DAMAGED, EDITED, first_chain, play_id
 from device.protocol.limits import INTEGER_MAX
 
 TYPE_CHECKING = False
@@ -44,7 +44,8 @@ def started(turn: "Turn", event: "Started") -> None:
     journal.first = event.journal_first
     known = None if saved is None else saved.journal
     opening = journal.open(found, known, event.journal_damaged_at)
-    if opening is None and known is not None and _is_edited(memory, found, known):
+    # Before damage: what was damaged besides would else go up as the box's own, with what was written anew.
+    if known is not None and (opening is None or opening["reason"] == DAMAGED) and _is_edited(memory, found, known):
         opening = journal.begin_epoch(known, EDITED, known.size)
     if opening is not None:
         turn.append("EPOCH", opening)

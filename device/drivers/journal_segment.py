@@ -21,12 +21,15 @@ from device.drivers.folder import Folder
 from device.patterns import pattern
 from device.ports import Frame
 from device.protocol import journal
+from device.protocol.limits import JOURNAL_EPOCH_MAX
 from device.typed import NamedTuple
 
 SEGMENT_BYTES = 1 << 20
 PORTION_BYTES = 1 << 16  # read at a time by those who come for a few entries
 BLOCK_BYTES = 4_096  # what a file system reads at once
 HELD = tuple([f"bad-{number}.bin" for number in range(8)])
+# Whoever has the card can name a file as he likes; there must be an epoch behind it, and one behind that.
+EPOCH_BELIEVED_MAX = JOURNAL_EPOCH_MAX // 2
 SPARE = "spare.new"  # `.new` is rubbish to a recovery: it cannot know whether the zeros are durable
 assert PORTION_BYTES > journal.FRAME_BYTES_MAX
 assert SEGMENT_BYTES > 100 * journal.FRAME_BYTES_MAX
@@ -70,7 +73,8 @@ class Refusals:
 def segments_of(folder: Folder) -> list[Segment]:
     """The segments of a folder, oldest first."""
     found = [_NAME.fullmatch(name) for name in folder.names()]
-    return [Segment(int(match[1]), int(match[2])) for match in found if match]
+    named = [Segment(int(match[1]), int(match[2])) for match in found if match]
+    return [segment for segment in named if segment.epoch <= EPOCH_BELIEVED_MAX]
 
 
 def remove_rubbish(folder: Folder) -> None:

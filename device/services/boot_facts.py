@@ -1,6 +1,7 @@
 """What a boot finds: journal, state record, counter, and whether the end before it was an orderly one.
 
-1. The mark of an orderly end is removed, durably, before the core hears of it: it counts once.
+1. The mark of an orderly end is removed, durably, before the core hears of it: it counts once, and of a journal that
+   is there. A box that has neither journal nor record, and has never counted, has had no end before.
 2. A damaged state record is set aside and counts as none; the core knows that a journal without one is damage.
 """
 
@@ -65,7 +66,7 @@ class BootFacts:
             version=self._version,
             security_epoch=self._security_epoch,
             slot=self._board.slots.running(),
-            clean=is_marked or found.size == 0,
+            clean=is_marked if found.size else state is None and counter == 0,
             torn_bytes=found.torn_bytes,
             torn_sha256=found.torn_sha256,
             counter=counter,

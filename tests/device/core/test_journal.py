@@ -293,7 +293,11 @@ def test_10_3_a_nack_that_proves_another_journal_begins_an_epoch_behind_it() -> 
         assert len(rig.entries("EPOCH")) == 1, "it is remembered"
 
 
-def test_9_11_a_journal_written_anew_on_the_card_begins_an_epoch_behind_what_the_record_knows() -> None:
+@pytest.mark.parametrize("damaged_at", [None, 1])
+def test_9_11_a_journal_written_anew_on_the_card_begins_an_epoch_behind_what_the_record_knows(
+    damaged_at: int | None,
+) -> None:
+    """Also where something in it is damaged besides: of such an epoch the box signs nothing (SPEC 9.13)."""
     rig = Rig()
     rig.end(rig.play("K1").body["play"])
     rig.wait(600)
@@ -302,8 +306,11 @@ def test_9_11_a_journal_written_anew_on_the_card_begins_an_epoch_behind_what_the
     assert not epochs_of(rig)
     known = json.loads(rig.disk.state or b"")["journal"]
     edit(rig)
-    rig.restart()
+    rig.lose_power()
+    rig.start(journal_damaged_at=damaged_at)
+    rig.load_content()
     assert epochs_of(rig) == [(2, known["size"], known["head"])]
+    assert rig.bodies("EPOCH")[0]["reason"] == "edited"
     assert (size, head) != (known["size"], known["head"])
     rig.restart()
     assert len(epochs_of(rig)) == 1

@@ -9,6 +9,7 @@ import pytest
 
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_segment import Segment
 from device.ports import DriverError, Frame
 from device.protocol import journal
 from tests.device.drivers.crash_folder import CrashFolder
@@ -62,6 +63,16 @@ def test_what_was_appended_is_read_back_by_a_new_process(tmp_path: Path) -> None
         written[-1].chain,
         None,
     ]
+
+
+@pytest.mark.parametrize(("epoch", "found"), [(99_999_999, 1), (50_000_000, 1), (49_999_999, 49_999_999)])
+def test_9_6_a_file_named_far_ahead_leaves_epochs_to_go_on_in(epoch: int, found: int) -> None:
+    disk = CrashFolder()
+    writer = JournalFile(disk, ANYBODY)
+    writer.recover()
+    writer.append(frames_of(3))
+    disk.files[f"{epoch:08d}-{0:012d}.fbj"] = disk.files[Segment(1, 0).name]
+    assert JournalFile(disk, ANYBODY).recover().epoch == found
 
 
 def test_a_full_segment_is_followed_by_the_next(tmp_path: Path) -> None:
