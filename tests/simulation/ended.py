@@ -12,9 +12,9 @@ Read = dict[int, dict[int, tuple[Entry, bytes]]]  # by epoch and sequence number
 def entries_on(files: Mapping[str, bytearray]) -> Read:
     """Every entry that can be read, also behind damage: by mark and CRC alone."""
     found: Read = {}
-    for name in sorted(files):
-        if not name.endswith(".fbj"):
-            continue
+    names = sorted(name for name in files if name.endswith(".fbj"))
+    for name, following in zip(names, [*names[1:], ""], strict=False):
+        end = int(following[9:21]) if following[:8] == name[:8] else 1 << 53
         raw, offset = bytes(files[name]), 0
         while offset >= 0:
             frame = parse_frame(raw, offset)
@@ -23,7 +23,8 @@ def entries_on(files: Mapping[str, bytearray]) -> Read:
                 continue
             text, chain, offset = frame
             entry = Entry.decode(text)
-            found.setdefault(entry.epoch, {})[entry.seq] = entry, chain
+            if entry.seq < end:  # what stands behind never counted: the journal went on in the next segment (SPEC 9.6)
+                found.setdefault(entry.epoch, {})[entry.seq] = entry, chain
     return found
 
 
