@@ -36,7 +36,7 @@ GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes
 class Found(NamedTuple):
     """heads: chain values of the newest entries; size: entries of the last epoch; raw, offset: its last
     segment, and where the sound part of it ends. damaged_at: the first entry that is damaged (rules 4, 5), or None.
-    unread: where in raw the first block is that cannot be read, or None.
+    unread: where in raw the first block behind the end is that cannot be read, or None.
     """
 
     fold: Fold
@@ -165,8 +165,10 @@ def look_back(folder: Folder, owner: Owner, known: list[Segment], was_durable: i
     for mark in read_bookmarks(folder, owner, last.epoch):
         found = _from_bookmark(folder, owner, known, mark, raw, count)
         if found is not None:
-            return found._replace(unread=unread)
-    return _from_the_end(folder, owner, known, raw, count)._replace(unread=unread)
+            break
+    else:
+        found = _from_the_end(folder, owner, known, raw, count)
+    return found._replace(unread=next((at for at in unread if at >= found.offset), None))
 
 
 def _from_bookmark(
@@ -267,8 +269,8 @@ def _believed(folder: Folder, owner: Owner, known: list[Segment], durable: tuple
         else:
             raw, unread = segments.read_sound(folder, last.name)
             is_empty = last.first == 0 and not segments.scan(raw, last, 1)[0]
-            nothing = Found(Fold(last), [], [], 0, raw, 0, unread=unread)
-            is_beyond = is_empty and unread is None and not _behind_damage(folder, owner, last, nothing, None)
+            nothing = Found(Fold(last), [], [], 0, raw, 0)
+            is_beyond = is_empty and not unread and not _behind_damage(folder, owner, last, nothing, None)
         if not is_beyond:
             break
         known = _without_last(folder, known, last.first)

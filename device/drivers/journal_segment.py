@@ -107,16 +107,16 @@ def create(folder: Folder, segment: Segment, size: int, is_spare_ready: bool = F
     folder.sync_names()
 
 
-def read_sound(folder: Folder, name: str, offset: int = 0, length: int = -1) -> tuple[bytes, int | None]:
-    """A file, or a part of it, and where in it the first block stands that cannot be read (rule 5). Raises OSError."""
+def read_sound(folder: Folder, name: str, offset: int = 0, length: int = -1) -> tuple[bytes, list[int]]:
+    """A file, or a part of it, and where in it blocks stand that cannot be read (rule 5). Raises OSError."""
     try:
-        return folder.read(name, offset, length), None
+        return folder.read(name, offset, length), []
     except OSError as error:
         if error.errno != errno.EIO:
             raise
     size = folder.size(name)
     end = size if length < 0 else min(size, offset + length)
-    parts, unread, at = [], None, offset
+    parts, unread, at = list[bytes](), list[int](), offset
     while at < end:
         count = min(end, at - at % BLOCK_BYTES + BLOCK_BYTES) - at
         try:
@@ -125,7 +125,7 @@ def read_sound(folder: Folder, name: str, offset: int = 0, length: int = -1) -> 
             if error.errno != errno.EIO:
                 raise
             parts.append(bytes(count))
-            unread = at - offset if unread is None else unread
+            unread.append(at - offset)
         at += count
     return b"".join(parts), unread
 

@@ -7,6 +7,7 @@ import pytest
 
 from device.core import events as on
 from device.core.journal import RETRY_MS
+from device.drivers.journal_bookmark import RECENT_ENTRIES
 from device.drivers.journal_file import JournalFile
 from device.drivers.journal_segment import BLOCK_BYTES, HELD, SPARE, Segment
 from device.ports import DriverError, Frame, Recovered
@@ -175,6 +176,23 @@ def test_9_6_an_unreadable_block_where_nothing_was_written_yet_is_no_damage() ->
     again.append(more)
     assert read_all(again) == evening.durable + more
     assert read_all(started(disk)[1]) == evening.durable + more
+
+
+def test_9_13_an_unreadable_block_that_a_start_need_not_read_is_no_damage_behind_the_end() -> None:
+    disk = PartlyDeadFolder()
+    writer = JournalFile(disk, ANYBODY)
+    writer.recover()
+    frames = Book().some(3 * RECENT_ENTRIES // 2)
+    writer.append(frames)
+    writer._marked = (0, -1e9)
+    writer.tend()
+    disk.unreadable = {FIRST: {0}}
+    again = JournalFile(disk, ANYBODY)
+    found = again.recover()
+    assert (found.size, found.damaged_at) == (len(frames), None)
+    assert [name for name in disk.names() if name.endswith(".fbj")] == [FIRST]
+    with pytest.raises(DriverError, match="JOURNAL_DAMAGED"):
+        again.read(0, 1, 1 << 20)
 
 
 def test_a_bookmark_and_torn_bytes_that_cannot_be_read_end_no_start() -> None:
