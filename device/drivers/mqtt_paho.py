@@ -13,6 +13,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -44,6 +45,18 @@ class _Client(paho.Client):
     is_hostile = False
     is_abandoned = False
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._letting_go = threading.Lock()
+
+    def contact(self, host: str, port: int) -> None:
+        """Connect, in a thread of its own: whoever gave the attempt up may be gone before it ends."""
+        try:
+            self.connect(host, port, KEEPALIVE_S)
+        finally:
+            if self.is_abandoned:
+                self.let_go()
+
     def abandon(self) -> None:
         """End an attempt that takes too long, wherever it is; from any thread."""
         self.is_abandoned = True
@@ -53,8 +66,9 @@ class _Client(paho.Client):
 
     def let_go(self) -> None:
         """End the thread and close every socket: paho leaves the pair that wakes its thread to the collector."""
-        self.loop_stop()
-        self._reset_sockets()
+        with self._letting_go:
+            self.loop_stop()
+            self._reset_sockets()
 
     def _packet_read(self) -> MQTTErrorCode:
         result = super()._packet_read()
@@ -127,7 +141,7 @@ class PahoUplink:
         self._ready = self._loop.create_future()
         try:
             async with asyncio.timeout(CONNECT_S):
-                await asyncio.to_thread(client.connect, self._host, self._port, KEEPALIVE_S)
+                await asyncio.to_thread(client.contact, self._host, self._port)
                 client.loop_start()
                 await self._ready
         except (OSError, ValueError, TimeoutError) as error:
@@ -136,6 +150,9 @@ class PahoUplink:
             raise DriverError(_code_of(error, client), f"{self._host}:{self._port}: {error!r}") from error
         except DriverError:
             await self.close()
+            raise
+        except asyncio.CancelledError:
+            client.abandon()
             raise
 
     async def publish(self, topic: str, payload: bytes) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from device.drivers import mqtt_paho
-from device.drivers.mqtt_paho import ARRIVED_BYTES_MAX, PahoUplink
+from device.drivers.mqtt_paho import ARRIVED_BYTES_MAX, CONNECT_S, PahoUplink
 from device.ports import DriverError
 from device.protocol import topics
 from fleet_server.broker import Broker, BrokerPlan, UplinkMessage, find_binary
@@ -205,6 +205,47 @@ async def test_whoever_answers_nothing_holds_no_thread(fleet: Fleet, monkeypatch
             uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
             assert await refusal_of(uplink) == "UPLINK_REFUSED"
             await asyncio.wait_for(gone.get(), 30)
+
+
+async def test_an_attempt_that_is_cancelled_ends_the_line_at_once(fleet: Fleet) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        begun.set()
+        await reader.read()
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        uplink = PahoUplink("127.0.0.1", server.sockets[0].getsockname()[1], fleet.tls)
+        attempt = asyncio.create_task(uplink.connect(BOX, topics.subscriptions(BOX)))
+        await begun.wait()
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        await asyncio.wait_for(ended.wait(), CONNECT_S / 2)
+        await uplink.close()
+    assert ended.is_set()
+
+
+async def test_an_attempt_that_succeeds_after_it_was_given_up_leaves_nothing_open(
+    fleet: Fleet, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, sockets = paho.Client.connect, list[object]()
+
+    def connect_late(client: mqtt_paho._Client, host: str, port: int, keepalive: int) -> MQTTErrorCode:
+        result = connect(client, host, port, keepalive)
+        sockets.append(client.socket())
+        client.is_abandoned = True
+        return result
+
+    monkeypatch.setattr(mqtt_paho._Client, "connect", connect_late)
+    client = mqtt_paho._Client(CallbackAPIVersion.VERSION2, client_id=BOX)
+    client.tls_set_context(fleet.tls())
+    await asyncio.to_thread(client.contact, "127.0.0.1", broker.mqtt_port)
+    assert sockets != [None], "it had made contact"
+    assert client.socket() is None
 
 
 async def test_what_waits_of_a_broker_that_sends_without_end_has_a_bound_in_bytes() -> None:
