@@ -187,7 +187,8 @@ class FleetFiles(FetcherInterface):
                     line.end()
                 line.request("GET", parts.path, headers={"Accept-Encoding": "identity", **headers})
                 answer = line.getresponse()
-            yield answer, line
+            with answer:  # the line forgets an answer that says it is the last, and its socket with it
+                yield answer, line
         except (OSError, HTTPException) as error:
             if line.is_late:
                 raise SlowRetrievalError(f"{url}: not in time") from error

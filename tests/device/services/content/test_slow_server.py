@@ -7,9 +7,10 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from tuf.api.exceptions import DownloadHTTPError
 
 from device.core.events import CatalogLoaded, PolicyLoaded
-from device.services.fleet_files import SOCKET_FOR_S, TRIES_COUNT
+from device.services.fleet_files import SOCKET_FOR_S, TRIES_COUNT, FleetFiles
 from tests.device.protocol.builders import listed_ban
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
@@ -197,3 +198,12 @@ async def test_5_1_a_look_that_was_given_up_for_want_of_room_is_not_the_last(
     server.misbehave.clear()
     assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
     assert box.content.fault == ""
+
+
+def test_the_socket_of_an_answer_that_was_not_taken_is_not_left_to_the_collector(server: TufServer) -> None:
+    files = FleetFiles(server.url, server.ca, lambda: 0)
+    with pytest.raises(DownloadHTTPError, match="404") as said:
+        files.download_bytes(f"{files.metadata_url}9.root.json", 1024)
+    assert files._line is not None
+    assert files._line._stream is not None
+    assert files._line._stream.fileno() == -1, f"whoever keeps {said.value!r} keeps no socket"
