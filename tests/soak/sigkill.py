@@ -24,16 +24,18 @@ KILLS_PER_BOX = 40
 ROOMS = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8")
 
 
-def run(count: int, seed: int) -> None:
-    """So many kills. Raises AssertionError."""
+def run(count: int, seed: int) -> int:
+    """So many kills; returns how many plays were told and are kept. Raises AssertionError."""
+    kept = 0
     while count > 0:
         kills = min(count, KILLS_PER_BOX)
         with tempfile.TemporaryDirectory(prefix="killed-box-") as folder:
             try:
-                _Client(Path(folder) / "box", random.Random(seed)).survive(kills)
+                kept += _Client(Path(folder) / "box", random.Random(seed)).survive(kills)
             except AssertionError as error:
                 raise AssertionError(f"seed {seed}: {error}") from error
         count, seed = count - kills, seed + 1
+    return kept
 
 
 @dataclass
@@ -45,11 +47,13 @@ class _Client:
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
 
-    def survive(self, kills: int) -> None:
+    def survive(self, kills: int) -> int:
+        """Returns how many plays were told."""
         box = KilledBox(self.folder, time.monotonic_ns() // 1_000_000)
         for _ in range(kills):
             self._one_life(box)
         self.told.is_kept(self.folder / "journal")
+        return len(self.told.plays)
 
     def _one_life(self, box: KilledBox) -> None:
         box.fork()

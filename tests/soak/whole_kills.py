@@ -44,19 +44,22 @@ _JSON = {"Content-Type": "application/json"}
 _NOT_UP = (aiohttp.ClientError, OSError, TimeoutError)
 
 
-def run(count: int, seed: int) -> None:
-    """So many kills. Raises AssertionError."""
+def run(count: int, seed: int) -> int:
+    """So many kills; returns how many plays were told and are kept. Raises AssertionError."""
+    kept = 0
     while count > 0:
         kills = min(count, KILLS_PER_BOX)
         with tempfile.TemporaryDirectory(prefix="whole-box-") as folder:
             try:
-                asyncio.run(_survive(Path(folder), random.Random(seed), kills))
+                kept += asyncio.run(_survive(Path(folder), random.Random(seed), kills))
             except AssertionError as error:
                 raise AssertionError(f"seed {seed}: {error}") from error
         count, seed = count - kills, seed + 1
+    return kept
 
 
-async def _survive(folder: Path, chance: random.Random, kills: int) -> None:
+async def _survive(folder: Path, chance: random.Random, kills: int) -> int:
+    """Returns how many plays were told."""
     venue = Venue(folder / "venue", _PLACE, folder)
     venue.flash()
     venue.put_on_bench(builders.NOON_MS - time.time_ns() // 1_000_000)
@@ -68,6 +71,7 @@ async def _survive(folder: Path, chance: random.Random, kills: int) -> None:
             await client.one_life()
         client.told.is_kept(venue.board.directory / "data" / "journal")
         assert client.told.plays, "no play was allowed in all these lives"
+        return len(client.told.plays)
     finally:
         venue.board.stop()
 

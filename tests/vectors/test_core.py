@@ -23,19 +23,17 @@ def vectors(name: str) -> list[dict[str, Any]]:
 
 
 def answer_of(effects: list[Any]) -> tuple[int, dict[str, Any]]:
-    """Status and body of what the courier is told; a receipt is the body of an acceptance."""
+    """Status and body of what the courier is told, as far as vectors say it; a receipt is the body of an acceptance."""
     (answer,) = [effect for effect in effects if isinstance(effect, do.Reply | do.ReplySigned)]
-    return answer.status, answer.body if isinstance(answer, do.Reply) else json.loads(answer.payload)
+    body = answer.body if isinstance(answer, do.Reply) else json.loads(answer.payload)
+    return answer.status, {name: body[name] for name in ("code", "result", "id", "document") if name in body}
 
 
-def require_answer(vector: dict[str, Any], effects: list[Any], number: str) -> None:
-    status, body = answer_of(effects)
+def expected_of(vector: dict[str, Any], number: str) -> tuple[int, dict[str, Any]]:
     expected = vector["expect"]
     if "code" in expected:
-        assert (status, body["code"]) == (422, expected["code"])
-    else:
-        assert (status, body["result"]) == (200, "accepted")
-        assert (body["id"], body["document"]) == (expected[number], expected["document"])
+        return 422, {"code": expected["code"]}
+    return 200, {"code": "", "result": "accepted", "id": expected[number], "document": expected["document"]}
 
 
 def is_venue_stop(payload: bytes) -> bool:
@@ -45,7 +43,8 @@ def is_venue_stop(payload: bytes) -> bool:
 @pytest.mark.parametrize("vector", vectors("orders"), ids=lambda vector: vector["name"])
 def test_6_2_a_box_obeys_what_is_accepted_and_nothing_else(vector: dict[str, Any]) -> None:
     box, raw = outcomes.claimed_box(vector["policy"], VENUE, vector["region"], verify), outcomes.bytes_of(vector)
-    require_answer(vector, box.handle(on.OrderReceived(request="r1", raw=raw), outcomes.NOW), "order")
+    effects = box.handle(on.OrderReceived(request="r1", raw=raw), outcomes.NOW)
+    assert answer_of(effects) == expected_of(vector, "order")
     is_stop = "order" in vector["expect"] and is_venue_stop(parse_envelope(raw, "order").payload)
     assert (box.state_body(outcomes.NOW)["state"] == "locked") == is_stop
 
@@ -53,4 +52,5 @@ def test_6_2_a_box_obeys_what_is_accepted_and_nothing_else(vector: dict[str, Any
 @pytest.mark.parametrize("vector", vectors("notices"), ids=lambda vector: vector["name"])
 def test_12_1_a_box_shows_what_is_accepted_and_nothing_else(vector: dict[str, Any]) -> None:
     box, raw = outcomes.claimed_box(vector["policy"], VENUE, vector["region"], verify), vector["text"].encode()
-    require_answer(vector, box.handle(on.NoticeReceived(request="r1", raw=raw), outcomes.NOW), "notice")
+    effects = box.handle(on.NoticeReceived(request="r1", raw=raw), outcomes.NOW)
+    assert answer_of(effects) == expected_of(vector, "notice")

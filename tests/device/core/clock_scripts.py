@@ -322,11 +322,17 @@ class Script:
         return self.chance.choice(DEAD_MS) + self.chance.randrange(MINUTE_MS)
 
 
-def run(count: int, seed: int) -> None:
-    """`count` scripts from this seed on. Raises AssertionError with the seed and steps of the one that failed."""
+def run(count: int, seed: int) -> set[str]:
+    """`count` scripts from this seed on; the natures that were among them.
+
+    Raises AssertionError with the seed and steps of the one that failed.
+    """
+    natures = set()
     for number in range(seed, seed + count):
         script = Script(number)
+        natures.add(script.nature)
         try:
             script.run()
         except AssertionError as error:
             raise AssertionError(f"clock script {number} ({script.nature}): {error}\n  {script.steps}") from error
+    return natures
