@@ -123,6 +123,8 @@ class FleetFiles(FetcherInterface):
             if answer.status != 200:
                 raise DownloadHTTPError(f"{url}: {answer.status}", answer.status)
             yield from self._chunks(answer, line, METADATA_BYTES_MAX)
+            if answer.length:
+                raise DownloadError(f"{url} ended {answer.length} bytes early")  # cut off, which is no forgery
 
     def download_target(self, target: TargetFile, path: Path) -> None:
         """Fetch a target into `path`, going on with what is there.

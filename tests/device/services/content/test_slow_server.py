@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from tuf.api.exceptions import DownloadHTTPError
 
-from device.core.events import CatalogLoaded, PolicyLoaded
+from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
 from device.services.fleet_files import SOCKET_FOR_S, TRIES_COUNT, FleetFiles
 from tests.device.protocol.builders import listed_ban
 from tests.device.services.content.rig import SONGS, Box
@@ -162,6 +162,22 @@ async def test_5_5_a_look_ends_in_its_time_however_slow_its_documents_are(
     assert box.content.fault == "CONTENT_UNREACHABLE"
     server.misbehave.clear()
     assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
+
+
+@pytest.mark.parametrize("name", ["timestamp.json", "snapshot.json", "targets.json", "catalog.json"])
+async def test_5_5_metadata_that_is_cut_off_is_rejected_by_nobody(
+    box: Box, fleet: PublishedFleet, server: TufServer, name: str
+) -> None:
+    fleet.publish_catalog(5, SONGS)
+
+    def cut(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        answer.close_connection = True
+        answer.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data[: len(data) // 2])
+        return True
+
+    server.misbehave[name] = cut
+    assert [event for event in await box.look() if isinstance(event, ContentRejected)] == []
+    assert box.content.fault == "CONTENT_UNREACHABLE"
 
 
 async def test_at_the_end_everything_is_given_up(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
