@@ -3,14 +3,16 @@
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from queue import SimpleQueue
 
 import pytest
 from tuf.api.exceptions import DownloadHTTPError
 
 from device.core.events import CatalogLoaded, ContentRejected, PolicyLoaded
-from device.services.fleet_files import SOCKET_FOR_S, TRIES_COUNT, FleetFiles
+from device.services.fleet_files import LOOK_FOR_S, SOCKET_FOR_S, TRIES_COUNT, FleetFiles
 from tests.device.protocol.builders import listed_ban
 from tests.device.services.content.rig import SONGS, Box
 from tests.device.services.content.tuf_server import TufServer
@@ -40,6 +42,67 @@ class Hold:
 
     async def until_ended(self) -> None:
         await asyncio.to_thread(self.ended.acquire)
+
+
+class Watches:
+    """In the place of `threading.Timer`: what is watched ends by the clock of the box, which a server lets go on."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._changed = threading.Condition()
+        self.active: Watch | None = None
+
+    def timer(self, for_s: float, end: Callable[[], None]) -> "Watch":
+        return Watch(self, self._box.passed_ms + 1000 * for_s, end)
+
+    def watch(self, active: "Watch | None") -> None:
+        with self._changed:
+            self.active = active
+            self._changed.notify_all()
+
+    def wait_for_another_than(self, watch: "Watch | None") -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self.active not in (None, watch))
+
+    def ended_after(self, passed_s: int) -> int:
+        """How many connections have had their time when so much has passed."""
+        self._box.passed_ms += 1000 * passed_s
+        watch = self.active
+        if watch is None or self._box.passed_ms < watch.due_ms:
+            return 0
+        watch.end()
+        return 1
+
+    def each_passes(self, server: TufServer, suffix: str, passed_s: int) -> None:
+        """Until a file of this name is answered."""
+
+        def answer_later(_answer: BaseHTTPRequestHandler, _data: bytes) -> bool:
+            self._box.passed_ms += 1000 * passed_s
+            return False
+
+        server.misbehave[suffix] = answer_later
+
+
+class Watch:
+    """One of them."""
+
+    def __init__(self, watches: Watches, due_ms: float, end: Callable[[], None]) -> None:
+        self._watches = watches
+        self.due_ms = due_ms
+        self.end = end
+
+    def start(self) -> None:
+        self._watches.watch(self)
+
+    def cancel(self) -> None:
+        self._watches.watch(None)
+
+
+@pytest.fixture
+def watches(box: Box, monkeypatch: pytest.MonkeyPatch) -> Watches:
+    found = Watches(box)
+    monkeypatch.setattr(threading, "Timer", found.timer)
+    return found
 
 
 async def _end(task: "asyncio.Task[object]") -> None:
@@ -151,17 +214,44 @@ async def test_5_5_what_begins_anew_with_every_connection_is_not_fetched_for_eve
     assert await box.bundle("1.1.0") == IMAGE
 
 
-async def test_5_5_a_look_ends_in_its_time_however_slow_its_documents_are(
-    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("passed_s", "came"), [(LOOK_FOR_S, True), (LOOK_FOR_S + 1, False)])
+async def test_5_5_what_comes_behind_the_time_of_a_look_is_late(
+    box: Box, fleet: PublishedFleet, server: TufServer, watches: Watches, passed_s: int, came: bool
 ) -> None:
+    """However soon each of its documents came when it was asked for."""
     fleet.publish_catalog(5, SONGS)
-    server.misbehave["timestamp.json"] = Hold()
-    with monkeypatch.context() as short:
-        short.setattr("device.services.fleet_files.LOOK_FOR_S", 0.3)
-        assert await box.look() == []
-    assert box.content.fault == "CONTENT_UNREACHABLE"
+    watches.each_passes(server, "timestamp.json", passed_s - 1)
+    watches.each_passes(server, "manifest.json", 1)
+    policy, *catalog = await box.content.look()
+    assert isinstance(policy, PolicyLoaded)
+    assert (box.content.catalog_wanted.is_set(), box.content.fault) == (came, "" if came else "CONTENT_UNREACHABLE")
     server.misbehave.clear()
-    assert CatalogLoaded(epoch=5, entries=len(SONGS)) in await box.look()
+    assert catalog + await box.look() == [CatalogLoaded(epoch=5, entries=len(SONGS))]
+
+
+@pytest.mark.parametrize("is_head_here", [False, True])
+@pytest.mark.parametrize(("waits_s", "ended"), [(9, 0), (10, 1)])
+async def test_5_5_a_server_that_says_nothing_is_waited_for_as_long_as_the_look_has_time(
+    box: Box, fleet: PublishedFleet, server: TufServer, watches: Watches, is_head_here: bool, waits_s: int, ended: int
+) -> None:
+    """With no byte there is nothing at which the box would look at its clock."""
+    fleet.publish_catalog(5, SONGS)
+    watches.each_passes(server, "timestamp.json", LOOK_FOR_S - 10)
+    seen: SimpleQueue[int] = SimpleQueue()
+
+    def silent(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        if is_head_here:
+            of_the_head = watches.active
+            answer.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data))
+            watches.wait_for_another_than(of_the_head)
+        answer.close_connection = True
+        seen.put(watches.ended_after(waits_s))
+        return True
+
+    server.misbehave["snapshot.json"] = silent
+    assert await box.look() == []
+    assert box.content.fault == "CONTENT_UNREACHABLE"
+    assert await asyncio.to_thread(seen.get) == ended
 
 
 @pytest.mark.parametrize("name", ["timestamp.json", "snapshot.json", "targets.json", "catalog.json"])
@@ -178,6 +268,33 @@ async def test_5_5_metadata_that_is_cut_off_is_rejected_by_nobody(
     server.misbehave[name] = cut
     assert [event for event in await box.look() if isinstance(event, ContentRejected)] == []
     assert box.content.fault == "CONTENT_UNREACHABLE"
+
+
+async def test_5_5_a_document_that_comes_over_ever_more_connections_is_late_with_its_look(
+    box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.services.fleet_files.CONNECTION_FOR_S", 10)
+    connections = 0
+
+    def a_little(answer: BaseHTTPRequestHandler, data: bytes) -> bool:
+        nonlocal connections
+        connections += 1
+        box.passes_ms = 11_000  # a piece, and the connection has had its time
+        begin = int(answer.headers.get("Range", "bytes=0-")[6:-1])
+        answer.send_response(206 if begin else 200)
+        answer.send_header("Content-Length", str(len(data) - begin))
+        answer.end_headers()
+        answer.wfile.write(data[begin : begin + 10])
+        answer.close_connection = True
+        return True
+
+    server.misbehave["authority.json"] = a_little
+    assert await box.look() == []
+    assert box.content.fault == "CONTENT_UNREACHABLE"
+    assert TRIES_COUNT < connections <= LOOK_FOR_S // 11
+    server.misbehave.clear()
+    box.passes_ms = 0
+    assert PolicyLoaded in [type(event) for event in await box.look()]
 
 
 async def test_at_the_end_everything_is_given_up(box: Box, fleet: PublishedFleet, server: TufServer) -> None:
