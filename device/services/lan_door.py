@@ -2,9 +2,9 @@
 
 1. A round looks once at what is ready and serves each: accept, or read, answer, write. Nothing in it waits. One reading
    of the clock serves a round; it is well under a millisecond.
-2. The epoll is one descriptor. `serve` is called when it is ready: by the loop that runs (`join_loop`), by `serve_for`
-   where there is none; or the door waits for asyncio's loop as well (`lead`). It makes rounds as long as each finds
-   something, up to AT_A_TIME events; then others have their turn.
+2. The epoll is one descriptor. `serve` is called when it is ready: by the loop that runs (`join_loop`), or the door
+   waits for asyncio's loop as well (`lead`). It makes rounds as long as each finds something, up to AT_A_TIME events;
+   then others have their turn.
 3. What ends in a round is buried at its end: until then no descriptor is given back, so no event meets another client.
 4. Where the process has no descriptors left, nothing is accepted until the next sweep; who is inside is served.
 5. Whatever goes wrong in serving a client ends that client alone.
@@ -60,7 +60,6 @@ class Door:
         self.rounds = 0  # so far
         self._is_in_round = False
         self._is_closing = self._is_closed = False
-        self._swept_s = mono_s()
         self._loop: Loop | None = None
         self._timer: Any = None
         self._lead: Lead | None = None
@@ -116,16 +115,6 @@ class Door:
 
     def _hear_loop(self) -> None:
         self._is_loop_ready = True
-
-    def serve_for(self, wait_s: float) -> None:
-        """Serve without a loop: wait for something to do, this long at most, and do it."""
-        self._bury()
-        ready = self._poll(wait_s, EVENTS_MAX)
-        if ready:
-            self._round(ready)
-            self.serve()
-        if mono_s() >= self._swept_s + SWEEP_S:
-            self.sweep()
 
     def serve(self) -> None:
         """Rules 1 and 2. A loop that this door waits for has its turn behind the round in which it became ready."""
@@ -253,8 +242,7 @@ class Door:
 
     def sweep(self) -> None:
         """Rule 6."""
-        self._swept_s = mono_s()
         self._accept_again()
-        self._guests.sweep(self._swept_s)
+        self._guests.sweep(mono_s())
         if self._loop is not None and not self._is_closed:
             self._timer = self._loop.call_later(SWEEP_S, self.sweep)

@@ -1,5 +1,6 @@
 """A door with a core behind it and clients before it, without asyncio."""
 
+import select
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -40,6 +41,34 @@ class Tokens:
         return "vod" if token == "good" else ""
 
 
+class Turns:
+    """What a door needs of a loop: a turn at a time. Nothing comes later; who wants a sweep calls it."""
+
+    def __init__(self) -> None:
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._soon: list[Callable[[], None]] = []
+
+    def add_reader(self, fd: int, call: Callable[[], None]) -> None:
+        self._readers[fd] = call
+
+    def remove_reader(self, fd: int) -> None:
+        del self._readers[fd]
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        self._soon.append(call)
+
+    def call_later(self, _delay_s: float, _call: Callable[[], None]) -> SimpleNamespace:
+        return SimpleNamespace(cancel=lambda: None)
+
+    def take(self, wait_s: float) -> None:
+        """Wait for something to do, this long at most, and do it."""
+        soon, self._soon = self._soon, []
+        for call in soon:
+            call()
+        for fd in select.select(list(self._readers), [], [], wait_s)[0]:
+            self._readers[fd]()
+
+
 class Venue:
     """A door with a core behind it, and clients before it."""
 
@@ -58,6 +87,8 @@ class Venue:
         self.shared = Shared(Quick(desk, answers), answers, self.tokens, frozenset(("localhost",)))
         self.door = Door(self.shared)
         self.address = self.door.open("127.0.0.1", 0)
+        self.turns = Turns()
+        self.door.join_loop(cast(Any, self.turns))
         self.clients: list[socket.socket] = []
         self.welcomed = 0
         self.sent, self.read, self.written, self.got = (Counter[Any]() for _ in range(4))  # bytes, by client
@@ -89,14 +120,14 @@ class Venue:
         """Until nothing is left to do."""
         for _ in range(1_000):
             before = self.door.rounds
-            self.door.serve_for(0)
+            self.turns.take(0)
             if self.door.rounds == before:
                 return
         raise AssertionError("the door spins")
 
     def serve_until(self, is_so: Callable[[], bool]) -> None:
         while not is_so():
-            self.door.serve_for(0.1)
+            self.turns.take(0.1)
 
     def send(self, client: socket.socket, request: bytes) -> None:
         """It is read when this returns, and served."""
