@@ -47,6 +47,12 @@ class FailingFolder(Folder):
         return counted
 
 
+def close(disk: Folder) -> None:
+    """A process has far fewer descriptors than these tests have evenings."""
+    for name in {**disk._open, **disk._direct}:
+        disk.release(name)
+
+
 def live(disk: FailingFolder) -> None:
     """A venue's evening: whoever gets an error recovers, and goes on behind what is durable."""
     clock = itertools.count(0, FULL_AGAIN_S)  # by the time it is looked at again, a full disk has waited long enough
@@ -78,11 +84,14 @@ def live(disk: FailingFolder) -> None:
             opened.acknowledged(1, len(durable) // 2)
             until_it_works(opened.tend)
     disk.fails_at = -1
-    again = JournalFile(Folder(disk._path), ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
+    close(disk)
+    after = Folder(disk._path)
+    again = JournalFile(after, ANYBODY, segment_bytes=SEGMENT, quota_bytes=1_000 * SEGMENT)
     found = again.recover()
     assert found.size == len(durable)
     assert list(again.read(found.first, 1_000, 1 << 30)) == durable[found.first :]
     assert found.first <= len(durable) // 2
+    close(after)
 
 
 @pytest.mark.parametrize(
