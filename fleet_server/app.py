@@ -29,6 +29,7 @@ import fleet_server.orders.api
 import fleet_server.people.api
 import fleet_server.plays.api
 import fleet_server.plays.evidence_api
+import fleet_server.receipts_api
 import fleet_server.regions.api
 import fleet_server.repository.worker
 import fleet_server.rollouts.api
@@ -49,6 +50,7 @@ CONSOLE_ROUTERS: tuple[APIRouter, ...] = (
     fleet_server.boxes.api.router,
     fleet_server.extensions.api.router,
     fleet_server.orders.api.router,
+    fleet_server.receipts_api.router,
     fleet_server.notices.api.router,
     fleet_server.plays.api.router,
     fleet_server.plays.evidence_api.router,

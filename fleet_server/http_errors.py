@@ -108,6 +108,11 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
         "A venue's box has no room for this order beside those in force there; lift or merge some first.",
     ),
     "SIGNER_NOT_YOU": (403, "签名人与登录人不符。", "The signature is not of the person who is signed in."),
+    "RECEIPT_OTHER": (
+        422,
+        "这份回执不是该场所对本指令的回执，请核对指令编号和文件。",
+        "This receipt is not for this order at one of its venues; check the order's number and the file.",
+    ),
     # boxes
     "CERTIFICATE_MALFORMED": (422, "证书不合格。", "This is not a sound certificate for a box."),
 }

@@ -1,4 +1,4 @@
-"""Verbs of orders: draft, approve, list, show, withdraw.
+"""Verbs of orders: draft, approve, list, show, receipt, withdraw.
 
 The officer's key never leaves this machine: the server's draft is read here, shown as the text that will be signed,
 and only the signature goes back.
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, OK, USAGE, CommandError
+from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, NOT_FOUND, OK, USAGE, CommandError
 from fleet_server.cli.signing import load_key, sealed, signature_of
 from fleet_server.cli.verbs import Context, Verbs
 
@@ -81,6 +81,16 @@ def register(verbs: Verbs) -> None:
         type=Path,
         help=verbs.text("另存已签名的指令，可由检查人员送到前置机", "write the signed order, to be carried to a box"),
     )
+    receipt = verbs.add(
+        "order",
+        "receipt",
+        _receipt,
+        zh="交回前置机当面给出的回执；重复交回无妨",
+        en="Hand in the receipt that a box gave to whoever brought the order; again is harmless",
+        examples=["310101-2026-000123 receipt.json"],
+    )
+    receipt.add_argument("order")
+    receipt.add_argument("file", metavar="FILE", type=Path, help=verbs.text("前置机的回答", "what the box answered"))
     withdraw = verbs.add(
         "order",
         "withdraw",
@@ -236,6 +246,19 @@ def _show(context: Context) -> int:
         return OK
     context.show({**{name: order[name] for name, _, _ in _COLUMNS}, **order["fields"], **releases})
     context.show(order["receipts"], _RECEIPTS)
+    return OK
+
+
+def _receipt(context: Context) -> int:
+    given = context.arguments
+    try:
+        raw = given.file.read_bytes()
+    except OSError as error:
+        reason = f"{given.file}: {error.strerror}"
+        raise CommandError(NOT_FOUND, "FILE_UNREADABLE", reason, reason) from error
+    headers = {"content-type": "application/json"}
+    path = f"/api/v1/orders/{given.order}/receipts"
+    context.show(context.client.send("POST", path, content=raw, headers=headers).json())
     return OK
 
 

@@ -79,6 +79,7 @@ class OrderView:
     is_drafter: bool  # the reader is
     command: str  # what to run in order to sign, empty if there is nothing to sign
     ways: list[Way]
+    receipt_command: str  # what to run with the receipt of a box that is off line, empty where none is awaited
     venues: int  # that the reader sees; `ways` has the first of them
     delivered: int
     in_force: int
@@ -169,6 +170,7 @@ def _list(act: Act, shown: Frame, names: dict[str, str], state: str, after: str)
 def _order(act: Act, shown: Frame, policy: AuthorityPolicy | None, number: str) -> OrderView:
     found = orders.one_order(act, number)
     state = _state(found, act.now_ms)
+    ways = ways_of_order(act, shown, found.order, WAYS_MAX)
     return OrderView(
         text=found.order,
         identity=found.document,
@@ -180,13 +182,19 @@ def _order(act: Act, shown: Frame, policy: AuthorityPolicy | None, number: str) 
         signers=_signers(act, found, policy) if policy else [],
         is_drafter=act.actor.person == found.order.drafted_by,
         command=f"frontbox-fleet order approve {number} --key officer.pem" if state == "signed" else "",
-        ways=ways_of_order(act, shown, found.order, WAYS_MAX),
+        ways=ways,
+        receipt_command=f"frontbox-fleet order receipt {number} receipt.json" if _awaits_courier(act, ways) else "",
         venues=found.venues,
         delivered=found.delivered,
         in_force=found.in_force,
         lifted=found.lifted,
         rejected=found.rejected,
     )
+
+
+def _awaits_courier(act: Act, ways: list[Way]) -> bool:
+    """Whether the reader could hand in a receipt that comes by no other way now."""
+    return bool(act.actor.regions(Action.ORDER_RECEIPT)) and any(way.is_waiting and not way.is_online for way in ways)
 
 
 def _release(act: Act, shown: Frame, ban: str) -> str:

@@ -19,6 +19,8 @@ Rules (SPEC 6.5, 10.5):
    an old stop before it knew the time. Where nothing is in doubt the box rejects it, and officers give a new one.
 5. A box that has forgotten a hold and rejects its order, because an officer has left the policy since, takes its word
    back: the order is shown as rejected, keeps no lease back, and officers give a new one.
+6. A receipt comes late, twice, or by a courier who has kept it: what the box has signed before the one that stands
+   neither takes its place nor makes the order rest again.
 """
 
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ from fleet_server.orders.approval import ISSUED
 from fleet_server.orders.model import hold_marks, order_ends, order_venues, orders
 from fleet_server.orders.room import has_ending
 
+TAKEN = ("accepted", "known")  # results of a receipt
 RESENT_MAX = 16
 FAILED = "failed"
 RESEND_AFTER_MS = 2_000
@@ -52,10 +55,11 @@ def record_receipt(
     here = and_(order_venues.c.order == receipt.id, order_venues.c.venue == sender.venue)
     query = select(orders.c.kind, orders.c.authority, order_venues).join(order_venues)
     row = connection.execute(query.where(here, orders.c.document == receipt.document)).one_or_none()
-    if row is None:  # an order of another place, which reached this box too (SPEC 11.2, v1/dn/all)
+    # None: an order of another place, which reached this box too (SPEC 11.2, v1/dn/all).
+    if row is None or _is_overtaken(row, receipt):
         return record_holds(connection, sender, Standing.of_receipt(receipt), now_ms)
     values: dict[str, object] = {"box": sender.box, "code": receipt.code}
-    is_taken = receipt.result in ("accepted", "known")
+    is_taken = receipt.result in TAKEN
     if is_taken or row.delivered_at_ms is None:
         # A first answer is kept: that a copy of it was rejected as a replay later takes nothing back.
         values |= {"result": receipt.result, "receipt": envelope}
@@ -65,7 +69,7 @@ def record_receipt(
         values["delivered_at_ms"] = now_ms
         if row.kind not in (STOP, BAN):
             values["in_force_at_ms"] = now_ms
-    has_lost = not is_taken and row.kind in (STOP, BAN) and _takes_back(row, receipt)
+    has_lost = not is_taken and _takes_back(row, receipt)
     if has_lost:
         values |= {"result": receipt.result, "receipt": envelope, "delivered_at_ms": None, "in_force_at_ms": None}
     if row.delivered_at_ms is None or is_taken or has_lost:
@@ -74,14 +78,23 @@ def record_receipt(
     return [Event("order", row.authority, receipt.id), Event("order", row.region, receipt.id), *holds]
 
 
-def _takes_back(row: Row[Any], receipt: Receipt) -> bool:
-    """Rule 5; never a copy of what the box said before it accepted."""
-    if row.lifted_at_ms is not None or row.order in receipt.holds or receipt.code == "ORDER_REPLAYED":
-        return False
+def _is_overtaken(row: Row[Any], receipt: Receipt) -> bool:
+    """Rule 6. A rejection has an entry of its own, so what stands at the same entry is the same one."""
     if row.receipt is None:
-        return True
-    before = Receipt.decode(parse_envelope(row.receipt, "receipt").payload)
-    return (receipt.epoch, receipt.seq) > (before.epoch, before.seq)
+        return False
+    last = Receipt.decode(parse_envelope(row.receipt, "receipt").payload)
+    if last.box != receipt.box:
+        return False
+    told, last_told = (receipt.epoch, receipt.seq), (last.epoch, last.seq)
+    if receipt.result not in TAKEN:
+        return told <= last_told
+    return told < last_told and (last.result in TAKEN or _takes_back(row, last))
+
+
+def _takes_back(row: Row[Any], receipt: Receipt) -> bool:
+    """Rule 5, of a rejection."""
+    stands = row.lifted_at_ms is not None or row.order in receipt.holds or receipt.code == "ORDER_REPLAYED"
+    return row.kind in (STOP, BAN) and not stands
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Action(StrEnum):
     ORDER_READ = "order.read"
     ORDER_DRAFT = "order.draft"
     ORDER_APPROVE = "order.approve"
+    ORDER_RECEIPT = "order.receipt"
     NOTICE_READ = "notice.read"
     NOTICE_SEND = "notice.send"
     PLAYS_READ = "plays.read"
@@ -66,7 +67,13 @@ MAY: dict[Role, frozenset[Action]] = {
         Action.ROLLOUT_MANAGE,
     },
     Role.OFFICER: (_READ - {Action.AUDIT_READ, Action.PERSON_READ})
-    | {Action.ORDER_DRAFT, Action.ORDER_APPROVE, Action.NOTICE_SEND, Action.PLAYS_EXPORT},
+    | {
+        Action.ORDER_DRAFT,
+        Action.ORDER_APPROVE,
+        Action.ORDER_RECEIPT,
+        Action.NOTICE_SEND,
+        Action.PLAYS_EXPORT,
+    },
     Role.INSTALLER: _EVERYBODY | {Action.VENUE_READ, Action.BOX_READ, Action.VOUCHER_ISSUE},
     Role.RIGHTS_HOLDER: _EVERYBODY | {Action.PLAYS_READ, Action.PLAYS_EXPORT},
     Role.VENUE: _EVERYBODY | {Action.VENUE_READ, Action.NOTICE_READ},

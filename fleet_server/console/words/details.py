@@ -176,6 +176,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "前置机失联，指令已排队，上线后自动送达。也可导出后当面送达。",
         "The box is out of touch; the order is queued and delivered when it is back, or served by hand.",
     ),
+    "order.receipt_text": (
+        "当面送达后，把前置机的回答存成文件带回，在此交回：",
+        "When an order was served by hand, bring back the box's answer as a file and hand it in:",
+    ),
     "order.drafted_text": (
         "起草人还没有签名。签名后，另一名执法人员才能复签。",
         "The drafter has not signed yet. Only then can another officer add the second signature.",

@@ -131,6 +131,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "act.order.draft": ("起草指令", "Order drafted"),
     "act.order.approve": ("第二人签名", "Order approved"),
     "act.order.sign": ("起草人签名", "Order signed by its drafter"),
+    "act.order.receipt": ("交回回执", "Receipt brought in"),
+    "act.order.receipt_refused": ("交回的回执未被接受", "Receipt brought in was refused"),
     "act.order.withdraw": ("撤回指令", "Order withdrawn"),
     "act.notice.draft": ("起草通知", "Notice drafted"),
     "act.notice.send": ("发出通知", "Notice sent"),

@@ -81,6 +81,14 @@ async def test_from_draft_to_a_file_for_the_inspector(server: str, country: Coun
     assert accept_order((tmp_path / "order.json").read_bytes(), policy(), verify).order.order == number
     zhang.run("order", "show", "310101-2026-999999", status=3)
 
+    receipt = tmp_path / "receipt.json"
+    assert "FILE_UNREADABLE" in str(zhang.run("order", "receipt", number, receipt, status=3)["said"])
+    receipt.write_bytes(country.box("KTV-AAAA0001", venue).obey((tmp_path / "order.json").read_bytes()))
+    assert zhang.run("order", "receipt", number, receipt)["result"] == "accepted"
+    assert zhang.run("order", "show", number)["in_force"] == 1
+    receipt.write_bytes(b"not a receipt")
+    assert "REQUEST_MALFORMED" in str(zhang.run("order", "receipt", number, receipt, status=1)["said"])
+
     sent = zhang.run(
         "notice", "send", "warning", "--authority", "310101", "--venue", venue, "--text-zh", "请核对灭火器。",
         "--key", zhang.key,
