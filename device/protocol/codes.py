@@ -207,8 +207,8 @@ FLEET = {
         "Content on the card was not written by this box. It is not used and fetched again.",
     ),
     "CONTENT_UNREADABLE": (
-        "卡上的内容读不出来，不予使用，将重新下载。",
-        "Content on the card cannot be read. It is not used and fetched again.",
+        "卡上的内容缺失或读不出来，本机将自动重新下载。",
+        "Content on the card is missing or cannot be read. The box fetches it again by itself.",
     ),
     "CONTENT_UNREACHABLE": (
         "暂时下载不到平台内容，稍后自动重试。",
@@ -300,7 +300,7 @@ HARDWARE = {
     ),
     "SERIAL_DOWN": ("串口不可用，正在自动重试。", "The serial line is down. The box tries again by itself."),
     "UPLINK_DOWN": (
-        "连不上平台，业务不受影响，正在自动重试。",
+        "连不上平台，正在自动重试。",
         "The platform is out of reach. The box tries again by itself.",
     ),
     "UPLINK_NAME": (

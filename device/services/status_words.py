@@ -82,7 +82,10 @@ FAILURES: dict[str, tuple[Words, Words]] = {
     ),
     "CONTENT_UNREADABLE": (
         ("授权名单缺失或损坏，暂停点播", "The list of authorities is missing or damaged: plays are suspended"),
-        ("没有授权名单，本机无法核对指令。", "Without it this box cannot check orders."),
+        (
+            "名单写明哪些执法人员可以签令；没有它，本机无法核对指令。",
+            "It names the officers who may sign orders; without it this box cannot check any.",
+        ),
     ),
     "JOURNAL_FULL": (
         ("点播记录已满，暂停点播", "The play journal is full: plays are suspended"),
@@ -99,8 +102,11 @@ STEPS: dict[str, Words] = {
         ),
     ),
     "CONTENT_UNREADABLE": (
-        "请保持场所联网：本机自动重新下载，随后恢复点播。",
-        "Keep the venue on line: the box fetches it again by itself, then plays resume.",
+        "请保持场所联网，未连上时检查网线和路由器：本机自动重新下载，随后恢复点播。联网 10 分钟未恢复，请联系运维。",
+        (
+            "Keep the venue on line, and check cable and router if it is not: the box fetches the list by itself, then "
+            "plays resume. If it stays for 10 minutes on line, call support."
+        ),
     ),
     "JOURNAL_FULL": (
         "请恢复场所网络：记录上传并由平台签收后自动恢复点播。",

@@ -86,6 +86,7 @@ def test_where_no_song_plays_business_does_not_go_on(state: str) -> None:
     ("state", "code", "headline", "step"),
     [
         ("failed", "BOX_RESTRICTED", "until the platform has checked this box", "If it stays for 10 minutes on line"),
+        ("failed", "CONTENT_UNREADABLE", "The list of authorities is missing", "check cable and router if it is not"),
         ("failed", "JOURNAL_FULL", "The play journal is full", "Restore the venue"),
         ("failed", "JOURNAL_UNAVAILABLE", "This box has failed", "call support"),
         ("ready", "VENUE_READY", "confirm to reopen", "sends POST /v1/reopen with the pairing token"),
