@@ -6,10 +6,10 @@
 3. What stands behind the end is set aside and becomes zeros: a torn frame, what an append that failed has left,
    a segment in which nothing is sound, an epoch whose first entry never became durable.
 4. Unless sound frames stand behind it, and what is between was acknowledged: that is damage. It was, where it is known
-   to have been durable, where a bookmark stands behind it, and where the frames behind it were not made at one time:
-   a cut tears only the one group that was being written, and leaves no whole frame of the very next number that
-   continues something else. Everything stays where it is, the damaged bytes are set aside
-   as well, and the core begins a new epoch behind the last sound frame.
+   to have been durable, where a bookmark stands behind it, where the frames behind it were not made at one time (a cut
+   tears only the one group that was being written), and where something stands in each sector of it: before a sound
+   frame a cut leaves a sector as it was, zeros, or as it became. Everything stays where it is, the damaged bytes are
+   set aside as well, and the core begins a new epoch behind the last sound frame.
 5. So does one whose sound frame holds no entry of this box (`journal_owner.py`): no cut makes that. It is passed by.
    What chains to the place of a bookmark is the box's own, and is not looked at.
 6. A block that cannot be read right behind the end is damage, too, at a start: nobody can say what was durable there.
@@ -25,11 +25,12 @@ from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
 from device.drivers.journal_bookmark import Fold, read_bookmarks
 from device.drivers.journal_owner import Owner
-from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames, stands_at
+from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
 from device.typed import NamedTuple
 
+SECTOR_BYTES = 512  # of a write a disk has done each or none (`direct_file.py` 2); larger ones are several of these
 GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes durable, with much to spare
 
 
@@ -119,14 +120,25 @@ def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, wa
     behind = [one for one in sound_frames(found.raw, last, owner, own_to) if one.offset >= found.offset]
     if was_durable is not None:
         return [one for one in behind if one.frame.seq < was_durable]
-    is_marked = any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
+    if not behind:
+        return []
     is_damage = (
-        is_marked
-        or found.damaged_at is not None
+        found.damaged_at is not None
         or found.unread is not None
-        or stands_at(found.raw, found.offset, (last.epoch, found.size))
+        or _is_full(found.raw[found.offset : behind[0].offset], found.offset)
+        or _are_of_two_groups([one.frame for one in behind])
+        or any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
     )
-    return behind if is_damage or _are_of_two_groups([one.frame for one in behind]) else []
+    return behind if is_damage else []
+
+
+def _is_full(hole: bytes, offset: int) -> bool:
+    """Whether something stands in each sector that ends in these bytes, and where they begin.
+
+    Else a cut has torn them, or the zeros that were to stand over them, which it does anywhere.
+    """
+    ends = range(SECTOR_BYTES - offset % SECTOR_BYTES, len(hole) + 1, SECTOR_BYTES)
+    return hole[:1] != b"\0" and all(any(hole[max(0, end - SECTOR_BYTES) : end]) for end in ends)
 
 
 def _are_of_two_groups(frames: list[Frame]) -> bool:

@@ -182,12 +182,6 @@ class EndedEpochs:
         return body["size"], bytes.fromhex(body["head"])
 
 
-def stands_at(raw: bytes, offset: int, place: tuple[int, int]) -> bool:
-    """Whether a whole frame is there whose entry says this epoch and number, whatever it continues."""
-    found = journal.parse_frame(raw, offset)
-    return found is not None and _place(found[0]) == place
-
-
 def _place(entry: bytes) -> tuple[int, int]:
     """Epoch and sequence number that an entry says of itself; (0, -1) if it says none."""
     value = _plain(entry)

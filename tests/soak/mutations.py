@@ -166,6 +166,10 @@ def a_start_takes_damage_for_a_tear() -> AbstractContextManager[None]:
     return patched((journal_recovery, "_behind_damage", lambda *_what: []))
 
 
+def a_flip_in_the_last_group_is_its_tear() -> AbstractContextManager[None]:
+    return patched((journal_recovery, "_is_full", lambda *_hole: False))
+
+
 def an_entry_that_cannot_be_read_is_left_out_unsaid() -> AbstractContextManager[None]:
     """The chain goes on over the gap, as if nothing had stood there."""
     return patched((journal, "chain_behind_gap", lambda *_place: bytes(32)))
@@ -200,6 +204,7 @@ OURS = (
     Mutation("ended epochs owe nothing", ended_epochs_owe_nothing, "damaged-entries", 2, 2),
     Mutation("damage ends no epoch", damage_ends_no_epoch, "damaged-entries", 2, 2),
     Mutation("a start takes damage for a tear", a_start_takes_damage_for_a_tear, "damaged-entries", 2, 2),
+    Mutation("a flip in the last group is its tear", a_flip_in_the_last_group_is_its_tear, "damaged-entries", 2, 1),
     Mutation("a gap is not said", an_entry_that_cannot_be_read_is_left_out_unsaid, "damaged-entries", 2, 2),
     Mutation(
         "an ended epoch is sent as the current one", an_ended_epoch_is_sent_as_the_current_one, "damaged-entries", 2, 2

@@ -8,7 +8,7 @@ is cut behind every operation. Whatever is left:
 
 1. Every acknowledged entry is there, and every one that the fleet does not hold; what is behind them was written so.
 2. The chain holds; the plays that run are the ones that a reading of everything gives.
-3. Torn bytes are kept and said. Recovering again changes nothing, and appending goes on.
+3. Torn bytes are kept and said, and no cut is called damage. Recovering again changes nothing, and appending goes on.
 4. The state record is the last one saved, or the one that was being saved.
 """
 
@@ -132,6 +132,7 @@ class Life:
         torn, of_epoch = torn_on(disk)
         opened = opened_on(disk, self.segment_bytes)
         found = opened.recover()
+        assert found.damaged_at is None, f"a cut is called damage at {found.damaged_at}"
         assert found.torn_bytes >= torn or of_epoch != found.epoch, f"{torn} torn bytes, {found.torn_bytes} are said"
         frames = list(opened.read(found.first, 1 << 20, 1 << 30)) if found.size else []
         self.check_entries(disk, found, frames, facts)

@@ -9,6 +9,7 @@ import pytest
 
 from device.drivers.journal_bookmark import SLOTS
 from device.drivers.journal_file import JournalFile
+from device.drivers.journal_recovery import SECTOR_BYTES
 from device.drivers.journal_salvage import sound_frames
 from device.drivers.journal_segment import Segment
 from device.ports import DriverError, Frame
@@ -186,14 +187,49 @@ def test_9_13_no_frame_is_believed_that_says_another_place() -> None:
         assert [seq for seq in seen if seq < 12] == [0, 1, 2, 3, 4, *range(6, 12)], entry
 
 
-def test_9_13_a_start_goes_on_behind_damage_and_says_where_it_is() -> None:
+@pytest.mark.parametrize("at", [0, 5, 8, 60])
+@pytest.mark.parametrize("spoiled", range(4))
+def test_9_13_a_flipped_bit_in_the_group_that_was_written_last_is_no_tear(spoiled: int, at: int) -> None:
+    """All of one instant, and no bookmark: a cut would have left a sector of zeros before the sound frames behind."""
     disk, _, frames, _ = written(5)
-    name, offset = place_of(disk, frames[2])
-    disk.files[name][offset + 50] ^= 1
+    spoil(disk, frames[spoiled], at)
     found = opened(disk).recover()
-    assert (found.size, found.damaged_at) == (2, None), "all of it may be one group that a cut tore"
-    assert found.torn_bytes > 0
+    assert (found.size, found.head, found.damaged_at) == (5, frames[-1].chain, spoiled)
+    assert found.torn_bytes == len(journal.frame(frames[spoiled].entry, frames[spoiled].chain))
+    assert [json.loads(entry)["seq"] for entry in found.since_boot] == [seq for seq in range(5) if seq != spoiled]
 
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_9_13_a_sector_that_the_disk_never_took_is_a_tear(before: int) -> None:
+    """Of one group, which nobody was answered: what the disk took behind it does not count."""
+    disk, file, frames, book = written(before)
+    group = book.some(12)
+    file.append(group)
+    name = Segment(1, 0).name
+    whole = bytes(disk.files[name])
+    begin, end = place_of(disk, group[0])[1], place_of(disk, group[-1])[1]
+    for sector in range(begin // SECTOR_BYTES, end // SECTOR_BYTES):
+        lost = range(max(begin, sector * SECTOR_BYTES), (sector + 1) * SECTOR_BYTES)
+        disk.files[name][:] = whole[: lost.start] + bytes(len(lost)) + whole[lost.stop :]
+        found = opened(CrashFolder(disk.files)).recover()
+        raw = [journal.frame(frame.entry, frame.chain) for frame in frames + group]
+        left = sum(whole.find(one) + len(one) <= lost.start for one in raw)
+        assert (found.size, found.damaged_at) == (left, None), sector
+        assert found.torn_bytes > 0
+
+
+def test_9_13_zeros_over_what_was_torn_may_be_torn_anywhere() -> None:
+    disk, file, _, book = written(3)
+    group = book.some(4)
+    file.append(group)
+    name, begin = place_of(disk, group[0])
+    for end in range(begin + 1, place_of(disk, group[3])[1]):
+        disk.files[name][begin:end] = bytes(end - begin)
+        found = opened(CrashFolder(disk.files)).recover()
+        assert (found.size, found.damaged_at) == (3, None), end - begin
+
+
+def test_9_13_a_start_goes_on_behind_damage_and_says_where_it_is() -> None:
     for stamp in ({"mono_ms": 9_000}, {"boot": 2}):
         disk, file, frames, book = written(5)
         raw = json.dumps({"at_ms": None, "body": {}, "boot": 1, "epoch": 1, "kind": "TIME", "seq": 5} | stamp).encode()
