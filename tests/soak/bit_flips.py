@@ -1,8 +1,9 @@
 """Single bits that flip on the card: in the journal, and in the state record. Every one must be found.
 
 A flip in the journal is found when the box says so (JOURNAL_DAMAGED, JOURNAL_UNAVAILABLE, torn bytes), or when what it
-reads is shorter than it was. What it does read before the flip must be what was written. Every other flip in a frame
-comes with the checksum mended, as an owner would: then only the chain can tell.
+reads is shorter than it was. What it does read before the flip must be what was written, and but for the last frame
+nothing behind it is lost: all of them are one group. Every other flip in a frame comes with the checksum mended, as an
+owner would: then only the chain can tell.
 """
 
 import binascii
@@ -35,7 +36,8 @@ def journal(count: int, seed: int) -> int:
         flipped[name][at] ^= 1 << chance.randrange(8)
         is_mended = bool(number % 2) and _mend(flipped[name], bounds, at)
         where = f"seed {seed}, flip {number} at {at}{', checksum mended' if is_mended else ''}"
-        assert _is_found(flipped, frames, where), f"{where}: nobody found it"
+        owed = len(frames) if at < bounds[-2] and not is_mended else 0
+        assert _is_found(flipped, frames, owed, where), f"{where}: nobody found it"
     return count
 
 
@@ -109,13 +111,14 @@ def _mend(data: bytearray, bounds: list[int], at: int) -> bool:
     return False
 
 
-def _is_found(files: Files, frames: list[Frame], where: str) -> bool:
+def _is_found(files: Files, frames: list[Frame], owed: int, where: str) -> bool:
     reader = JournalFile(CrashFolder(files), OWNER)
     try:
         found = reader.recover()
         read = list(reader.read(0, len(frames), 1 << 20)) if found.size else []
     except DriverError:
         return True
+    assert found.size >= owed, f"{where}: {found.size} entries of {owed} are left"
     if found.damaged_at is not None:
         read = read[: found.damaged_at]  # what is behind is for those who read around damage: the epoch has ended
     whole = [(frame.seq, frame.entry, frame.chain) for frame in frames[: len(read)]]
