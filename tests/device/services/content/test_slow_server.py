@@ -105,6 +105,14 @@ def watches(box: Box, monkeypatch: pytest.MonkeyPatch) -> Watches:
     return found
 
 
+async def _image_under_way(box: Box, fleet: PublishedFleet, server: TufServer) -> "tuple[asyncio.Task[bytes], Hold]":
+    fleet.publish_bundle("1.1.0", IMAGE)
+    server.misbehave["image"] = hold = Hold()
+    fetching = asyncio.create_task(box.bundle("1.1.0"))
+    await hold.until_begun()
+    return fetching, hold
+
+
 async def _end(task: "asyncio.Task[object]") -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -114,10 +122,7 @@ async def _end(task: "asyncio.Task[object]") -> None:
 async def test_5_5_while_an_image_comes_so_do_policy_bans_and_catalog(
     box: Box, fleet: PublishedFleet, server: TufServer
 ) -> None:
-    fleet.publish_bundle("1.1.0", IMAGE)
-    server.misbehave["image"] = hold = Hold()
-    fetching = asyncio.create_task(box.bundle("1.1.0"))
-    await hold.until_begun()
+    fetching, _ = await _image_under_way(box, fleet, server)
     fleet.publish("catalog", with_bans(catalog_files(5, SONGS), listed_ban()))
     policy, catalog = await box.look()
     assert isinstance(policy, PolicyLoaded)
@@ -129,10 +134,7 @@ async def test_5_5_while_an_image_comes_so_do_policy_bans_and_catalog(
 async def test_5_5_an_image_that_is_not_wanted_any_more_is_given_up_at_once(
     box: Box, fleet: PublishedFleet, server: TufServer
 ) -> None:
-    fleet.publish_bundle("1.1.0", IMAGE)
-    server.misbehave["image"] = hold = Hold()
-    fetching = asyncio.create_task(box.bundle("1.1.0"))
-    await hold.until_begun()
+    fetching, hold = await _image_under_way(box, fleet, server)
     await _end(fetching)
     await asyncio.wait_for(hold.until_ended(), SOCKET_FOR_S - 2)  # by itself it ends later
     server.misbehave.clear()
@@ -315,11 +317,8 @@ async def test_5_1_a_look_that_was_given_up_for_want_of_room_is_not_the_last(
     box: Box, fleet: PublishedFleet, server: TufServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line of an image breaks on a full card, just as a manifest comes: what is under way goes."""
-    fleet.publish_bundle("1.1.0", IMAGE)
     fleet.publish("catalog", catalog_files(5, SONGS))
-    server.misbehave["image"] = image = Hold()
-    fetching = asyncio.create_task(box.bundle("1.1.0"))
-    await image.until_begun()
+    fetching, _ = await _image_under_way(box, fleet, server)
     server.misbehave["manifest.json"] = manifest = Hold()
     looking = asyncio.create_task(box.look())
     await manifest.until_begun()
