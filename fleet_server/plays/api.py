@@ -26,98 +26,31 @@ Day = Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Short = Annotated[str | None, Query(max_length=36)]
 
 
-class PlayShown(BaseModel):
-    id: int
-    box: str
-    play: str
-    venue: str
-    region: str
-    day: str
-    room: str
-    song: str
-    kind: str
-    started_at_ms: int
-    time_quality: str
-    ended_at_ms: int | None
-    played_s: int | None
-    reason: str | None
-    counted: bool
-
-
 class Plays(BaseModel):
     """One page; ask again with `after` = the last id. `count` is of all pages."""
 
-    plays: list[PlayShown]
+    plays: list[queries.Play]
     count: int
-
-
-class CountShown(BaseModel):
-    venue: str | None
-    day: str | None
-    room: str | None
-    song: str | None
-    kind: str | None
-    plays: int
-    counted: int
-    played_s: int
 
 
 class Counts(BaseModel):
-    counts: list[CountShown]
-
-
-class MeterShown(BaseModel):
-    venue: str
-    day: str
-    region: str
-    started: int
-    ended: int
-    counted: int
-    played_s: int
-    refused: int
+    counts: list[queries.Count]
 
 
 class Meters(BaseModel):
-    meters: list[MeterShown]
-
-
-class IncidentShown(BaseModel):
-    id: int
-    box: str
-    venue: str
-    region: str
-    code: str
-    epoch: int
-    seq: int
-    detail: str
-    opened_at_ms: int
-    last_at_ms: int
-    count: int
-    closed_at_ms: int | None
+    meters: list[queries.Meter]
 
 
 class Incidents(BaseModel):
     """The newest first."""
 
-    incidents: list[IncidentShown]
-
-
-class DeadLetterShown(BaseModel):
-    id: int
-    box: str
-    kind: str
-    code: str
-    detail: str
-    digest: str
-    first_at_ms: int
-    last_at_ms: int
-    count: int
+    incidents: list[incidents.Incident]
 
 
 class DeadLetters(BaseModel):
     """The latest first."""
 
-    dead_letters: list[DeadLetterShown]
+    dead_letters: list[dead_letters.DeadLetter]
 
 
 def _wanted(
@@ -148,7 +81,7 @@ def list_plays(
     """Plays of the caller's regions, in the order in which they came in. Days are business days."""
     with call.reading() as act:
         found = queries.list_plays(act, wanted, after=after, limit=limit)
-        return Plays(plays=[PlayShown(**asdict(play)) for play in found], count=queries.count_plays(act, wanted))
+        return Plays(plays=found, count=queries.count_plays(act, wanted))
 
 
 @router.get("/plays/counts")
@@ -162,14 +95,14 @@ def count_plays(
     if not set(groups) <= set(queries.GROUPS) or len(set(groups)) != len(groups):
         raise ProblemError("FIELDS_INVALID", f"by must be of {', '.join(queries.GROUPS)}")
     with call.reading() as act:
-        return Counts(counts=[CountShown(**asdict(count)) for count in queries.counts(act, wanted, groups)])
+        return Counts(counts=queries.counts(act, wanted, groups))
 
 
 @router.get("/plays/meters")
 def list_meters(wanted: Wanted, call: Annotated[Call, needs(Action.PLAYS_READ)]) -> Meters:
     """What each venue's business days come to."""
     with call.reading() as act:
-        return Meters(meters=[MeterShown(**asdict(meter)) for meter in queries.list_meters(act, wanted)])
+        return Meters(meters=queries.list_meters(act, wanted))
 
 
 @router.get("/plays.csv", response_class=StreamingResponse)
@@ -204,7 +137,7 @@ def list_incidents(
     """Journals that contradict themselves, and pieces that are missing."""
     with call.reading() as act:
         found = incidents.list_incidents(act.connection, act.visible(incident_table.c.region), limit, box)
-        return Incidents(incidents=[IncidentShown(**asdict(incident)) for incident in found])
+        return Incidents(incidents=found)
 
 
 @router.get("/dead-letters")
@@ -215,7 +148,7 @@ def list_dead_letters(
     with call.reading() as act:
         act.require("000000")
         found = dead_letters.list_letters(act.connection, limit)
-        return DeadLetters(dead_letters=[DeadLetterShown(**asdict(letter)) for letter in found])
+        return DeadLetters(dead_letters=found)
 
 
 def _require_day(day: str | None) -> None:
