@@ -108,6 +108,16 @@ MESSAGES: dict[str, tuple[int, str, str]] = {
         "A venue's box has no room for this order beside those in force there; lift or merge some first.",
     ),
     "SIGNER_NOT_YOU": (403, "签名人与登录人不符。", "The signature is not of the person who is signed in."),
+    "ORDER_ENDS_ABOVE": (
+        422,
+        "所解除的指令由上级机关签发，须由同级或更上级机关解除。",
+        "It names an order of an authority above; its own level or one above ends it.",
+    ),
+    "ORDER_ENDS_KIND": (
+        422,
+        "恢复经营只解除停止经营指令，解除禁播只解除禁播指令，请核对所解除的编号。",
+        "A resume ends stops and a lift ends bans; check the numbers of the orders that it ends.",
+    ),
     "RECEIPT_OTHER": (
         422,
         "这份回执不是该场所对本指令的回执，请核对指令编号和文件。",

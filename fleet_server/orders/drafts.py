@@ -6,7 +6,7 @@ the next of the authority's year.
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
 from device.protocol.envelope import Envelope
 from device.protocol.errors import ProtocolError
@@ -29,6 +29,7 @@ from fleet_server.boxes import Impact, addressees, impact, last_report, require_
 from fleet_server.http_errors import ProblemError
 from fleet_server.numbering import next_order
 from fleet_server.orders.approval import DRAFT, DRAFT_FOR_MS
+from fleet_server.orders.ends import ended_until_ms, require_may_end, require_outlasting
 from fleet_server.orders.model import order_ends, orders
 from fleet_server.orders.room import keys_count, require_room
 from fleet_server.people import Act
@@ -75,7 +76,8 @@ def draft(act: Act, wish: Wish, policy: AuthorityPolicy) -> Draft:
         wish = replace(wish, opening=_last_opening(act, scope))
     payload = _order(act, wish, scope, number, person.person)
     order = decode_order(payload)  # as the box will read it; names the field that is wrong
-    _require_outlasting(act, order)
+    require_may_end(act.connection, order)
+    require_outlasting(act.connection, order)
     require_entitled([person], order.kind, order.authority, "ORDER")
     require_scope(policy, order.order, order.authority, order.scope, "", "ORDER")
     found = addressees(act.connection, order.scope)
@@ -138,19 +140,6 @@ def _scope_of_ended(act: Act, ends: tuple[str, ...]) -> Scope:
     return Scope(venues=tuple(sorted({venue for scope in scopes for venue in scope.venues})), region="")
 
 
-def _ended_until_ms(act: Act, ends: tuple[str, ...]) -> int:
-    """Until when a box may still take one of the ended orders; 0 without any."""
-    latest = select(func.max(orders.c.expires_at_ms)).where(orders.c.order.in_(ends), orders.c.state == "issued")
-    return act.connection.scalar(latest) or 0
-
-
-def _require_outlasting(act: Act, order: Order) -> None:
-    """SPEC 6.1: else whoever has the stop brings it to a box that was away, and no resume ends it any more."""
-    until_ms = _ended_until_ms(act, order.ends)
-    if order.expires_at_ms < until_ms:
-        raise ProblemError("ORDER_MALFORMED", f"expires_at_ms: what it ends may still be taken until {until_ms}")
-
-
 def _last_opening(act: Act, scope: Scope) -> int:
     """What the box of the venue says of its seal. Raises ProblemError ORDER_MALFORMED."""
     for addressee in addressees(act.connection, scope):
@@ -171,7 +160,8 @@ def _order(act: Act, wish: Wish, scope: Scope, number: str, person: str) -> byte
         "text_zh": wish.text_zh,
         "text_en": wish.text_en,
         "issued_at_ms": act.now_ms,
-        "expires_at_ms": wish.expires_at_ms or max(act.now_ms + ACCEPTED_FOR_MS, _ended_until_ms(act, wish.ends)),
+        "expires_at_ms": wish.expires_at_ms
+        or max(act.now_ms + ACCEPTED_FOR_MS, ended_until_ms(act.connection, wish.ends)),
         "scope": scope.plain(),
     }
     of_kind: dict[str, dict[str, object]] = {

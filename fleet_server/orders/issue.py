@@ -28,6 +28,7 @@ from fleet_server.orders.approval import (
     require_open,
     require_signable,
 )
+from fleet_server.orders.ends import require_may_end
 from fleet_server.orders.model import order_venues, orders
 from fleet_server.orders.room import require_room
 from fleet_server.people import Act
@@ -127,6 +128,7 @@ def _issue(act: Act, row: Row[Any], accepted: AcceptedOrder) -> Issued:
         raise ProblemError("ORDER_EXPIRED", order.order)
     found = addressees(act.connection, order.scope)
     require_jurisdiction(order.scope, found, order.authority)
+    require_may_end(act.connection, order)
     require_room(act.connection, order, act.now_ms)  # again: others were issued since it was drafted
     others = [person.person for person in accepted.persons if person.person != order.drafted_by]
     raw = accepted.envelope.encode()

@@ -17,7 +17,8 @@ from tests.device.protocol.builders import NOW_MS, OTHER_VENUES, VENUE, ban, lif
 from tests.fleet_server.catalog.test_catalog import SOUND, imported, prepared, released, signed
 from tests.fleet_server.catalog.test_catalog import keys as keys  # noqa: PLC0414 - a fixture
 from tests.fleet_server.country import Country
-from tests.fleet_server.orders.test_kinds import Pair, by_the_province
+from tests.fleet_server.orders.conftest import Pair
+from tests.fleet_server.orders.test_kinds import by_the_province
 
 COUNTY, CITY = "310101", "310100"
 HERE, THERE = Scope(venues=(VENUE,), region=""), Scope(venues=(OTHER_VENUES[0],), region="")

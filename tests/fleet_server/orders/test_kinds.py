@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from device.crypto.p256 import verify
@@ -11,14 +10,8 @@ from device.protocol.orders import accept_order
 from fleet_server.orders.model import order_venues
 from tests.device.protocol.builders import CHEN, WANG, policy
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
+from tests.fleet_server.orders.conftest import Pair
 from tests.fleet_server.orders.test_orders import code_of, drafted, issued, wish
-
-Pair = tuple[httpx.AsyncClient, httpx.AsyncClient]
-
-
-@pytest.fixture
-def province(country: Country) -> Pair:
-    return country.officer("wang"), country.officer("chen")
 
 
 async def by_the_province(country: Country, province: Pair, **changes: Any) -> tuple[str, bytes]:

@@ -10,15 +10,11 @@ from device.protocol.orders import Target
 from fleet_server.orders import keys_count, room
 from tests.device.protocol.builders import CHEN, WANG
 from tests.fleet_server.country import Country, StandingBox, mail, signature, signed
-from tests.fleet_server.orders.test_kinds import Pair, by_the_province
+from tests.fleet_server.orders.conftest import Pair
+from tests.fleet_server.orders.test_kinds import by_the_province
 from tests.fleet_server.orders.test_orders import code_of, wish
 
 SOON_MS = 600_000
-
-
-@pytest.fixture
-def province(country: Country) -> Pair:
-    return country.officer("wang"), country.officer("chen")
 
 
 def ban(*songs: str, by: str = "version", **changes: Any) -> dict[str, Any]:
@@ -86,7 +82,7 @@ async def test_orders_are_counted_as_well_as_songs(country: Country, box: Standi
     for song in ("S1", "S2", "S3"):
         await by_the_province(country, province, venues=[box.venue], **ban(song))
     assert "3 of 3 orders" in await refused(country, province, venues=[box.venue], kind="stop")
-    await by_the_province(country, province, kind="resume", venues=[box.venue], ends=["310000-2026-000001"],
+    await by_the_province(country, province, kind="lift", venues=[box.venue], ends=["310000-2026-000001"],
                           ends_at_ms=None)  # fmt: skip
 
 
