@@ -10,7 +10,7 @@ from hil_tests.bench.network import free_console_port
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.strategy import Strategy
 from hil_tests.bench.venue import Venue
-from hil_tests.demo.songs import write_catalog, write_song_list
+from hil_tests.demo.songs import SongList, write_catalog
 from hil_tests.tour.desk import resume, stop
 
 
@@ -21,7 +21,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     catalog = folder / "catalog.csv"
     write_catalog(catalog)
     stage = Stage(folder, console_port=free_console_port(), say=print, staff=ACTING)
-    write_song_list(catalog, stage.songs)
+    SongList(catalog).write_for_vod(stage.songs)
     try:
         stage.open_fleet()
         stage.release_catalog(catalog)

@@ -16,7 +16,7 @@ from hil_tests.bench.stage import Stage
 from hil_tests.bench.waiting import pause
 from hil_tests.command import parser
 from hil_tests.demo import handles
-from hil_tests.demo.songs import mapping_of, write_catalog, write_song_list
+from hil_tests.demo.songs import SongList, write_catalog
 from hil_tests.demo.table import Display, rows_of
 from hil_tests.tour import route
 
@@ -62,9 +62,13 @@ def _set_up(stage: Stage) -> None:
     catalog = Path(given).resolve() if given else stage.folder / "catalog.csv"
     if not given and not catalog.exists():
         write_catalog(catalog)
-    write_song_list(catalog, stage.songs)
+    try:
+        songs = SongList(catalog)
+        songs.write_for_vod(stage.songs)
+    except (OSError, ValueError) as error:
+        sys.exit(f"demo: CATALOG: {error}")
     stage.open_fleet()
-    stage.release_catalog(catalog, *mapping_of(catalog))
+    stage.release_catalog(catalog, *songs.mapping())
 
 
 def _tour(stage: Stage) -> int:

@@ -11,6 +11,8 @@ from pathlib import Path
 SONGS_COUNT = 4000
 FILLERS_COUNT = 12
 ADVERTS_COUNT = 8
+PUBLISHERS_COLUMNS = {"Id", "Title", "Artist", "Languages"}
+GUEST_SONGS_MIN = 3  # the tour bans one in a venue and another everywhere
 COLUMNS = ("song", "title", "artist", "language", "duration_s", "kind")
 
 _WORDS = {
@@ -41,31 +43,49 @@ def write_catalog(path: Path, seed: int = 2026) -> None:
             rows.writerow([f"A{number:06d}", f"广告 {number + 1}", "本店", "zh", 15, "advert"])
 
 
-def write_song_list(catalog: Path, path: Path) -> None:
-    """The VOD servers' list of the songs in a catalog file, ours or the publisher's with semicolons."""
-    with catalog.open(newline="", encoding="utf-8-sig") as source, path.open("w", newline="") as target:
-        first = source.readline()
-        source.seek(0)
-        rows = csv.DictReader(source, delimiter=";" if first.count(";") > first.count(",") else ",")
-        songs = csv.writer(target)
-        songs.writerow(["song", "duration_s", "kind"])
-        for row in rows:
-            song = row.get("song") or row["Id"]
-            songs.writerow([song, row.get("duration_s") or 150 + hash_of(song) % 150, row.get("kind") or "guest"])
+class SongList:
+    """A file for ``catalog import``: with our columns, as `write_catalog` makes it, or a publisher's.
 
-
-def mapping_of(catalog: Path) -> tuple[str, ...]:
-    """What ``catalog import`` must be told about a file: nothing about ours.
-
-    Of a publisher's list the sound rows are taken; the others are named in the import's report.
+    Its sound rows are taken; the others are named in the import's report.
+    OSError and ValueError say in a sentence what is wrong with the file.
     """
-    with catalog.open(encoding="utf-8-sig") as file:
-        first = file.readline()
-    if first.startswith("song,"):
-        return ()
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    mapping = "song=Id,title=Title,artist=Artist,language=Languages"
-    return ("--map", mapping, "--delimiter", delimiter, "--accept-sound")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                first = file.readline()
+        except UnicodeDecodeError:
+            raise ValueError(f"{path} is not in UTF-8") from None
+        self._delimiter = ";" if first.count(";") > first.count(",") else ","
+        columns = set(next(csv.reader([first], delimiter=self._delimiter), []))
+        self._is_ours = {"song", "title"} <= columns
+        if not self._is_ours and not columns >= PUBLISHERS_COLUMNS:
+            raise ValueError(
+                f"{path} begins with {first.strip()[:80]!r}; its first line has to name the columns song,title"
+                f" ({','.join(COLUMNS[2:])} may follow) or {';'.join(sorted(PUBLISHERS_COLUMNS))}"
+            )
+
+    def mapping(self) -> tuple[str, ...]:
+        """What ``catalog import`` must be told about the file's columns: nothing about ours."""
+        if self._is_ours:
+            return ("--accept-sound",)
+        mapping = "song=Id,title=Title,artist=Artist,language=Languages"
+        return ("--map", mapping, "--delimiter", self._delimiter, "--accept-sound")
+
+    def write_for_vod(self, path: Path) -> None:
+        """The VOD servers' list of the same songs."""
+        guests = 0
+        with self.path.open(newline="", encoding="utf-8-sig") as source, path.open("w", newline="") as target:
+            songs = csv.writer(target)
+            songs.writerow(["song", "duration_s", "kind"])
+            for row in csv.DictReader(source, delimiter=self._delimiter):
+                song = row["song" if self._is_ours else "Id"]
+                kind = row.get("kind") or "guest"
+                guests += kind == "guest"
+                songs.writerow([song, row.get("duration_s") or 150 + hash_of(song) % 150, kind])
+        if guests < GUEST_SONGS_MIN:
+            raise ValueError(f"{self.path} has {guests} songs for guests; the demo needs {GUEST_SONGS_MIN}")
 
 
 def hash_of(text: str) -> int:

@@ -18,7 +18,7 @@ from hil_tests.bench.strategy import Strategy
 from hil_tests.bench.venue import Venue
 from hil_tests.bench.waiting import pause, wait_for
 from hil_tests.command import parser
-from hil_tests.demo.songs import write_catalog, write_song_list
+from hil_tests.demo.songs import SongList, write_catalog
 from hil_tests.tour.desk import resume, stop
 
 LOSS_PERCENT = 30
@@ -49,7 +49,7 @@ def _open(folder: Path) -> Stage:
     catalog = folder / "catalog.csv"
     write_catalog(catalog)
     stage = Stage(folder, console_port=free_console_port(), say=lambda _: None, staff=ACTING)
-    write_song_list(catalog, stage.songs)
+    SongList(catalog).write_for_vod(stage.songs)
     stage.open_fleet()
     stage.release_catalog(catalog)
     return stage

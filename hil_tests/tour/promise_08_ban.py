@@ -9,6 +9,7 @@ from websockets.sync.client import connect
 from hil_tests.bench.stage import Stage
 from hil_tests.bench.venue import Venue
 from hil_tests.bench.waiting import now_s
+from hil_tests.demo.songs import GUEST_SONGS_MIN
 from hil_tests.tour.desk import ban_everywhere, journal_of, some_songs
 
 TITLE = "ban"
@@ -40,7 +41,7 @@ class Ear:
 
 
 def prove(stage: Stage) -> str:
-    song = some_songs(stage, 1, skip=40)[0]
+    song = some_songs(stage, 1, skip=GUEST_SONGS_MIN - 1)[0]
     ears = []
     for venue in stage.venues:
         laptop = venue.laptop()

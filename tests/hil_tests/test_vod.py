@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from device.protocol import serial_frame
-from hil_tests.demo.songs import mapping_of, write_catalog, write_song_list
+from hil_tests.demo.songs import SongList, write_catalog
 from hil_tests.vod.lan import Answer
 from hil_tests.vod.serial import frame, take_frames
 from hil_tests.vod.server import VodServer
@@ -118,19 +119,36 @@ def test_a_broken_frame_costs_itself_alone() -> None:
 
 def test_the_demo_makes_a_few_thousand_songs_of_every_kind(tmp_path: Path) -> None:
     write_catalog(tmp_path / "catalog.csv")
-    write_song_list(tmp_path / "catalog.csv", tmp_path / "songs.csv")
+    catalog = SongList(tmp_path / "catalog.csv")
+    catalog.write_for_vod(tmp_path / "songs.csv")
     songs = read_songs(tmp_path / "songs.csv")
     assert len(songs) > 2000
     assert {song.kind for song in songs} == {"guest", "filler", "advert"}
-    assert mapping_of(tmp_path / "catalog.csv") == ()
+    assert catalog.mapping() == ("--accept-sound",)
 
 
 def test_a_publishers_list_is_read_with_its_own_columns(tmp_path: Path) -> None:
-    catalog = tmp_path / "titles.csv"
-    catalog.write_text('Id;Title;Artist;Year\n56442;"A; B";"C";2018\n')
-    write_song_list(catalog, tmp_path / "songs.csv")
-    assert [song.song for song in read_songs(tmp_path / "songs.csv")] == ["56442"]
-    assert mapping_of(catalog)[-2:] == (";", "--accept-sound")
+    rows = "".join(f'{song};"A; B";"C";2018;English\n' for song in ("56442", "56443", "56444"))
+    (tmp_path / "titles.csv").write_text("Id;Title;Artist;Year;Languages\n" + rows)
+    catalog = SongList(tmp_path / "titles.csv")
+    catalog.write_for_vod(tmp_path / "songs.csv")
+    assert [song.song for song in read_songs(tmp_path / "songs.csv")] == ["56442", "56443", "56444"]
+    assert catalog.mapping()[-2:] == (";", "--accept-sound")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"title,artist\nA,B\n", "titles.csv begins with 'title,artist'; its first line has to name"),
+        ("编号,歌名\n1,月亮\n".encode("gb18030"), "titles.csv is not in UTF-8"),
+        (b"", "begins with ''"),
+        (b"song,title\n1,A\n2,B\n", "has 2 songs for guests; the demo needs 3"),
+    ],
+)
+def test_a_file_that_is_no_song_list_is_said_in_a_sentence(tmp_path: Path, raw: bytes, said: str) -> None:
+    (tmp_path / "titles.csv").write_bytes(raw)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        SongList(tmp_path / "titles.csv").write_for_vod(tmp_path / "songs.csv")
 
 
 def test_a_list_without_songs_says_so(tmp_path: Path) -> None:
