@@ -11,14 +11,16 @@ PACE = 6.0
 def prove(stage: Stage) -> str:
     venue = stage.venues[1]
     stage.wait_settled([venue])
-    before = len(journal_of(venue))
+    before, counted_before = len(journal_of(venue)), venue.tally().counted().total()
     venue.board.cut_network()
     venue.open_doors(plays=PLAYS, pace=PACE)
     venue.wait_sung()
     journal = venue.state()["journal"]
     assert isinstance(journal, dict)
     waiting = journal["size"] - journal["watermark"]
-    assert waiting >= 2 * PLAYS, f"only {waiting} entries wait on the box"
+    # Not PLAYS: a song list may hold songs that were never approved.
+    counted = venue.tally().counted().total() - counted_before
+    assert waiting >= 2 * counted > 0, f"only {waiting} entries wait on the box for {counted} plays"
     healed_at_ms = stage.world.now_ms()
     venue.board.heal_network()
     require_same_count(stage)
