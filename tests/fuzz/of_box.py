@@ -19,7 +19,7 @@ from device.core.recovery import recovered
 from device.crypto import certificates
 from device.drivers.journal_file import JournalFile
 from device.drivers.journal_segment import SEGMENT_BYTES
-from device.ports import DriverError, Frame
+from device.ports import DriverError, Frame, Recovered
 from device.protocol.codec import dumps, loads
 from device.protocol.errors import ProtocolError
 from device.protocol.journal import BODIES, Entry, first_chain, next_chain
@@ -69,16 +69,32 @@ def _segment() -> list[bytes]:
 
 
 def _recovery(raw: bytes) -> None:
-    """A segment that is anything: opened, read, appended to, and opened again with what was appended."""
+    """A segment that is anything: opened, read, appended to, and opened again with what was appended.
+
+    Behind damage the box goes on as it must, in a new epoch (SPEC 9.13).
+    """
     disk = CrashFolder({_SEGMENT: bytearray(raw)})
     journal = JournalFile(disk, OWNER)
     found = journal.recover()
-    frames = journal.read(0, found.size, 1 << 20) if found.size else []
-    assert [frame.seq for frame in frames] == list(range(found.size))
-    entry = _entries(found.size)[0]
-    journal.append([Frame(found.epoch, found.size, entry, next_chain(found.head, found.size, entry))])
+    read = [frame.seq for frame in journal.read(0, found.size, 1 << 20)] if found.size else []
+    if found.damaged_at is None:
+        assert read == list(range(found.size))
+        epoch, seq, entry, head = found.epoch, found.size, _entries(found.size)[0], found.head
+    else:
+        assert read == [seq for seq in range(found.size) if seq in read]
+        assert found.damaged_at not in read
+        epoch, seq, entry = found.epoch + 1, 0, _epoch(found)
+        head = first_chain(builders.BOX, epoch, found.head, found.size)
+    journal.append([Frame(epoch, seq, entry, next_chain(head, seq, entry))])
     again = JournalFile(CrashFolder(disk.files), OWNER).recover()
-    assert (again.epoch, again.size) == (found.epoch, found.size + 1)
+    assert (again.epoch, again.size) == (epoch, seq + 1)
+
+
+def _epoch(found: Recovered) -> bytes:
+    """The entry that the box begins an epoch with."""
+    body = {"size": found.size, "head": found.head.hex(), "reason": "damaged", "at": found.damaged_at}
+    first = next(json.loads(raw) for raw in vectors("entries", "entry") if b'"kind":"EPOCH"' in raw and _is_entry(raw))
+    return dumps(first | {"box": builders.BOX, "epoch": found.epoch + 1, "seq": 0, "body": body})
 
 
 def _forged(entry: bytes) -> None:
