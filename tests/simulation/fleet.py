@@ -15,6 +15,7 @@ from device.protocol.keys import Key
 from device.protocol.lease import Lease
 from device.protocol.receipts import Receipt
 from device.protocol.uplink import Ack, Report
+from fleet_server.orders.deliveries import RETRY_REJECTED_AFTER_MS
 from fleet_server.plays.verification import (
     KnownJournal,
     Position,
@@ -57,7 +58,7 @@ class Record:
     reported_at_ms: int = 0
     taken: set[str] = field(default_factory=set)  # orders that the box has confirmed once
     left: dict[str, set[str]] = field(default_factory=dict)  # by such an order: what it named and has not ended
-    sent_at_ms: dict[str, int] = field(default_factory=dict)
+    rest_until_ms: dict[str, int] = field(default_factory=dict)  # an order is not sent before
     acked: int = 0  # entries that an ack has left for
 
 
@@ -110,7 +111,9 @@ class Fleet:
             self._take_report(box, record, Report.decode(envelope.payload))
         else:
             receipt = Receipt.decode(envelope.payload)
-            if receipt.result in ("accepted", "known"):
+            if receipt.result == "rejected":
+                record.rest_until_ms[receipt.id] = self._now_ms() + RETRY_REJECTED_AFTER_MS
+            else:
                 record.taken.add(receipt.id)
                 left = left_by(self._ending(receipt.id), receipt)
                 record.left[receipt.id] = record.left.get(receipt.id, left) & left
@@ -179,24 +182,24 @@ class Fleet:
         record.report, record.reported_at_ms = report, self._now_ms()
         record.taken.update(report.holds)
         expected, shown = self.expected(), set(report.holds)
-        lacks = {order.number for order in self.orders if self._may_be_taken(record, order)} & expected - shown
+        lost = expected - shown
+        lacks = any(order.number in lost for order in self.orders)
         is_lent = self.gives_leases and not (report.state == "failed" and lacks)
         if report.nonce and is_lent and report.venue in ("", builders.VENUE):
             self.lend(box, record, report)
         for order in self.orders:
-            is_missing = order.number in expected and order.number not in shown
-            is_missing |= not shown.isdisjoint(order.ends) and not (shown & set(order.ends) <= expected)
-            if order.number in record.taken and not is_missing:
+            rests = self._now_ms() < record.rest_until_ms.get(order.number, 0)
+            if rests or not self._is_wanted(record, report, order, lost):
                 continue
-            if not self._may_be_taken(record, order) or self._now_ms() < record.sent_at_ms.get(order.number, 0):
-                continue
-            record.sent_at_ms[order.number] = self._now_ms() + AGAIN_MS
+            record.rest_until_ms[order.number] = self._now_ms() + AGAIN_MS
             self._send(box, "order", order.raw)
 
-    def _may_be_taken(self, record: Record, order: Issued) -> bool:
-        """SPEC 6.6: in time, or confirmed once, perhaps to a courier alone, and forgotten since."""
-        has_failed = record.report is not None and record.report.state == "failed" and not order.ends
-        return has_failed or order.expires_at_ms > self._now_ms() or order.number in record.taken
+    def _is_wanted(self, record: Record, report: Report, order: Issued, lost: frozenset[str]) -> bool:
+        """As rule 4 of `fleet_server.orders.deliveries` has it."""
+        is_in_time = order.expires_at_ms > self._now_ms()
+        is_new = is_in_time and order.number not in record.taken
+        is_lost = order.number in lost and (is_in_time or report.state == "failed")
+        return is_new or is_lost or not set(report.holds).isdisjoint(order.ends)
 
     def _ending(self, number: str) -> Issued | None:
         return next((order for order in self.orders if order.number == number), None)

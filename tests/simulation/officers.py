@@ -51,20 +51,26 @@ class Officers:
             fields["targets"] = (Target(by=by, id=name),)
             fields["ends_at_ms"] = self._chance.choice((None, now_ms + 2 * DAY_MS))
         elif kind != SERVICE:
-            fields["ends"] = tuple(self._standing(ENDING_OF[kind]))
+            fields["ends"] = tuple(self._standing(ENDING_OF[kind], authority))
         fields |= changes
+        fields["expires_at_ms"] = max(fields["expires_at_ms"], self._taken_until_ms(fields.get("ends", ())))
         order = builders.order(kind, **fields)
         self.orders[order.order] = order
         raw = builders.order_envelope(kind, signers=SIGNERS[authority], **fields)
         return Issued(order.order, kind, raw, order.expires_at_ms, order.ends)
 
-    def _standing(self, kind: str) -> list[str]:
+    def _standing(self, kind: str, authority: str) -> list[str]:
         """Most orders of a kind, and one number that is still to come: an ending may overtake."""
-        known = [name for name, order in self.orders.items() if order.kind == kind]
+        mine = level(authority)
+        known = [name for name, order in self.orders.items() if order.kind == kind and mine <= level(order.authority)]
         named = [name for name in known[-40:] if self._chance.random() < 0.7]
         if self._chance.random() < 0.2 or not named:
             named.append(f"{REGION}-2026-{len(self.orders) + 2:06d}")
         return named
+
+    def _taken_until_ms(self, ends: Collection[str]) -> int:
+        """A server drafts no ending that expires before what it ends (SPEC 6.1)."""
+        return max([self.orders[name].expires_at_ms for name in ends if name in self.orders], default=0)
 
 
 class Standing:
