@@ -1,5 +1,6 @@
 """Every parser of foreign bytes, with its corpus and a small campaign; `make fuzz` is the long one."""
 
+import gc
 import json
 from collections.abc import Callable
 
@@ -44,6 +45,12 @@ def _hang(_raw: bytes) -> None:
     sum(range(10_000_000))
 
 
+def _in_a_circle(_raw: bytes) -> None:
+    circle: list[object] = [b"x" * 100_000]
+    circle.append(circle)
+    raise MalformedError("DOCUMENT_MALFORMED")
+
+
 def _leak() -> Callable[[bytes], None]:
     kept: list[bytes] = []
     return lambda _: kept.append(b"x" * 400_000)  # written to, and more than any heap has to give back
@@ -59,3 +66,12 @@ def test_the_campaign_sees(
     monkeypatch.setattr(campaign, "HANG_S", 0.05)
     outcome = run(Parser("faulty", lambda: [b'{"a":1}'], opened), execs, seed=1)
     assert finding in outcome.findings[0][0]
+
+
+def test_what_waits_for_the_collector_is_no_growth() -> None:
+    gc.disable()
+    try:
+        outcome = run(Parser("circles", lambda: [b'{"a":1}'], lambda: _in_a_circle), 1_000, seed=1)
+    finally:
+        gc.enable()
+    assert outcome.findings == []
