@@ -55,7 +55,7 @@ bench: setup  ## the figures in docs/performance.md, measured here against peers
 fuzz: setup  ## every parser of foreign bytes, ten million mutated inputs (EXECS=n SEED=n)
 	@"$(BIN)/python" -m tests.fuzz $(if $(EXECS),--execs $(EXECS)) $(if $(SEED),--seed $(SEED))
 
-soak: setup  ## every promise in large numbers: hours (SHARE=0.01 for a taste; ends with a table)
+soak: setup  ## every promise in large numbers: about an hour (SHARE=0.01 for a taste; ends with a table)
 	@"$(BIN)/python" -m tests.soak --share $(or $(SHARE),1)
 
 fix: setup  ## format, and repair what the linter can repair

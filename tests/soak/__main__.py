@@ -18,7 +18,7 @@ from tests.soak.parts import PARTS, PROMISES, Part, fault_of
 OUT = Path(__file__).parents[2] / "build" / "soak"
 PROGRESS_EVERY_S = 15.0
 EPILOG = """examples:
-  make soak                                       everything (hours on two cores: the estimate comes first)
+  make soak                                       everything (about an hour on two cores: the estimate comes first)
   python -m tests.soak --share 0.01               a hundredth of everything
   python -m tests.soak --part kills --part years  these only
   python -m tests.soak --mutations                the broken rules only
