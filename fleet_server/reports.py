@@ -59,6 +59,8 @@ def read_receipt(sender: Sender, payload: bytes) -> Filing:
     receipt = Receipt.decode(envelope.payload)
     if receipt.box != sender.box:
         raise RejectedError("BATCH_IDENTITY", f"topic of {sender.box}, receipt of {receipt.box}")
+    if receipt.venue != sender.venue:  # kept since before its box was claimed anew; it says nothing of this place
+        raise RejectedError("BATCH_IDENTITY", f"box at {sender.venue}, receipt of {receipt.venue}")
 
     def filing(connection: Connection, now_ms: int) -> Sequence[Outcome]:
         if receipt.subject == "notice":

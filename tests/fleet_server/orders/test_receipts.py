@@ -224,3 +224,15 @@ async def test_the_page_of_an_order_says_how_to_hand_in_while_one_is_awaited(
     assert command not in (await auditor.get(page)).text
     await brought.hand_in(brought.raw)
     assert command not in (await zhang.get(page)).text
+
+
+async def test_a_receipt_of_the_venue_before_says_nothing_of_the_one_now(country: Country, brought: Brought) -> None:
+    """Its box was claimed anew; the order may be for both venues."""
+    raw = brought.changed(venue=country.venue())
+    assert await code_of(await brought.hand_in(raw), 422) == "BATCH_IDENTITY"
+    mail(country, brought.box, "receipt", raw)
+    assert brought.row()["result"] is None
+    assert [(letter[1], letter[2]) for letter in brought.letters()] == [
+        ("receipt by courier", "BATCH_IDENTITY"),
+        ("receipt", "BATCH_IDENTITY"),
+    ]
