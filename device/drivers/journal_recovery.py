@@ -70,7 +70,11 @@ def recover(
         was_durable = durable[1] if durable and durable[0] == known[-1].epoch else None
         found = look_back(folder, owner, known, was_durable)
         behind = _behind_damage(folder, owner, known[-1], found, was_durable)
-        if behind or _is_unread(found, was_durable):
+        if (
+            behind
+            or _is_unread(found, was_durable)
+            or (was_durable is None and _is_marked(folder, owner, known[-1], found))
+        ):
             return known, _damaged(folder, owner, known[-1], found, behind)
         if found.size == 0 or found.heads:
             break
@@ -127,9 +131,14 @@ def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, wa
         or found.unread is not None
         or _is_full(found.raw[found.offset : behind[0].offset], found.offset)
         or _are_of_two_groups([one.frame for one in behind])
-        or any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
+        or _is_marked(folder, owner, last, found)
     )
     return behind if is_damage else []
+
+
+def _is_marked(folder: Folder, owner: Owner, last: Segment, found: Found) -> bool:
+    """Whether a bookmark names an entry that was not found."""
+    return any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
 
 
 def _is_full(hole: bytes, offset: int) -> bool:

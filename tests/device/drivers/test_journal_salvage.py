@@ -260,6 +260,15 @@ def test_9_13_what_a_bookmark_knows_to_be_durable_is_damage_and_no_tear() -> Non
     assert (found.size, found.damaged_at) == (5, 3)
 
 
+def test_9_13_of_the_last_entry_a_bookmark_knows_that_it_was_durable() -> None:
+    disk, file, frames, _ = written(5)
+    file.tend()
+    spoil(disk, frames[4])
+    found = opened(disk).recover()
+    assert (found.size, found.damaged_at) == (4, 4)
+    assert found.torn_bytes > 0
+
+
 def test_9_13_a_recovery_knows_what_was_durable() -> None:
     disk, file, frames, book = written(5)
     disk.fail_at = "sync"
