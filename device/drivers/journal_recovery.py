@@ -70,15 +70,15 @@ def recover(
         was_durable = durable[1] if durable and durable[0] == known[-1].epoch else None
         found = look_back(folder, owner, known, was_durable)
         behind = _behind_damage(folder, owner, known[-1], found, was_durable)
-        if (
-            behind
-            or _is_unread(found, was_durable)
-            or (was_durable is None and _is_marked(folder, owner, known[-1], found))
-        ):
+        is_damage = _is_unread(found, was_durable) or (
+            was_durable is None and _is_marked(folder, owner, known[-1], found)
+        )
+        if behind or (is_damage and (found.heads or not _has_older(known))):
             return known, _damaged(folder, owner, known[-1], found, behind)
         if found.size == 0 or found.heads:
             break
-        known = _without_last(folder, known, found.size)  # it stands behind none, or behind a damaged one
+        # It stands behind none, or behind a damaged one, where the damage shows as soon as it is gone.
+        known = _without_last(folder, known, found.size)
     last = known[-1]
     torn = segments.torn_bytes(found.raw, found.offset)
     if torn:
@@ -139,6 +139,11 @@ def _behind_damage(folder: Folder, owner: Owner, last: Segment, found: Found, wa
 def _is_marked(folder: Folder, owner: Owner, last: Segment, found: Found) -> bool:
     """Whether a bookmark names an entry that was not found."""
     return any(mark.last.seq >= found.size for mark in read_bookmarks(folder, owner, last.epoch))
+
+
+def _has_older(known: list[Segment]) -> bool:
+    """Whether a segment of the last epoch stands before the last one."""
+    return len(known) > 1 and known[-2].epoch == known[-1].epoch
 
 
 def _is_full(hole: bytes, offset: int) -> bool:

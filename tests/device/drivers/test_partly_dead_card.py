@@ -14,7 +14,7 @@ from device.ports import DriverError, Frame, Recovered
 from device.protocol import journal
 from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
 from tests.device.drivers.partly_dead_folder import PartlyDeadFolder
-from tests.device.drivers.test_journal_salvage import begin_epoch
+from tests.device.drivers.test_journal_salvage import begin_epoch, place_of
 from tests.device.services.lan_rig import lan_rig
 
 SEGMENT = 8 * BLOCK_BYTES
@@ -147,6 +147,30 @@ def test_9_13_an_epoch_whose_first_block_cannot_be_read_is_not_forgotten() -> No
     found, _ = started(disk)
     assert (found.epoch, found.size, found.damaged_at) == (2, 0, 0)
     assert Segment(2, 0).name in disk.names()
+
+
+@pytest.mark.parametrize("is_flip", [True, False])
+def test_9_13_what_is_whole_before_two_damages_is_not_given_up_with_the_end(is_flip: bool) -> None:
+    """A flip in a segment, and the next one holds a single entry, which a bookmark names, and that is gone as well."""
+    disk = PartlyDeadFolder()
+    evening = Evening(disk)
+    while len([name for name in disk.names() if name.endswith(".fbj")]) < 2:
+        evening.write(1, of=1)
+    if is_flip:
+        evening.journal._marked = (0, -1e9)
+        evening.journal.tend()
+    frames = evening.durable
+    last, flipped = Segment(1, len(frames) - 1).name, place_of(disk, frames[5])[1]
+    disk.files[FIRST][flipped + 60] ^= 4
+    if is_flip:
+        disk.files[last][60] ^= 4
+    else:
+        disk.unreadable = {last: {0}}
+    found, again = started(disk)
+    assert (found.size, found.damaged_at, found.head) == (len(frames) - 1, 5, frames[-2].chain)
+    begin_epoch(again, Book.behind(1, found.size, found.head), found.size, found.head)
+    assert again.ended.read(1, 0, 1_000, 1 << 20) == frames[:5]
+    assert again.ended.read(1, 5, 1_000, 1 << 20) == frames[6:-1]
 
 
 def test_9_13_of_a_segment_with_an_unreadable_block_all_others_are_read() -> None:
