@@ -296,7 +296,8 @@ def _believed(folder: Folder, owner: Owner, known: list[Segment], durable: tuple
             raw, unread = segments.read_sound(folder, last.name)
             is_empty = last.first == 0 and not segments.scan(raw, last, 1)[0]
             nothing = Found(Fold(last), [], [], 0, raw, 0)
-            is_beyond = is_empty and not unread and not _behind_damage(folder, owner, last, nothing, None)
+            is_damage = _behind_damage(folder, owner, last, nothing, None) or _is_marked(folder, owner, last, nothing)
+            is_beyond = is_empty and not unread and not is_damage
         if not is_beyond:
             break
         known = _without_last(folder, known, last.first)

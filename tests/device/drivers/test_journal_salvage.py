@@ -269,6 +269,15 @@ def test_9_13_of_the_last_entry_a_bookmark_knows_that_it_was_durable() -> None:
     assert found.torn_bytes > 0
 
 
+def test_9_13_an_epoch_whose_only_entry_a_bookmark_knows_is_not_forgotten() -> None:
+    disk, file, frames, book = written(5)
+    begin_epoch(file, book, 5, frames[-1].chain)
+    file.tend()
+    disk.files[Segment(2, 0).name][40] ^= 1
+    found = opened(disk).recover()
+    assert (found.epoch, found.size, found.damaged_at) == (2, 0, 0)
+
+
 def test_9_13_a_recovery_knows_what_was_durable() -> None:
     disk, file, frames, book = written(5)
     disk.fail_at = "sync"
