@@ -18,9 +18,10 @@ Two instants run beside each other on the monotonic clock:
    before somebody mended that clock; once the lease has run out, for then nothing is left to be closed; and when the
    key that set the time is out of the policy. Never before proven time.
 5. The real-time clock speaks only of the time in which the box was off, and only if it was within RTC_OFF_MS of the
-   expected time when that began and has not gone back since. Its date alone means nothing. One that is set while the
-   box runs, before a lease has come, speaks no more: whoever mends a clock that had jumped ahead gets the next lease
-   taken, and whoever set it falsely gains what taking the battery out would have given.
+   expected time when that began and has not gone back since. Its date alone means nothing; where the first lease of a
+   boot says the same instant, it was set while the box was off, or while the card took no record, and is believed.
+   One that is set while the box runs, before a lease has come, speaks no more: whoever mends a clock that had jumped
+   ahead gets the next lease taken, and whoever set it falsely gains what taking the battery out would have given.
 6. Quality `signed`: a lease came since boot. `held`: carried over a boot, so a lower bound. `none`: never a lease.
 7. No clock goes beyond the last instant that a document can hold: whoever sets it there stops no entry.
 """
@@ -182,6 +183,9 @@ class Clock:
         latest_ms = max(likely_ms, self._officers_ms)
         drift_ms = drift_over(max(0, likely_ms - self._leased_ms))
         if not likely_ms - drift_ms - LEASE_OFF_MS <= issued_at_ms <= latest_ms + drift_ms + LEASE_OFF_MS:
+            shown_ms = rtc_instant(now)
+            if self.quality == HELD and abs(issued_at_ms - shown_ms) <= LEASE_OFF_MS:
+                return shown_ms - LEASE_STEP_MS, shown_ms + LEASE_STEP_MS
             raise RejectedError("LEASE_TIME", f"{issued_at_ms}, expected {likely_ms}")
         return likely_ms - drift_ms - LEASE_STEP_MS, latest_ms + drift_ms + LEASE_STEP_MS
 

@@ -9,8 +9,8 @@ wrong by CRYSTAL_PPM, a battery clock by RTC_PPM. Promises, asked after every st
 3. No overrun: no play, and none but of the core catalog, once the box has been on for as long since its last lease as
    the ladder allows; no restart sets back what is used; an extension counts once.
 4. No start inside the closing hours by real time, but off line after a loss of power with a clock that is set or dead.
-5. Where a battery clock has jumped by itself while the box was off, the first lease after somebody has set it right is
-   taken, and the time is right with it.
+5. Where a battery clock has jumped by itself while the box was off, the first lease after somebody has set it right,
+   while the box ran or was off, is taken, and the time is right with it.
 6. Every step of trusted time above 2 s is a TIME entry; none is before a lease, and an old lease is never taken.
 """
 
@@ -55,7 +55,7 @@ class Script:
         self.taken_ms: int | None = None  # real time of that lease
         self.full_ms: int | None = None  # real time of the last lease in honest hands
         self.signed = False  # an honest lease in this boot
-        self.old: list[bytes] = []
+        self.old: list[tuple[str, bytes]] = []  # the question, and an answer to it
         self.orders = 0
         self.extended, self.extended_on_ms = 0, -DAY_MS * 99
         # A thief answered when the box had no lease, or one that had run out: it believes his hour.
@@ -159,7 +159,10 @@ class Script:
         if self.has_jumped:
             self.rig.rtc_ms, self.has_jumped = self.real_ms, False
             self.steps.append("visit")
-            self.rig.give(on.Tick())
+            if self.chance.random() < 0.5:
+                self._off()
+            else:
+                self.rig.give(on.Tick())
             self._contact()
 
     def _contact(self) -> None:
@@ -187,7 +190,7 @@ class Script:
         number = rig.leases + 1
         rig.grant_lease(issued_at_ms=issued_at_ms)
         made = builders.lease(lease=number + 1, nonce=nonce, issued_at_ms=issued_at_ms)
-        self.old.append(seal("lease", made.encode(), (builders.LEASE_KEY,)).encode())
+        self.old.append((nonce, seal("lease", made.encode(), (builders.LEASE_KEY,)).encode()))
         took = self._refused() == refused
         self.steps.append(f"lease {issued_at_ms - self.real_ms:+} {'taken' if took else 'refused'}")
         if not took:
@@ -212,9 +215,10 @@ class Script:
 
     def _old_lease(self) -> None:
         """Replayed by whoever has the line."""
-        if self.old:
+        question, raw = self.chance.choice(self.old) if self.old else ("", b"")
+        if question != self.rig.report.get("nonce", ""):
             number = self.rig.box.state_body(self.rig.now)["lease"]
-            self.rig.give(on.LeaseReceived(raw=self.chance.choice(self.old)))
+            self.rig.give(on.LeaseReceived(raw=raw))
             assert self.rig.box.state_body(self.rig.now)["lease"] == number, "an answer to another question was taken"
 
     def _extension(self) -> None:

@@ -259,6 +259,24 @@ def test_who_sets_a_battery_clock_right_that_had_jumped_gets_the_next_lease_take
     assert lease(rig, rig.rtc_ms) == "", "and it is a witness again"
 
 
+@pytest.mark.parametrize("wrong_ms", [9 * HOUR_MS, 42 * HOUR_MS, -9 * HOUR_MS, -42 * HOUR_MS])
+def test_who_sets_a_battery_clock_right_that_no_record_knows_of_gets_the_first_lease_taken(wrong_ms: int) -> None:
+    """The box is off then, or its card takes no record: on the card the setting looks like time off."""
+    rig = Rig()
+    rig.rtc_ms += wrong_ms
+    later(rig, RENEW_AFTER_MS)
+    assert lease(rig, rig.rtc_ms - wrong_ms) == ""
+    rig.rtc_ms -= wrong_ms
+    off(rig, 3 * DAY_MS)
+    assert lease(rig, rig.rtc_ms + LEASE_OFF_MS + 2_000) == "LEASE_TIME", "neither what is expected, nor what is shown"
+    rig.wait(700, tick_s=60)
+    assert lease(rig, rig.rtc_ms) == ""
+    assert (time_of(rig), rig.state) == (rig.rtc_ms, "in-service")
+    rig.rtc_ms += wrong_ms
+    later(rig, RENEW_AFTER_MS)
+    assert lease(rig, rig.rtc_ms) == "LEASE_TIME", "a lease has come"
+
+
 def test_setting_a_battery_clock_lets_the_lease_key_move_no_time_that_a_lease_gave() -> None:
     rig = Rig()
     later(rig, RENEW_AFTER_MS)
