@@ -162,6 +162,7 @@ class Script:
             if self.chance.random() < 0.5:
                 self._off()
             else:
+                self.rig.rtc_ms += self.chance.randrange(-20, 21) * MINUTE_MS  # by hand, and by a wrist watch
                 self.rig.give(on.Tick())
             self._contact()
 
