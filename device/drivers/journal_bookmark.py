@@ -144,7 +144,16 @@ def _numbers(values: list[object]) -> list[int]:
 
 def read_bookmarks(folder: Folder, owner: Owner, epoch: int) -> list[Fold]:
     """The sound bookmarks of this epoch, the newest first. Raises OSError."""
+    of_epoch = [fold for fold in _sound(folder, owner) if fold.epoch == epoch]
+    return sorted(of_epoch, key=lambda fold: fold.next.seq, reverse=True)
+
+
+def noted_epoch(folder: Folder, owner: Owner) -> int:
+    """The newest epoch that a sound bookmark stands in; 0 without one. Raises OSError."""
+    return max([fold.epoch for fold in _sound(folder, owner)], default=0)
+
+
+def _sound(folder: Folder, owner: Owner) -> list[Fold]:
     names = folder.names()
     found = [Fold.decode(read_sound(folder, slot)[0], owner) for slot in SLOTS if slot in names]
-    of_epoch = [fold for fold in found if fold is not None and fold.epoch == epoch]
-    return sorted(of_epoch, key=lambda fold: fold.next.seq, reverse=True)
+    return [fold for fold in found if fold is not None]

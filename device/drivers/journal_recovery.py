@@ -23,7 +23,7 @@ import json
 from device.drivers import journal_segment as segments
 from device.drivers import journal_torn as torn_files
 from device.drivers.folder import Folder
-from device.drivers.journal_bookmark import Fold, read_bookmarks
+from device.drivers.journal_bookmark import Fold, noted_epoch, read_bookmarks
 from device.drivers.journal_owner import Owner
 from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames
 from device.drivers.journal_segment import Place, Segment
@@ -62,7 +62,7 @@ def recover(
     durable: epoch and size behind which nothing was acknowledged; None at a start, where every sound entry counts.
     bad: a place that takes no write.
     """
-    known = _believed(folder, owner, segments.segments_of(folder), durable)
+    known = _believed(folder, owner, segments.segments_of(folder, noted_epoch(folder, owner)), durable)
     while True:
         if not known:
             segments.create(folder, Segment(1, 0), segment_bytes)

@@ -12,6 +12,9 @@ Rules:
 6. Where a place takes no write the journal goes on in a new segment that begins with the next entry. Of each segment
    only the entries before the first one of the next count, so what stands behind them is nobody's.
 7. A file that takes no write keeps its blocks, under a name of HELD, so that no other file gets them.
+8. An epoch above the half of all counts only where the box can have come to it: by a bookmark, which bears the card's
+   code, or by one behind the other. Nobody can name a file so that none is left behind it, and behind one that was
+   forged at the half the box goes on, and finds that again.
 """
 
 import errno
@@ -21,7 +24,7 @@ from device.drivers.folder import Folder
 from device.patterns import pattern
 from device.ports import Frame
 from device.protocol import journal
-from device.protocol.limits import JOURNAL_EPOCH_MAX
+from device.protocol.limits import EPOCHS_AHEAD_MAX, JOURNAL_EPOCH_MAX
 from device.typed import NamedTuple
 
 SEGMENT_BYTES = 1 << 20
@@ -70,11 +73,17 @@ class Refusals:
             self._last = place
 
 
-def segments_of(folder: Folder) -> list[Segment]:
-    """The segments of a folder, oldest first."""
+def segments_of(folder: Folder, noted: int = 0) -> list[Segment]:
+    """The segments of a folder, oldest first; `noted` is the newest epoch that the box itself has noted (rule 8)."""
     found = [_NAME.fullmatch(name) for name in folder.names()]
-    named = [Segment(int(match[1]), int(match[2])) for match in found if match]
-    return [segment for segment in named if segment.epoch <= EPOCH_BELIEVED_MAX]
+    named = sorted(Segment(int(match[1]), int(match[2])) for match in found if match)
+    latest = max(EPOCH_BELIEVED_MAX, noted + EPOCHS_AHEAD_MAX + 1)  # a nack names the one before
+    believed: list[Segment] = []
+    for segment in named:
+        if segment.epoch > latest and not (believed and segment.epoch <= believed[-1].epoch + 1):
+            break
+        believed.append(segment)
+    return believed
 
 
 def remove_rubbish(folder: Folder) -> None:

@@ -9,11 +9,14 @@ import pytest
 
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
-from device.drivers.journal_segment import Segment
+from device.drivers.journal_segment import EPOCH_BELIEVED_MAX, Segment
 from device.ports import DriverError, Frame
 from device.protocol import journal
+from device.protocol.limits import EPOCHS_AHEAD_MAX
+from tests.device.drivers import test_journal_salvage as salvage
 from tests.device.drivers.crash_folder import CrashFolder
-from tests.device.drivers.journal_builders import ANYBODY
+from tests.device.drivers.journal_builders import ANYBODY, Book
+from tests.device.drivers.test_journal_salvage import begin_epoch, written
 
 BOX = "KTV-0001"
 
@@ -73,6 +76,42 @@ def test_9_6_a_file_named_far_ahead_leaves_epochs_to_go_on_in(epoch: int, found:
     writer.append(frames_of(3))
     disk.files[f"{epoch:08d}-{0:012d}.fbj"] = disk.files[Segment(1, 0).name]
     assert JournalFile(disk, ANYBODY).recover().epoch == found
+
+
+def behind_a_forged_file() -> tuple[CrashFolder, JournalFile, Book]:
+    """The box goes on behind a file that names the last epoch anybody can make it believe."""
+    disk, file, frames, book = written(5)
+    disk.files[Segment(EPOCH_BELIEVED_MAX, 0).name] = disk.files[Segment(1, 0).name]
+    begin_epoch(file, book, 5, frames[-1].chain, EPOCH_BELIEVED_MAX + 1)
+    return disk, file, book
+
+
+def test_9_6_what_the_box_wrote_behind_a_file_that_somebody_named_far_ahead_is_found_again() -> None:
+    disk, file, book = behind_a_forged_file()
+    file.append(book.some(4))
+    found = salvage.opened(disk).recover()
+    assert (found.epoch, found.size) == (EPOCH_BELIEVED_MAX + 1, 5)
+    del disk.files[Segment(EPOCH_BELIEVED_MAX, 0).name]
+    assert salvage.opened(disk).recover().epoch == 1, "nothing says that it came there"
+
+
+@pytest.mark.parametrize("ahead", [0, EPOCHS_AHEAD_MAX + 1])
+def test_9_6_an_epoch_that_the_box_has_noted_or_was_sent_behind_needs_none_before_it(ahead: int) -> None:
+    disk, file, book = behind_a_forged_file()
+    file.tend()
+    for name in (Segment(1, 0).name, Segment(EPOCH_BELIEVED_MAX, 0).name):
+        del disk.files[name]  # as room is made
+    if ahead:
+        begin_epoch(file, book, book.size, book.chain, book.epoch + ahead)
+    assert salvage.opened(disk).recover().epoch == EPOCH_BELIEVED_MAX + 1 + ahead
+
+
+def test_9_6_further_ahead_of_what_the_box_has_noted_nothing_counts() -> None:
+    disk, file, _ = behind_a_forged_file()
+    file.tend()
+    first = disk.files[Segment(EPOCH_BELIEVED_MAX + 1, 0).name]
+    disk.files[Segment(EPOCH_BELIEVED_MAX + EPOCHS_AHEAD_MAX + 3, 0).name] = first
+    assert salvage.opened(disk).recover().epoch == EPOCH_BELIEVED_MAX + 1
 
 
 def test_a_full_segment_is_followed_by_the_next(tmp_path: Path) -> None:

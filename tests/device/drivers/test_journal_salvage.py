@@ -41,13 +41,13 @@ def written(count: int = 40) -> tuple[CrashFolder, JournalFile, list[Frame], Boo
     return disk, file, frames, book
 
 
-def begin_epoch(file: JournalFile, book: Book, size: int, head: bytes) -> None:
+def begin_epoch(file: JournalFile, book: Book, size: int, head: bytes, epoch: int = 2) -> None:
     """As the core does behind what it knows."""
     body = {"size": size, "head": head.hex()}
-    raw = json.dumps({"body": body, "epoch": 2, "kind": "EPOCH", "seq": 0}).encode()
-    chain = journal.next_chain(journal.first_chain(BOX, 2, head, size), 0, raw)
-    file.append([Frame(2, 0, raw, chain)])
-    book.epoch, book.size, book.chain = 2, 1, chain
+    raw = json.dumps({"body": body, "epoch": epoch, "kind": "EPOCH", "seq": 0}).encode()
+    chain = journal.next_chain(journal.first_chain(BOX, epoch, head, size), 0, raw)
+    file.append([Frame(epoch, 0, raw, chain)])
+    book.epoch, book.size, book.chain = epoch, 1, chain
 
 
 def place_of(disk: CrashFolder, frame: Frame) -> tuple[str, int]:
