@@ -1,7 +1,7 @@
 """What a box wants done. The runtime performs effects strictly in order and decides nothing.
 
 1. An Append is performed when its entry is durable. Appends of events that wait at the same time may share
-   one sync; whatever stands behind an Append waits for it.
+   one sync, from one that `is_apart` to the next such one; whatever stands behind an Append waits for it.
 2. If an Append or a SaveState fails, everything behind it in the same group of events is dropped, but Push
    and Show, which are performed: silence waits for no disk. Then `JournalFailed` is fed back with the
    requests that would have been answered.
@@ -16,20 +16,24 @@ if TYPE_CHECKING:
 
 
 class Append(Fact):
-    """Make this journal entry durable; chain is the chain value after it (SPEC 9.5)."""
+    """Make this journal entry durable; chain is the chain value after it (SPEC 9.5). is_apart: in no sync with those
+    before it, which were made at another time.
+    """
 
     epoch: int
     seq: int
     entry: bytes
     chain: bytes
-    FIELDS = ("epoch", "seq", "entry", "chain")
+    is_apart: bool
+    FIELDS = ("epoch", "seq", "entry", "chain", "is_apart")
 
-    def __init__(self, epoch: int, seq: int, entry: bytes, chain: bytes) -> None:
+    def __init__(self, epoch: int, seq: int, entry: bytes, chain: bytes, is_apart: bool = False) -> None:
         # Made for every song, as is Reply.
         self.epoch = epoch
         self.seq = seq
         self.entry = entry
         self.chain = chain
+        self.is_apart = is_apart
 
 
 class SaveState(Fact):

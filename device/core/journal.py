@@ -15,12 +15,14 @@ stands behind it until it is. If that fails:
    another chain (`start.py`). The first entry of the epoch, `EPOCH`, names that place, and says why.
 4. An entry that cannot be read any more ends an epoch behind its end as it is known: nothing behind the damage waits
    for it. What that epoch still has goes up beside the new one (SPEC 9.13).
+5. What one sync makes durable was made within GROUP_MS_MAX, by its own stamps: by them a start knows what a cut can
+   have torn (SPEC 9.13). Drafts of a long outage are several groups.
 """
 
 from device.core.clock import rtc_instant
 from device.core.effects import Append
 from device.core.facts import Fact
-from device.protocol.journal import DAMAGED, LOST, first_chain, next_chain, own_entry_bytes
+from device.protocol.journal import DAMAGED, GROUP_MS_MAX, LOST, first_chain, next_chain, own_entry_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ class JournalEnd:
         self._known: Position | None = None  # the furthest place that was durable once (rule 3)
         self._in_flight: list[Draft] = []  # handed out, and not durable yet
         self._waiting: list[Draft] = []  # made while the journal was unavailable
+        self._group_ms = 0  # when the first entry of the group was made (rule 5)
 
     def open(self, found: Position, known: "Position | None", damaged_at: "int | None") -> "dict[str, Any] | None":
         """Go on behind what was found on disk, or in a new epoch (rules 3, 4): then the body of its first entry.
@@ -151,6 +154,9 @@ class JournalEnd:
             return None
         before = self.position
         epoch, seq = before.epoch, before.size
+        is_apart = not self._in_flight or not 0 <= stamp.mono_ms - self._group_ms <= GROUP_MS_MAX
+        if is_apart:
+            self._group_ms = stamp.mono_ms
         self._in_flight.append(Draft((epoch, seq), kind, body, stamp))
         raw = own_entry_bytes(
             {
@@ -169,7 +175,7 @@ class JournalEnd:
         )
         head = next_chain(before.head, seq, raw)
         self.position = Position(epoch, seq + 1, head)
-        return Append(epoch, seq, raw, head)
+        return Append(epoch, seq, raw, head, is_apart)
 
     def kept(self, entry: Append) -> None:
         """This entry is durable, and so are all before it."""

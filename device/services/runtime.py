@@ -4,7 +4,7 @@ Rules:
 
 1. Only this loop calls `Box.handle`, one event at a time; everybody else posts events.
 2. Effects are performed strictly in order. What stands behind an Append waits for its sync; the Appends
-   of all events that wait at the same time share one sync (group commit).
+   of all events that wait at the same time share one sync (group commit), but those that are to be apart.
 3. If an Append or a SaveState fails, what stands behind it in the group is dropped, and the core is told with
    the requests that would have been answered (`effects.py` 2). Nothing is retried here.
 4. A write that takes longer than its time (`patience.py`) has failed: the loop goes on, and the core refuses plays at
@@ -250,14 +250,14 @@ class Runtime:
         return effects
 
     async def _perform(self, effects: Sequence[Any]) -> None:
-        is_synced = False
+        synced = 0  # entries, of which this one is the next
         for index, effect in enumerate(effects):
             kind = type(effect)
             try:
                 if kind is Append:
-                    if not is_synced:
-                        await self._append([item for item in effects[index:] if type(item) is Append])
-                        is_synced = True
+                    if not synced:
+                        synced = await self._append(_of_one_sync(effects[index:]))
+                    synced -= 1
                 elif kind is SaveState:
                     await self._save(effect)
                 elif kind is RecoverJournal:
@@ -280,7 +280,7 @@ class Runtime:
         requests = [effect.request for effect in effects if isinstance(effect, Reply | ReplySigned)]
         await self._perform(self._decided([JournalFailed(reason=str(error), requests=requests)]))
 
-    async def _append(self, appends: list[Append]) -> None:
+    async def _append(self, appends: list[Append]) -> int:
         # Whoever takes it first has the word: the thread when all is synced, or the loop when that took too long.
         word = threading.Lock()
         counts = partial(word.acquire, False)
@@ -288,6 +288,7 @@ class Runtime:
         await self._in_time(call, self._patience.write_for_s, counts)
         self._core.kept(appends[-1])
         self._acts[Append](appends[-1])
+        return len(appends)
 
     async def _save(self, effect: SaveState) -> None:
         patience = self._patience
@@ -361,6 +362,17 @@ class Runtime:
                 self._has_tick = True
                 self._queue.appendleft(Tick())
                 self._wake()
+
+
+def _of_one_sync(effects: Sequence[Any]) -> list[Append]:
+    """The entries of a group, from its first effect on."""
+    group: list[Append] = []
+    for effect in effects:
+        if type(effect) is Append:
+            if effect.is_apart and group:
+                break
+            group.append(effect)
+    return group
 
 
 def _give_up(answer: Any) -> None:

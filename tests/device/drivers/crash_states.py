@@ -24,6 +24,7 @@ from device.drivers.journal_file import JournalFile
 from device.drivers.state_store import StateStore
 from device.ports import DriverError, Frame, Recovered
 from device.protocol import journal
+from device.protocol.journal import GROUP_MS_MAX
 from tests.builders import BoardSecret
 from tests.device.drivers.crash_folder import CrashFolder, Files
 from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
@@ -50,6 +51,7 @@ class Life:
         self.disk = CrashFolder()
         self.segment_bytes = self.chance.choice((700, 1_400, 2_800))
         self.book = Book(self.chance)
+        self.book.mono_ms = 0
         self.now_s = 0.0
         self.written: dict[int, list[Frame]] = {1: []}  # by epoch, as acknowledged
         self.attempted: set[bytes] = set()  # chain values
@@ -71,7 +73,12 @@ class Life:
         return opened
 
     def append(self) -> None:
-        frames = self.book.some(self.chance.randrange(1, 5))
+        """One group: made within GROUP_MS_MAX, as the core sees to, and long after the one before or at once."""
+        self.book.mono_ms = (self.book.mono_ms or 0) + self.chance.choice((0, 1, GROUP_MS_MAX, 60_000))
+        began_ms, frames = self.book.mono_ms, list[Frame]()
+        for _ in range(self.chance.randrange(1, 5)):
+            self.book.mono_ms = self.chance.randrange(self.book.mono_ms, began_ms + GROUP_MS_MAX + 1)
+            frames += self.book.some(1)
         self.attempted.update(frame.chain for frame in frames)
         self.journal.append(frames)
         self.written[self.book.epoch] += frames

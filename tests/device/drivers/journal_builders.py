@@ -34,7 +34,9 @@ KINDS = ("PLAY_START",) * 10 + ("PLAY_END",) * 8 + ("REFUSED", "REFUSED", "BOOT"
 
 
 class Book:
-    """Writes on where it stands. `running`: plays that began and have not ended, by room."""
+    """Writes on where it stands. `running`: plays that began and have not ended, by room. `mono_ms`: the stamp of what
+    comes next, if it is to have one.
+    """
 
     def __init__(self, chance: random.Random | None = None, kinds: Sequence[str] = KINDS) -> None:
         self.chance = chance or random.Random(0)
@@ -43,6 +45,7 @@ class Book:
         self.chain = journal.first_chain(BOX, 1)
         self.at_ms = NOON_MS
         self.running: dict[str, str] = {}
+        self.mono_ms: int | None = None
 
     @classmethod
     def behind(cls, epoch: int, size: int, chain: bytes) -> "Book":
@@ -90,6 +93,8 @@ class Book:
             self.running.clear()
         self.at_ms += 1_000
         entry = {"at_ms": self.at_ms, "body": body, "boot": 1, "epoch": self.epoch, "kind": kind, "seq": self.size}
+        if self.mono_ms is not None:
+            entry["mono_ms"] = self.mono_ms
         raw = json.dumps(entry, separators=(",", ":")).encode()
         self.chain = journal.next_chain(self.chain, self.size, raw)
         frame = Frame(self.epoch, self.size, raw, self.chain)

@@ -81,6 +81,7 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "a failed sync is forgotten": _changed(JournalFile, "_recover", _recover_believing_all),
     "what the fleet does not hold is dropped": _changed(Room, "spent", lambda _room, known: known[:-1]),
     "a bookmark is believed": _changed(journal_recovery, "_from_bookmark", _as_it_reads),
+    "what one sync made durable is taken for two groups": _changed(journal_recovery, "GROUP_MS_MAX", 0),
     "torn bytes are thrown away": _changed(journal_torn, "keep", lambda *_: None),
     "a record is replaced in place": _changed(Folder, "replace", _replace_in_place),
 }
