@@ -2,6 +2,7 @@
 
 import gc
 import json
+import mmap
 from collections.abc import Callable
 
 import pytest
@@ -46,7 +47,9 @@ def _hang(_raw: bytes) -> None:
 
 
 def _in_a_circle(_raw: bytes) -> None:
-    circle: list[object] = [b"x" * 100_000]
+    room = mmap.mmap(-1, 100_000)  # whatever a heap keeps for the next one
+    room.write(b"x" * 100_000)
+    circle: list[object] = [room]
     circle.append(circle)
     raise MalformedError("DOCUMENT_MALFORMED")
 

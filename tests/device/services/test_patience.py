@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Hours:
     def __init__(self, rig: LanRig, monkeypatch: pytest.MonkeyPatch) -> None:
         self._loop = asyncio.get_running_loop()
         self._late = rig.runtime._call_late
+        self._waits: Callable[[], object] = list
         self.passed_s = 0.0
         self.given_s: list[float] = []
         monkeypatch.setattr(rig.runtime, "_loop", self)
@@ -52,11 +54,19 @@ class Hours:
         return self._loop.time() + self.passed_s
 
     def call_later(self, for_s: float, call: Callable[..., object], *arguments: Any) -> Any:
-        """The disk is late as soon as time has passed by hand, and else never."""
+        """The disk is late when it is told to be, and else never."""
         if call != self._late:
             return self._loop.call_later(for_s, call, *arguments)
         self.given_s.append(for_s)
-        return self._loop.call_later(0.01 if self.passed_s == 0.0 else 60, call, *arguments)
+        self._waits = partial(call, *arguments)
+        return self._loop.call_later(60, call, *arguments)
+
+    def disk_is_late(self) -> None:
+        """Whoever waits for it now has waited for too long; from the disk's thread."""
+        self._loop.call_soon_threadsafe(self._give_up)
+
+    def _give_up(self) -> None:
+        self._waits()
 
 
 async def test_9_7_a_card_that_is_slow_and_sound_records_plays_again(
@@ -72,6 +82,8 @@ async def test_9_7_a_card_that_is_slow_and_sound_records_plays_again(
 
         def slow(record: bytes) -> None:
             sizes.append(len(record))
+            if not go_on.is_set():
+                hours.disk_is_late()
             assert go_on.wait(60)
             save(record)
 
