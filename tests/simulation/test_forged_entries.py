@@ -82,11 +82,13 @@ def a_sample(kind: str, of: int) -> Iterator[list[Forged]]:
 @pytest.mark.parametrize("kind", [NO_KIND, *KINDS])
 def test_9_13_a_forged_last_entry_ends_no_start(kind: str) -> None:
     for some in a_sample(kind, OF):
-        ForgedEvenings(some, 0, is_rechained=False).run(days=1)
+        seen = ForgedEvenings(some, 0, is_rechained=False).run(days=1)
+        assert seen.lives == 1 + len(some)
 
 
 @pytest.mark.parametrize("is_rechained", [False, True])
 @pytest.mark.parametrize("kind", [NO_KIND, *KINDS])
 def test_9_13_a_forged_entry_in_the_place_of_one_of_the_last_ten_ends_no_start(kind: str, is_rechained: bool) -> None:
     for back, some in zip(itertools.cycle(range(1, 10)), a_sample(kind, 3 * OF), strict=False):
-        ForgedEvenings(some, back, is_rechained).run(days=1)
+        seen = ForgedEvenings(some, back, is_rechained).run(days=1)
+        assert seen.lives == 1 + len(some)
