@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from device.crypto.p256 import KeyFileError, SigningKey
-from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, NOT_FOUND, OK, PARTLY_APPLIED, USAGE, CommandError
+from fleet_server.cli.outcome import (
+    FAILED,
+    NEEDS_APPROVAL,
+    NOT_FOUND,
+    OK,
+    PARTLY_APPLIED,
+    USAGE,
+    CommandError,
+    file_bytes,
+)
 from fleet_server.cli.verbs import Context, Verbs
 
 _REPORT = [
@@ -76,11 +85,7 @@ def register(verbs: Verbs) -> None:
 
 def _import(context: Context) -> int:
     given = context.arguments
-    try:
-        raw = given.file.read_bytes()
-    except OSError as error:
-        reason = f"{given.file}: {error.strerror}"
-        raise CommandError(NOT_FOUND, "FILE_UNREADABLE", reason, reason) from error
+    raw = file_bytes(given.file)
     query = {"name": given.file.name[-200:], "map": given.map, "delimiter": given.delimiter}
     if given.accept_sound:
         query["accept_sound"] = "true"

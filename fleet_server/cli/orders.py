@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, NOT_FOUND, OK, USAGE, CommandError
+from fleet_server.cli.outcome import FAILED, NEEDS_APPROVAL, OK, USAGE, CommandError, file_bytes
 from fleet_server.cli.signing import load_key, sealed, signature_of
 from fleet_server.cli.verbs import Context, Verbs
 
@@ -251,11 +251,7 @@ def _show(context: Context) -> int:
 
 def _receipt(context: Context) -> int:
     given = context.arguments
-    try:
-        raw = given.file.read_bytes()
-    except OSError as error:
-        reason = f"{given.file}: {error.strerror}"
-        raise CommandError(NOT_FOUND, "FILE_UNREADABLE", reason, reason) from error
+    raw = file_bytes(given.file)
     headers = {"content-type": "application/json"}
     path = f"/api/v1/orders/{given.order}/receipts"
     context.show(context.client.send("POST", path, content=raw, headers=headers).json())

@@ -1,6 +1,7 @@
 """How a command ends: exit codes (ux.md 1.3) and the error that carries one."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 OK = 0
 FAILED = 1
@@ -36,6 +37,15 @@ class CommandError(Exception):
         self.code = code
         self.zh = zh
         self.en = en
+
+
+def file_bytes(path: Path) -> bytes:
+    """All of a file that the command was given. Raises CommandError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        said = f"{path}: {error.strerror}"
+        raise CommandError(NOT_FOUND, "FILE_UNREADABLE", f"读不了 {said}", f"Cannot read {said}") from error
 
 
 def of_problem(status: int, body: Mapping[str, object]) -> CommandError:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleet_server.cli.outcome import NOT_FOUND, OK, CommandError
+from fleet_server.cli.outcome import OK, file_bytes
 from fleet_server.cli.verbs import Context, Verbs
 
 _ROLLOUT = [
@@ -66,12 +66,7 @@ def _register_bundles(verbs: Verbs) -> None:
 
 
 def _upload(context: Context) -> int:
-    path = context.arguments.file
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        reason = f"{path}: {error.strerror}"
-        raise CommandError(NOT_FOUND, "FILE_UNREADABLE", reason, reason) from error
+    raw = file_bytes(context.arguments.file)
     headers = {"content-type": "application/octet-stream"}
     context.show(context.client.send("POST", "/api/v1/bundles", content=raw, headers=headers).json())
     return OK
