@@ -86,6 +86,7 @@ class Promises:
     suspicion: Suspicion = field(default_factory=Suspicion)
     leases: dict[int, tuple[Lease, int]] = field(default_factory=dict)  # by number; with the powered time when given
     sealed: str = "intact"
+    opening: int = 0
     plays: int = 0
     ends: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -96,6 +97,9 @@ class Promises:
         self.suspicion.put_back_in_life = self.machine.lives
         if may_restrict:
             self.standing.forgot()
+            hardware = self.machine.hardware
+            if self.opening > hardware.count and not hardware.seal_latch:
+                self.sealed = "intact"  # it was only suspected, by no record: the one of this very count may be back
 
     def said(self, effect: Any) -> None:
         """Whatever the box says about orders binds it."""
@@ -166,7 +170,7 @@ class Promises:
         """Rule 11."""
         is_cleared = self.sealed != "intact" and word == "intact"
         self._require(not is_cleared or self.standing.may_be_cleared(opening), f"opening {opening} was forgotten")
-        self.sealed = word
+        self.sealed, self.opening = word, opening
 
     def _look_at_rooms(self, busy: set[str]) -> None:
         """Rule 3: the longest grace is over."""
