@@ -7,13 +7,29 @@ obeys is signed, and its authority is replaced by a claim.
 """
 
 import ssl
+from typing import Any
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which `ssl` has no name
+
+
+class FleetSocket(ssl.SSLSocket):
+    """A connection that closes itself where the fleet reset it before TLS began: `ssl`, which has taken it over by
+    then and looks once whether something came, leaves it to the collector.
+    """
+
+    def recv(self, *arguments: Any) -> bytes:
+        try:
+            return super().recv(*arguments)
+        except OSError:
+            if self.version() is None:
+                self.close()
+            raise
 
 
 def context_of(ca: str | bytes) -> ssl.SSLContext:
     """A client's context; `ca` in PEM or DER. Raises ValueError, SSLError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = FleetSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_flags |= _NO_CHECK_TIME
     if isinstance(ca, bytes) and ca.lstrip().startswith(b"-----BEGIN"):
