@@ -22,7 +22,8 @@ stands behind it until it is. If that fails:
 from device.core.clock import rtc_instant
 from device.core.effects import Append
 from device.core.facts import Fact
-from device.protocol.journal import DAMAGED, GROUP_MS_MAX, LOST, first_chain, next_chain, own_entry_bytes
+from device.protocol.journal import DAMAGED, LOST, first_chain, next_chain, own_entry_bytes
+from device.protocol.limits import GROUP_MS_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,10 +28,8 @@ from device.drivers.journal_owner import Owner
 from device.drivers.journal_salvage import Sound, damaged_bytes, sound_frames
 from device.drivers.journal_segment import Place, Segment
 from device.ports import Frame
-from device.protocol.journal import GROUP_MS_MAX
+from device.protocol.limits import GROUP_MS_MAX, SECTOR_BYTES
 from device.typed import NamedTuple
-
-SECTOR_BYTES = 512  # of a write a disk has done each or none (`direct_file.py` 2); larger ones are several of these
 
 
 class Found(NamedTuple):

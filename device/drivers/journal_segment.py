@@ -12,9 +12,9 @@ Rules:
 6. Where a place takes no write the journal goes on in a new segment that begins with the next entry. Of each segment
    only the entries before the first one of the next count, so what stands behind them is nobody's.
 7. A file that takes no write keeps its blocks, under a name of HELD, so that no other file gets them.
-8. An epoch above the half of all counts only where the box can have come to it: by a bookmark, which bears the card's
-   code, or by one behind the other. Nobody can name a file so that none is left behind it, and behind one that was
-   forged at the half the box goes on, and finds that again.
+8. An epoch above EPOCH_BELIEVED_MAX counts only where the box can have come to it: by a bookmark, which bears the
+   card's code, or by one behind the other. Nobody can name a file so that none is left behind it, and behind one that
+   was forged there the box goes on, and finds that again.
 """
 
 import errno
@@ -24,15 +24,13 @@ from device.drivers.folder import Folder
 from device.patterns import pattern
 from device.ports import Frame
 from device.protocol import journal
-from device.protocol.limits import EPOCHS_AHEAD_MAX, JOURNAL_EPOCH_MAX
+from device.protocol.limits import EPOCH_BELIEVED_MAX, EPOCHS_AHEAD_MAX
 from device.typed import NamedTuple
 
 SEGMENT_BYTES = 1 << 20
 PORTION_BYTES = 1 << 16  # read at a time by those who come for a few entries
 BLOCK_BYTES = 4_096  # what a file system reads at once
 HELD = tuple([f"bad-{number}.bin" for number in range(8)])
-# Whoever has the card can name a file as he likes; there must be an epoch behind it, and one behind that.
-EPOCH_BELIEVED_MAX = JOURNAL_EPOCH_MAX // 2
 SPARE = "spare.new"  # `.new` is rubbish to a recovery: it cannot know whether the zeros are durable
 assert PORTION_BYTES > journal.FRAME_BYTES_MAX
 assert SEGMENT_BYTES > 100 * journal.FRAME_BYTES_MAX

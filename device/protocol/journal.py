@@ -47,7 +47,6 @@ FRAME_MAGIC = b"FJ"
 FRAME_HEADER_BYTES = 10
 FRAME_BYTES_MAX = FRAME_HEADER_BYTES + ENTRY_BYTES_MAX + CHAIN_BYTES
 NO_HEAD = b"\x00" * CHAIN_BYTES
-GROUP_MS_MAX = 2_000  # between the first and the last entry that one sync makes durable (SPEC 9.13)
 
 PLAY_KINDS = ("guest", "filler", "advert", "test")
 END_REASONS = ("end", "skip", "lock", "ban", "hours", "power")

@@ -57,7 +57,10 @@ RENEW_UNTIL_DAYS = 60
 JOURNAL_KEPT_MS = 180 * DAY_MS
 JOURNAL_BYTES_MAX = 2 << 30  # computed in tests/device/drivers/test_journal_room.py
 JOURNAL_EPOCH_MAX = 99_999_999  # what the name of a segment holds
+EPOCH_BELIEVED_MAX = 49_999_999  # of a mere name: there must be an epoch behind it, and one behind that
 EPOCHS_AHEAD_MAX = 1_000  # so that no ack key can use the epochs of a box up
+GROUP_MS_MAX = 2_000
+SECTOR_BYTES = 512  # a larger one is several of these
 BOOT_ATTEMPTS = 3
 CATALOG_ENTRIES_MAX = 1_000_000
 OVERLAYS_MAX = 8
@@ -70,3 +73,4 @@ assert ENTRY_BYTES_MAX < BATCH_BYTES_MAX, "an entry must fit into a batch"
 assert BATCH_BYTES_MAX > BATCH_ENTRIES_MAX * 512, "a batch of ordinary entries must not be cut by its bytes"
 assert LEASE_FULL_FOR_MS_MIN <= LEASE_FOR_MS_MAX
 assert CHECKPOINT_ENTRIES <= BATCH_ENTRIES_MAX
+assert EPOCH_BELIEVED_MAX + EPOCHS_AHEAD_MAX < JOURNAL_EPOCH_MAX, "behind what is believed there must be room"

@@ -59,20 +59,22 @@ def contract(name: str) -> object:
     return importlib.import_module(f"device.protocol.{name}")
 
 
-def number_of(value: str) -> int:
-    """`1,024` or `90 days`, the latter in milliseconds."""
+def number_of(name: str, value: str) -> int:
+    """`1,024`, `2 GiB`, or `90 days` in the unit that the name says."""
     count, _, unit = value.partition(" ")
-    return int(count.replace(",", "")) * (DAY_MS if unit == "days" else 1)
+    whole = int(count.replace(",", "")) * {"": 1, "GiB": 1 << 30, "s": 1_000, "h": DAY_MS // 24, "days": DAY_MS}[unit]
+    return whole // 1_000 if unit in ("s", "h", "days") and re.search(r"_S(_|$)", name) else whole
 
 
 def test_limits_of_the_specification_are_those_of_the_code() -> None:
-    written = dict(re.findall(r"^\| `(\w+)` \| ([\d,]+(?: days)?) \|", clause(17), flags=re.MULTILINE))
+    written = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", clause(17), flags=re.MULTILINE))
     limits = contract("limits")
-    assert written
+    named = {name for name in vars(limits) if name.isupper()} - {"DAY_MS", "UTC_OFFSET_MS", "INTEGER_MAX"}
+    assert named == set(written), "a limit stands in both, or in neither"
     wrong = {
         name: (value, getattr(limits, name, None))
         for name, value in written.items()
-        if getattr(limits, name, None) != number_of(value)
+        if getattr(limits, name, None) != number_of(name, value)
     }
     assert not wrong, f"{wrong}: SPEC 17 says the first, limits.py the second; SPEC is right"
 

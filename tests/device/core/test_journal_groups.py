@@ -3,7 +3,8 @@
 from device.core import effects as do
 from device.core import events as on
 from device.core.journal import RETRY_MS, JournalEnd, Position, Stamp
-from device.protocol.journal import GROUP_MS_MAX, first_chain
+from device.protocol.journal import first_chain
+from device.protocol.limits import GROUP_MS_MAX
 from tests import builders
 from tests.box_rig import Rig
 

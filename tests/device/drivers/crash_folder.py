@@ -17,7 +17,7 @@ from device.drivers.folder import Folder
 
 EXHAUSTIVE_MAX = 4  # volatile operations up to which every subset is tried
 RANDOM_SUBSETS = 6
-SECTOR_BYTES = 512
+SECTOR_BYTES = 512  # of this disk: what the journal takes it for (SPEC 17) must not be what it is
 SECTOR_LOST = 0.3
 
 Files = dict[str, bytearray]

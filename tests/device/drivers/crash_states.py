@@ -24,7 +24,7 @@ from device.drivers.journal_file import JournalFile
 from device.drivers.state_store import StateStore
 from device.ports import DriverError, Frame, Recovered
 from device.protocol import journal
-from device.protocol.journal import GROUP_MS_MAX
+from device.protocol.limits import GROUP_MS_MAX
 from tests.builders import BoardSecret
 from tests.device.drivers.crash_folder import CrashFolder, Files
 from tests.device.drivers.journal_builders import ANYBODY, BOX, Book

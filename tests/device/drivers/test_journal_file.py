@@ -9,10 +9,10 @@ import pytest
 
 from device.drivers.folder import Folder
 from device.drivers.journal_file import JournalFile
-from device.drivers.journal_segment import EPOCH_BELIEVED_MAX, Segment
+from device.drivers.journal_segment import Segment
 from device.ports import DriverError, Frame
 from device.protocol import journal
-from device.protocol.limits import EPOCHS_AHEAD_MAX
+from device.protocol.limits import EPOCH_BELIEVED_MAX, EPOCHS_AHEAD_MAX
 from tests.device.drivers import test_journal_salvage as salvage
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.device.drivers.journal_builders import ANYBODY, Book

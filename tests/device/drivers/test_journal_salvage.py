@@ -9,11 +9,11 @@ import pytest
 
 from device.drivers.journal_bookmark import SLOTS
 from device.drivers.journal_file import JournalFile
-from device.drivers.journal_recovery import SECTOR_BYTES
 from device.drivers.journal_salvage import sound_frames
 from device.drivers.journal_segment import Segment
 from device.ports import DriverError, Frame
 from device.protocol import journal
+from device.protocol.limits import SECTOR_BYTES
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.device.drivers.journal_builders import ANYBODY, BOX, Book
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from device.drivers.journal_file import JournalFile
-from device.protocol.journal import GROUP_MS_MAX
+from device.protocol.limits import GROUP_MS_MAX
 from tests.device.drivers.crash_folder import CrashFolder
 from tests.device.services.lan_rig import lan_rig
 from tests.device.services.test_runtime import entries_on, heal
