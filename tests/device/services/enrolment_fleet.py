@@ -21,6 +21,7 @@ from tests.fleet_server.pki import FleetPki
 
 SECRET = "0123456789abcdef" * 2
 NONCE = "f" * 32
+BROKER_PORT, NEXT_BROKER_PORT = 1, 2  # nobody answers there, nor does some service of the machine
 
 
 class EnrolmentFleet:
@@ -52,7 +53,7 @@ class EnrolmentFleet:
         answer = {
             "certificate": self.certificate_of(x509.load_der_x509_csr(base64.b64decode(renewal.csr))),
             "ca": base64_of(self.pki.ca.certificate),
-            "broker": {"host": "127.0.0.1", "port": 9993},
+            "broker": {"host": "127.0.0.1", "port": NEXT_BROKER_PORT},
             "venue": builders.VENUE,
             "region": builders.REGION,
         }
@@ -73,7 +74,7 @@ class EnrolmentFleet:
         answer = {
             "certificate": self.certificate_of(csr),
             "ca": base64_of(self.pki.ca.certificate),
-            "broker": {"host": "127.0.0.1", "port": 8883},
+            "broker": {"host": "127.0.0.1", "port": BROKER_PORT},
             "venue": claim.venue,
             "region": builders.REGION,
         }

@@ -16,7 +16,7 @@ from device.services.identity_facts import FLEET, IDEVID
 from device.services.registrar import base64_of
 from device.services.renewal import REFUSALS_MANY, Renewal, due_at_ms
 from tests import builders
-from tests.device.services.enrolment_fleet import EnrolmentFleet, enrolment_fleet
+from tests.device.services.enrolment_fleet import BROKER_PORT, NEXT_BROKER_PORT, EnrolmentFleet, enrolment_fleet
 from tests.device.services.test_enrolment import Applicant
 from tests.fleet_server.fake_box import eventually
 from tests.fleet_server.pki import FleetPki
@@ -103,8 +103,8 @@ async def test_14_4_a_renewal_is_signed_by_the_box_and_kept(tenant: Tenant) -> N
     assert tenant.certificate != before
     tenant.box.start()
     facts = tenant.box.identity.facts(FLEET)
-    assert facts["broker"] == {"host": "127.0.0.1", "port": 9993}
-    assert facts["before"] == {"host": "127.0.0.1", "port": 8883}
+    assert facts["broker"] == {"host": "127.0.0.1", "port": NEXT_BROKER_PORT}
+    assert facts["before"] == {"host": "127.0.0.1", "port": BROKER_PORT}
     tenant.box.identity.fleet_tls()
 
 
