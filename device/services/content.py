@@ -47,8 +47,8 @@ from device.protocol.policy import AuthorityPolicy
 from device.protocol.root_keys import require_distinct_keys, require_strict
 from device.protocol.updates import BundleManifest
 from device.services.content_on_disk import ContentOnDisk
-from device.services.download_room import CATALOG, DOCUMENT, IMAGE, Room
-from device.services.fleet_files import METADATA_BYTES_MAX, FleetFiles, digest_of
+from device.services.download_room import CATALOG, DOCUMENT, IMAGE, Room, size_of
+from device.services.fleet_files import METADATA_BYTES_MAX, FleetFiles, digest_of, is_target
 
 _log = logging.getLogger(__name__)
 
@@ -76,11 +76,11 @@ class Bundle:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A catalog whose files are to come, where to, and who fetches them."""
+    """A catalog whose files are to come, where to and what they are then called, and who fetches them."""
 
     raw: bytes
     epoch: int
-    targets: list[tuple[TargetFile, Path]]
+    targets: list[tuple[TargetFile, Path, Path]]
     files: FleetFiles
 
 
@@ -258,10 +258,7 @@ class Content:
             wanted.files.give_up()
         with self._changing:
             try:
-                missing = [
-                    (self._vouched(updater, file), self._folder / catalog.name_of(file))
-                    for file in catalog.missing(manifest)
-                ]
+                missing = [self._coming(updater, file) for file in catalog.missing(manifest)]
                 if missing:
                     catalog.forget_others(manifest)  # of one that was given up
                     self._wanted = _Wanted(raw, manifest.epoch, missing, self._files.another())
@@ -276,8 +273,11 @@ class Content:
                 return []
             self._faults["catalog"] = ""
             try:
-                for target, place in wanted.targets:
-                    self._fetch(wanted.files, target, place, CATALOG)
+                coming = [one for one in wanted.targets if not is_target(one[0], one[2])]
+                for target, part, _ in coming:
+                    self._fetch(wanted.files, target, part, CATALOG)
+                for _, part, place in coming:
+                    part.replace(place)
                 event = self._switch(wanted.raw)
             except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
                 if self._wanted is not wanted:
@@ -302,9 +302,8 @@ class Content:
         try:
             with self._asking:
                 manifest, target = self._ask_for_bundle(version, compatible, security_epoch)
-            place = self._room.part(digest_of(target))
             with self._imaging:
-                return Bundle(manifest, self._fetch(files, target, place, IMAGE))
+                return Bundle(manifest, self._fetch(files, target, self._room.part(digest_of(target)), IMAGE))
         except (RepositoryError, DownloadError, ProtocolError, OSError) as error:
             code = code_of(error, "firmware")
             raise ContentError("UPDATE_UNTRUSTED" if code == "CONTENT_UNTRUSTED" else code, str(error)) from error
@@ -322,6 +321,11 @@ class Content:
         if manifest.security_epoch < security_epoch:
             raise ContentError("UPDATE_DOWNGRADE", f"epoch {manifest.security_epoch}, here {security_epoch}")
         return manifest, self._vouched(updater, manifest.image)
+
+    def _coming(self, updater: Updater, file: ContentFile | TableFile) -> tuple[TargetFile, Path, Path]:
+        """A damaged table is here in its whole length; its sound pages serve until another is, whatever is cut."""
+        target, place = self._vouched(updater, file), self._folder / self._kept.catalog.name_of(file)
+        return target, place if size_of(place) < target.length else self._room.part(digest_of(target)), place
 
     def _vouched(self, updater: Updater, file: ContentFile | TableFile) -> TargetFile:
         """A file that a manifest names must be a target of its own, with the same length and hash."""

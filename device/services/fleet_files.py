@@ -77,6 +77,14 @@ def _is_target(target: TargetFile, path: Path) -> bool:
         return path.stat().st_size == target.length and file_digest(file, "sha256").hexdigest() == digest_of(target)
 
 
+def is_target(target: TargetFile, path: Path) -> bool:
+    """Whether this file is here, and what was signed. One that cannot be read is not: nobody waits for bad sectors."""
+    try:
+        return _is_target(target, path)
+    except OSError:
+        return False
+
+
 class FleetFiles(FetcherInterface):
     """`fleet_url` is https://host:port; `fleet_ca` a certificate in PEM or DER; `mono_ms` never falls."""
 
@@ -133,7 +141,7 @@ class FleetFiles(FetcherInterface):
         """
         was_begun = path.exists()
         self._fetch_whole(target, path)
-        if was_begun and not _is_target(target, path):
+        if was_begun and not is_target(target, path):
             # A power cut may have left a torn part; only what came in one piece is held against the fleet.
             path.unlink()
             self._fetch_whole(target, path)
