@@ -11,19 +11,16 @@
 5. What has to wait for aiohttp at a start waits STARTING_S; then it is told when to ask again.
 """
 
-from collections.abc import Callable
 from functools import partial
 
-from device.services.lan_answers import Answers
 from device.services.lan_clock import mono_s
 from device.services.lan_heads import END, HEAD_BYTES_MAX, Head, is_plain_so_far, read_head
-from device.services.lan_quick import KNOWN_BYTES_MAX, KNOWN_MAX, PLAYS_PATH, SONG_PATH, Known, Quick
-from device.services.lan_seats import Seats
+from device.services.lan_quick import KNOWN_BYTES_MAX, KNOWN_MAX, PLAYS_PATH, SONG_PATH, Known
 from device.services.runtime import ANSWER_FOR_S_MAX
-from device.typed import Any, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from device.services.lan_guests import Shared, Slow
     from device.services.lan_wire import Wire
 
 HEAD_S = 10.0
@@ -41,62 +38,6 @@ READ_BYTES = 448  # at first: more than a question has, and what Python need not
 READ_ON_BYTES = 16_384  # and then in one go
 
 
-class Slow(Protocol):
-    """aiohttp's protocol of one connection (`lan_guard.GuardedConnection`)."""
-
-    def connection_made(self, transport: Any) -> None: ...
-    def connection_lost(self, exc: BaseException | None) -> None: ...
-    def data_received(self, data: bytes) -> None: ...
-    def eof_received(self) -> bool | None: ...
-    def pause_writing(self) -> None: ...
-    def resume_writing(self) -> None: ...
-
-    @property
-    def is_waiting(self) -> bool:
-        """Everything that came in is answered."""
-
-
-class Tokens(Protocol):
-    """`pairing.Pairing`, as a connection sees it."""
-
-    changes: int
-
-    def vod_of(self, token: str) -> str: ...
-
-
-class Shared:
-    """What all connections of one interface have in common; the guests of `lan_door.Door`."""
-
-    def __init__(self, quick: Quick, answers: Answers, tokens: Tokens, names: frozenset[str]) -> None:
-        self.quick = quick
-        self.answers = answers
-        self.tokens = tokens
-        self.names = names
-        self.seats = Seats()
-        self.open: set[Connection] = set()
-        self.make_slow: Callable[[Connection], Slow] | None = None  # None while there is no aiohttp yet
-        self.known: dict[bytes, Known] = {}
-        self.head_due_s = 0.0  # when the next head of a connection is due that has its answer in this round
-
-    def begin_round(self, now_s: float) -> None:
-        self.head_due_s = now_s + HEAD_S
-        self.quick.begin_round(now_s)
-
-    def welcome(self, wire: "Wire") -> "Connection":
-        connection = Connection(self, wire)
-        connection.take_seat()
-        return connection
-
-    def sweep(self, now_s: float) -> None:
-        for connection in list(self.open):
-            connection.look_at_clock(now_s)
-
-    def go_on(self) -> None:
-        """Something that connections may wait for is here now: the core, or aiohttp."""
-        for connection in list(self.open):
-            connection.go_on()
-
-
 class Connection:
     """Rules 1 to 5."""
 
@@ -106,7 +47,7 @@ class Connection:
         "_slow", "_tokens", "_waits_for", "_wire", "address",
     )  # fmt: skip
 
-    def __init__(self, shared: Shared, wire: "Wire") -> None:
+    def __init__(self, shared: "Shared", wire: "Wire") -> None:
         self.address = str(wire.peer[0])
         self._shared = shared
         self._tokens = shared.tokens

@@ -38,7 +38,7 @@ def _nobody() -> None:
 
 
 class Guests(Protocol):
-    """Who serves the clients (`lan_connection.Shared`)."""
+    """Who serves the clients (`lan_guests.Shared`)."""
 
     def begin_round(self, now_s: float) -> None: ...
     def welcome(self, wire: Wire) -> Owner: ...

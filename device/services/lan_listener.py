@@ -6,8 +6,8 @@ from device.first_loop import running_loop
 from device.ports import DriverError
 from device.services.desk import Desk
 from device.services.lan_answers import Answers
-from device.services.lan_connection import Shared
 from device.services.lan_door import Door
+from device.services.lan_guests import Shared
 from device.services.lan_quick import Quick
 
 

@@ -11,8 +11,9 @@ from device.core.events import PlayRequested
 from device.services import lan_wire
 from device.services.desk import Desk
 from device.services.lan_answers import Answers
-from device.services.lan_connection import Connection, Shared
+from device.services.lan_connection import Connection
 from device.services.lan_door import Door
+from device.services.lan_guests import Shared
 from device.services.lan_quick import Quick
 from device.services.runtime import Answer
 from tests.box_rig import Rig
