@@ -90,6 +90,8 @@ def read_settings(path: PathName) -> Settings:
             found = tomllib.loads(source.text)
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path}: {error}") from error
+        except RecursionError as error:
+            raise SettingsError(f"{path}: too many brackets within each other") from error
     tables = {name: found.pop(name) for name in list(found) if name in _TABLES}
     top = source.checked("", found)
     checked = {name: source.checked(name, value) for name, value in tables.items()}

@@ -33,6 +33,7 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
         (b"\xef\xbb\xbfconsole_port = 1\n", "not sound TOML"),
         (b"console_port = 1\n\x00", "not sound TOML"),
         (b"\xff\xfe", "not sound TOML"),
+        (b"a=" + b"[" * 9_000, "too many brackets"),
         (b"console_port: 1\n", "not sound TOML"),
     ],
 )

@@ -5,6 +5,7 @@
 3. Memory that grows by more than GROWTH_MB_MAX after the first fifth of the run.
 """
 
+import ctypes
 import gc
 import random
 import re
@@ -24,6 +25,7 @@ STUCK_S = 60
 GROWTH_MB_MAX = 20.0
 FINDINGS_MAX = 10
 SHAPES_MAX = 20_000
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; other heaps give back by themselves
 
 
 class StuckError(Exception):
@@ -105,7 +107,9 @@ def _shape_of(error: Exception) -> str:
 
 
 def _resident_mb() -> float:
-    gc.collect()  # what waits for the collector has not grown
+    gc.collect()  # what waits for the collector has not grown, nor has a heap that keeps its blocks for the next
+    if _trim is not None:
+        _trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 1e6
 
