@@ -55,10 +55,11 @@ async def hand_in_receipt(
 ) -> ReceiptTaken:
     """Hand in what a box answered to whoever brought it the order: its signed receipt, an envelope."""
     raw = await request.body()
-    return await run_in_threadpool(_hand_in, call, order, raw)
+    return await run_in_threadpool(hand_in, call, order, raw)
 
 
-def _hand_in(call: Call, number: str, raw: bytes) -> ReceiptTaken:
+def hand_in(call: Call, number: str, raw: bytes) -> ReceiptTaken:
+    """Rules 1 and 2, for whoever may hand it in. Raises ProblemError, ProtocolError."""
     box = ""  # as long as nothing says whose it is, and that the courier may know of that box
     try:
         with call.reading() as act:

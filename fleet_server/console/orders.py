@@ -1,25 +1,33 @@
-"""Orders: the list, and one of them with its exact text, its signers and what became of it."""
+"""Orders: the list, and one of them with its exact text, its signers and what became of it.
+
+The page of an order takes one thing: the receipt that a courier has brought from a box which is off line
+(`receipts_api.py`). What is refused is said there, with the form once more; what is taken leads back to the page, which
+says so only where the box's answer stands on it.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup, escape
+from starlette.responses import Response
 
+from device.protocol.errors import ProtocolError
+from device.protocol.limits import ENVELOPE_BYTES_MAX
 from device.protocol.orders import BAN, STOP, Order, Scope
 from device.protocol.policy import AuthorityPolicy
-from fleet_server import catalog, orders, venues
+from fleet_server import catalog, orders, receipts_api, venues
 from fleet_server.console import frame
 from fleet_server.console.frame import Frame
 from fleet_server.console.reading import read
-from fleet_server.console.refusal import PageRoute
+from fleet_server.console.refusal import PageRoute, sentence, status_of
 from fleet_server.console.ways import Way, ways_of_order
 from fleet_server.fleet import Fleet
 from fleet_server.http_errors import ProblemError
 from fleet_server.orders import ISSUED, OrderFound
-from fleet_server.people import Act, Action, Call, needs
+from fleet_server.people import Act, Action, Call, form_needs, needs
 
 ROWS_PER_PAGE = 50
 WAYS_MAX = 200
@@ -79,12 +87,24 @@ class OrderView:
     is_drafter: bool  # the reader is
     command: str  # what to run in order to sign, empty if there is nothing to sign
     ways: list[Way]
-    receipt_command: str  # what to run with the receipt of a box that is off line, empty where none is awaited
+    receipt_command: str  # for the receipt of a box that is off line, empty where none is awaited
     venues: int  # that the reader sees; `ways` has the first of them
     delivered: int
     in_force: int
     lifted: int
     rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptForm:
+    """Shown where a receipt is awaited, or one was handed in just now: `taken` is the venue's name, `code` why not."""
+
+    csrf: str
+    bytes_max: int
+    too_large: str
+    taken: str = ""
+    code: str = ""
+    problem: str = ""
 
 
 @router.get("/orders")
@@ -102,11 +122,46 @@ def list_orders(
 
 
 @router.get("/orders/{order}")
-def show_order(order: str, request: Request, call: Annotated[Call, needs(Action.ORDER_READ)]) -> HTMLResponse:
+def show_order(
+    order: str,
+    request: Request,
+    call: Annotated[Call, needs(Action.ORDER_READ)],
+    taken: Annotated[str, Query(max_length=15)] = "",
+) -> HTMLResponse:
+    """`taken`: the venue whose receipt was handed in just now."""
+    return _page(request, call, order, taken=taken)
+
+
+@router.post("/orders/{order}")
+def hand_in_receipt(
+    order: receipts_api.Number,
+    request: Request,
+    call: Annotated[Call, form_needs(Action.ORDER_RECEIPT)],
+    receipt: Annotated[UploadFile, File()],
+) -> Response:
+    """The form of that page. The same receipt again changes nothing."""
+    try:
+        taken = receipts_api.hand_in(call, order, receipt.file.read())
+    except (ProblemError, ProtocolError) as error:
+        return _page(request, call, order, code=error.code)
+    return RedirectResponse(f"/orders/{order}?{urlencode({'taken': taken.venue})}#receipt", 303)
+
+
+def _page(request: Request, call: Call, order: str, *, taken: str = "", code: str = "") -> HTMLResponse:
     shown = frame.of(request, call.actor)
     policy = policy_of(call.fleet)
     view = read(call, Action.ORDER_READ, lambda act: _order(act, shown, policy, order))
-    return frame.page(request, call, "order.html", view=view)
+    form = ReceiptForm(
+        csrf=call.csrf,
+        bytes_max=ENVELOPE_BYTES_MAX,
+        too_large=sentence(shown, "DOCUMENT_TOO_LARGE"),
+        taken=next((way.venue_name for way in view.ways if way.venue == taken and not way.is_waiting), ""),
+        code=code,
+        problem=sentence(shown, code) if code else "",
+    )
+    page = frame.page(request, call, "order.html", view=view, form=form)
+    page.status_code = status_of(code) if code else 200
+    return page
 
 
 def policy_of(fleet: Fleet) -> AuthorityPolicy | None:

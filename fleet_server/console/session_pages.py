@@ -2,8 +2,8 @@
 
 Rules:
 
-1. These few forms are the only things the console takes. Each must come from a page of ours (Origin), and the session
-   cookie is SameSite=Strict, so that no other site can send them in somebody's name.
+1. These few forms, and the receipt of `orders.py`, are all that the console takes. Each must come from a page of ours
+   (Origin), and the session cookie is SameSite=Strict, so that no other site can send them in somebody's name.
 2. After signing in a person comes back to the page that was asked for: a path of this server, never another address.
 3. Every failure has one answer (people/sessions.py rule 4); the account stays in the form, the password does not.
 """
@@ -49,7 +49,7 @@ def show_sign_in(request: Request, back: str = "/", why: str = "") -> HTMLRespon
 @router.post("/sign-in")
 def sign_in(request: Request, account: Text, password: Text, back: Text = "/") -> Response:
     """Check the password and set the cookie."""
-    require_own_page(request, None)
+    require_own_page(request)
     fleet: Fleet = request.app.state.fleet
     try:
         started = sessions.sign_in(
@@ -76,7 +76,7 @@ def sign_in(request: Request, account: Text, password: Text, back: Text = "/") -
 @router.post("/sign-out")
 def sign_out(request: Request) -> Response:
     """End the session on this server, not only in this browser."""
-    require_own_page(request, None)
+    require_own_page(request)
     fleet: Fleet = request.app.state.fleet
     token, _ = session_token(request)
     now_ms = fleet.clock.now_ms()
@@ -102,13 +102,13 @@ def sign_out(request: Request) -> Response:
 
 @router.post("/language")
 def choose_language(request: Request, lang: Text, back: Text = "/") -> Response:
-    require_own_page(request, None)
+    require_own_page(request)
     return _chosen(language.COOKIE, lang if lang in language.LANGS else "zh", back)
 
 
 @router.post("/theme")
 def choose_theme(request: Request, theme: Text, back: Text = "/") -> Response:
-    require_own_page(request, None)
+    require_own_page(request)
     return _chosen(frame.THEME_COOKIE, theme if theme in frame.THEMES else frame.THEMES[0], back)
 
 

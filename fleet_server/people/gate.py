@@ -10,17 +10,18 @@
 Rules:
 
 1. The session comes as `Authorization: Bearer` (command line) or as cookie (browser), never as both.
-2. With a cookie, whatever changes something needs an Origin of ours and the session's X-CSRF-Token.
+2. With a cookie, whatever changes something needs an Origin of ours and the session's X-CSRF-Token; a form of a page
+   has that as its field `csrf`, since without scripts it sends no header.
 3. A change that leaves no audit row is our defect: the transaction is rolled back (INTERNAL).
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Form, Request, Response
 from sqlalchemy import ColumnElement, Connection
 
 from fleet_server import audit
@@ -124,10 +125,15 @@ class Gate:
     action: Action
 
     def __call__(self, request: Request) -> Call:
+        return self._admit(request, request.headers.get("x-csrf-token", ""))
+
+    def _admit(self, request: Request, csrf: str) -> Call:
+        """`csrf`: what the request says it is."""
         fleet: Fleet = request.app.state.fleet
         token, is_cookie = session_token(request)
         if is_cookie:
-            require_own_page(request, csrf_token(token))
+            require_own_page(request)
+            _require_csrf(request, csrf, token)
         now_ms = fleet.clock.now_ms()
         # A browser sends this when nobody asked for the page: watching is not using.
         who = watcher_of if _REFRESH_HEADER in request.headers else actor_of
@@ -136,9 +142,21 @@ class Gate:
         return Call(fleet, actor, self.action, ip_of(request), request_id_of(request), csrf_token(token))
 
 
+class FormGate(Gate):
+    """The same for a form of a page."""
+
+    def __call__(self, request: Request, csrf: Annotated[str, Form(max_length=64)] = "") -> Call:
+        return self._admit(request, csrf)
+
+
 def needs(action: Action) -> Any:
     """FastAPI dependency: the caller is signed in and may do `action` somewhere."""
     return Depends(Gate(action))
+
+
+def form_needs(action: Action) -> Any:
+    """The same, where a form of a page of ours is taken."""
+    return Depends(FormGate(action))
 
 
 def session_token(request: Request) -> tuple[str, bool]:
@@ -152,14 +170,17 @@ def session_token(request: Request) -> tuple[str, bool]:
     raise ProblemError("SIGN_IN_NEEDED")
 
 
-def require_own_page(request: Request, csrf: str | None) -> None:
-    """Rule 2; `csrf` None where there is no session yet (sign-in). Raises ProblemError ORIGIN_FOREIGN."""
+def require_own_page(request: Request) -> None:
+    """Rule 2, all of it where there is no session yet (sign-in). Raises ProblemError ORIGIN_FOREIGN."""
     if request.method in _SAFE_METHODS:
         return
     origin = urlsplit(request.headers.get("origin", ""))
     if origin.scheme not in ("http", "https") or origin.netloc != request.headers.get("host"):
         raise ProblemError("ORIGIN_FOREIGN", "Origin")
-    if csrf is not None and request.headers.get("x-csrf-token") != csrf:
+
+
+def _require_csrf(request: Request, said: str, token: str) -> None:
+    if request.method not in _SAFE_METHODS and said != csrf_token(token):
         raise ProblemError("ORIGIN_FOREIGN", "X-CSRF-Token")
 
 

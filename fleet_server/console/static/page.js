@@ -13,3 +13,12 @@ document.addEventListener("click", async (event) => {
   button.textContent = button.dataset.done;
   setTimeout(() => { button.textContent = before; }, 2000);
 });
+
+// The server refuses it all the same, but only once the whole file is there.
+document.addEventListener("change", (event) => {
+  const input = event.target.closest("[data-bytes-max]");
+  if (!input) return;
+  const isTooLarge = [...input.files].some((file) => file.size > Number(input.dataset.bytesMax));
+  input.setCustomValidity(isTooLarge ? input.dataset.tooLarge : "");
+  input.reportValidity();
+});

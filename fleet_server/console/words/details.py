@@ -176,10 +176,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "前置机失联，指令已排队，上线后自动送达。也可导出后当面送达。",
         "The box is out of touch; the order is queued and delivered when it is back, or served by hand.",
     ),
-    "order.receipt_text": (
-        "当面送达后，把前置机的回答存成文件带回，在此交回：",
-        "When an order was served by hand, bring back the box's answer as a file and hand it in:",
+    "order.receipt": ("交回回执", "Hand in a receipt"),
+    "order.receipt_rule": (
+        "只看前置机的签名，与由谁带回无关；重复交回无害。",
+        "The box's signature counts, not who brings it; twice is harmless.",
     ),
+    "order.receipt_text": (
+        "当面送达后，把前置机的回答存成文件带回，在此交回。前置机不接受指令时只回答代码，那不是回执。",
+        "Bring back what the box answers to an order served by hand: the file goes here. A mere code is no receipt.",
+    ),
+    "order.receipt_file": ("回执文件（最大 64 KB）", "Receipt file (64 KB at most)"),
+    "order.receipt_do": ("交回", "Hand in"),
+    "order.receipt_command": ("也可以用命令：", "Or by a command:"),
+    "order.receipt_taken": ("回执已收下，执行情况见上：", "Receipt taken; what it says stands above:"),
     "order.drafted_text": (
         "起草人还没有签名。签名后，另一名执法人员才能复签。",
         "The drafter has not signed yet. Only then can another officer add the second signature.",

@@ -1,7 +1,7 @@
 """Orders and notices of the made-up data, signed by its officers, and what its boxes answer.
 
-One stop in force, one that was lifted, a ban in a whole county, a draft that waits for its second signature, and a
-notice that one box has shown.
+One stop in force, one that was lifted, a ban in a whole county, a draft that waits for its second signature, a stop
+for a box that is off line, and a notice that one box has shown.
 """
 
 from dataclasses import dataclass
@@ -41,6 +41,7 @@ class Papers:
     resume: str
     ban: str
     waiting: str
+    carried: str
     notice: str
     rollout: str
 
@@ -91,9 +92,10 @@ async def write_papers(
     banned = await issue(first, second, **ban)
     obey(fleet, boxes[venues[0]], await envelope(second, banned))
     waiting = await hand_in(first, **stop | {"document": "穗文执罚〔2026〕第0240号"}, venues=[venues[3]])
+    carried = await issue(first, second, **stop | {"document": "穗文执罚〔2026〕第0243号"}, venues=[venues[4]])
     notice = await _notify(fleet, first, venues, boxes)
     rollout = _update(fleet, [boxes[venue] for venue in venues[:6] if venue in boxes])
-    return Papers(in_force, lifted, resumed, banned, str(waiting["order"]), notice, rollout)
+    return Papers(in_force, lifted, resumed, banned, str(waiting["order"]), carried, notice, rollout)
 
 
 async def hand_in(first: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:

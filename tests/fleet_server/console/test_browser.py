@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
+from device.protocol.limits import ENVELOPE_BYTES_MAX
 from tests.device.protocol.builders import LI, ZHANG
 from tests.fleet_server.console.api_client import PASSWORD
 from tests.fleet_server.console.papers import DAY_MS, obey
@@ -198,6 +199,41 @@ def test_an_approval_shows_without_reloading(
     obey(server.fleet, seeded.boxes[venue], envelope)
     expect(page.locator("#ways .is-force")).to_have_count(1)
     assert page.evaluate("window.isSamePage")
+
+
+def test_a_receipt_is_handed_in_by_keyboard(
+    context: BrowserContext, server: Running, seeded: Seed, api: Callable[[str], httpx.Client]
+) -> None:
+    page = context.new_page()
+    page.on("filechooser", lambda _: None)  # else Chromium may open a dialog of its own before it is told not to
+    path, box = f"/orders/{seeded.papers.carried}", seeded.boxes[seeded.venues[4]]
+    sign_in(page, server, back=path)
+    page.locator("#receipt-file").focus()
+    choose(page, b" " * (ENVELOPE_BYTES_MAX + 1))
+    assert "DOCUMENT_TOO_LARGE" in page.locator("#receipt-file").evaluate("element => element.validationMessage")
+    choose(page, b"a photograph")
+    press_button(page)
+    expect(page.locator("#receipt [role=alert]")).to_contain_text("DOCUMENT_MALFORMED")
+    expect(page.locator("#receipt-file")).to_be_focused()
+    choose(page, box.obey(api("li").get(f"/api/v1{path}/envelope").content))
+    press_button(page)
+    expect(page.locator("#receipt [role=status]")).to_contain_text("夜莺音乐会所")
+    expect(page.locator("#ways .is-force")).to_have_count(1)
+    expect(page.locator("#receipt-file")).to_have_count(0)
+
+
+def choose(page: Page, raw: bytes) -> None:
+    """In the field that has the focus."""
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "receipt.json", "mimeType": "application/json", "buffer": raw})
+
+
+def press_button(page: Page) -> None:
+    """The one behind the field."""
+    page.keyboard.press("Tab")
+    expect(page.locator("#receipt button[type=submit]")).to_be_focused()
+    page.keyboard.press("Enter")
 
 
 def test_eight_tabs_stay_alive(
