@@ -28,15 +28,18 @@ class Now(Fact):
 
 
 class OpenPlay(Fact):
-    """A play that the journal shows begun and not ended; `play` is its id (SPEC 9.4)."""
+    """A play that the journal shows begun and not ended; `play` is its id (SPEC 9.4).
+
+    ran_ms: from its start to the last entry of its boot, by the monotonic clock.
+    """
 
     play: str
     room: str
     song: str
     kind: str
-    at_ms: "int | None"
+    ran_ms: int
     boot: int
-    FIELDS = ("play", "room", "song", "kind", "at_ms", "boot")
+    FIELDS = ("play", "room", "song", "kind", "ran_ms", "boot")
 
 
 class EndedPlay(Fact):

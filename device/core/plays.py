@@ -2,7 +2,8 @@
 
 1. A new play in a room ends the one that runs there with `skip`.
 2. An end is told once; told again it gets the same answer, also after a restart.
-3. How long a play ran by the box's own clock is `elapsed_s`; for `power` that is what the last entry proves.
+3. How long a play ran by the box's own clock is `elapsed_s`; for `power` that is what the last entry of its boot
+   proves. It is the monotonic clock in both: a lease may set trusted time while a song runs.
 4. A play counts by the rule that was in force at its start.
 """
 
@@ -164,11 +165,9 @@ def end_plays(turn: "Turn", plays: "list[Play]", reason: str) -> None:
         end_play(turn, play, reason)
 
 
-def end_by_power(turn: "Turn", open_play: "OpenPlay", last_at_ms: int | None, rule: Rule) -> None:
+def end_by_power(turn: "Turn", open_play: "OpenPlay", rule: Rule) -> None:
     """Write the end of a play that ran when the power went (rule 3)."""
-    elapsed_s = 0
-    if open_play.at_ms is not None and last_at_ms is not None:
-        elapsed_s = max(0, last_at_ms - open_play.at_ms) // 1000
+    elapsed_s = open_play.ran_ms // 1000
     epoch, seq = place_of(open_play.play)
     play = Play(
         play=open_play.play,

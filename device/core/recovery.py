@@ -31,10 +31,12 @@ def recovered(entries: "Iterable[bytes]") -> Recovered:
     ended = []
     last_at_ms = None
     last_boot = 0
+    newest_ms: dict[int, int] = {}  # monotonic instant of the newest entry, by boot
     for raw in entries:
         entry = json.loads(raw)
         body = entry["body"]
         last_boot = entry["boot"]
+        newest_ms[last_boot] = max(entry["mono_ms"], newest_ms.get(last_boot, 0))
         if entry["at_ms"] is not None:
             last_at_ms = entry["at_ms"]
         if entry["kind"] == "PLAY_START":
@@ -46,18 +48,18 @@ def recovered(entries: "Iterable[bytes]") -> Recovered:
     return Recovered(
         last_at_ms=last_at_ms,
         last_boot=last_boot,
-        open_plays=[_open_play(play, entry) for play, entry in in_order],
+        open_plays=[_open_play(play, entry, newest_ms[entry["boot"]]) for play, entry in in_order],
         ended_plays=ended,
     )
 
 
-def _open_play(play: str, entry: "dict[str, Any]") -> OpenPlay:
+def _open_play(play: str, entry: "dict[str, Any]", newest_ms: int) -> OpenPlay:
     body = entry["body"]
     return OpenPlay(
         play=play,
         room=body["room"],
         song=body["song"],
         kind=body["kind"],
-        at_ms=entry["at_ms"],
+        ran_ms=newest_ms - entry["mono_ms"],
         boot=entry["boot"],
     )

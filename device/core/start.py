@@ -53,7 +53,7 @@ def started(turn: "Turn", event: "Started") -> None:
         memory.plays.remember(ended.play, ended.counted)
     for play in event.open_plays:
         epoch, seq = place_of(play.play)
-        end_by_power(turn, play, event.last_at_ms, rule_at(memory.content.rules, epoch, seq))
+        end_by_power(turn, play, rule_at(memory.content.rules, epoch, seq))
     turn.append(
         "BOOT",
         {

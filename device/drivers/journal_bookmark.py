@@ -122,7 +122,7 @@ class Fold:
 def _start_of(play: str, text: str) -> tuple[str, bytes]:
     """Raises KeyError, TypeError, ValueError if this entry does not begin this play, or lacks what recovery reads."""
     entry = json.loads(text)
-    _numbers([entry["boot"], entry["at_ms"] or 0])
+    _numbers([entry["boot"], entry.get("mono_ms", 0), entry["at_ms"] or 0])
     words = [entry["body"][name] for name in ("room", "song", "kind")]
     is_start = entry["kind"] == "PLAY_START" and play == journal.play_id(*_numbers([entry["epoch"], entry["seq"]]))
     if not is_start or not all(isinstance(word, str) for word in words):

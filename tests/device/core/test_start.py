@@ -46,12 +46,44 @@ def test_9_9_plays_that_ran_end_with_power_before_the_boot_entry() -> None:
     assert rig.end(first).body == {"counted": True}, "the answer outlives the power"
 
 
-def test_9_9_without_trusted_time_nothing_is_proven() -> None:
+def test_9_9_a_lease_that_sets_the_time_makes_no_song_that_the_power_ended_longer() -> None:
     rig = Rig()
-    play = on.OpenPlay(play="1-9", room="K1", song="000482", kind="guest", at_ms=None, boot=1)
     rig.lose_power()
-    rig.start(open_plays=[play])
-    assert [(body["play"], body["elapsed_s"]) for body in rig.bodies("PLAY_END")] == [("1-9", 0)]
+    rig.rtc_ms += 8 * 3_600_000  # the night
+    rig.start()
+    rig.load_content()
+    rig.give(on.Connected())
+    rig.play("K1")
+    rig.wait(5)
+    rig.grant_lease()
+    assert [body["to_ms"] - body["from_ms"] for body in rig.bodies("TIME")[1:]] == [8 * 3_600_000]
+    rig.wait(2)
+    rig.play("K2")
+    rig.restart()
+    assert [(body["room"], body["elapsed_s"], body["counted"]) for body in rig.bodies("PLAY_END")] == [
+        ("K1", 7, False),
+        ("K2", 0, False),
+    ]
+
+
+def test_9_9_a_cut_while_the_ends_are_written_makes_the_other_songs_no_longer() -> None:
+    rig = Rig()
+    rig.wait(500)
+    rig.play("K1")
+    rig.play("K2")
+    rig.wait(100)
+    rig.play("K3")
+    rig.lose_power()
+    rig.mono_ms = 9_000_000  # a monotonic clock that began elsewhere
+    rig.power_left = 1
+    with pytest.raises(PowerLostError):
+        rig.start()
+    rig.restart()
+    assert [(body["room"], body["elapsed_s"]) for body in rig.bodies("PLAY_END")] == [
+        ("K1", 100),
+        ("K2", 100),
+        ("K3", 0),
+    ]
 
 
 def test_9_13_a_boot_that_was_forged_leaves_numbers_for_those_behind_it() -> None:

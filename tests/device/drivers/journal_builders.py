@@ -38,14 +38,16 @@ class Book:
     comes next, if it is to have one.
     """
 
-    def __init__(self, chance: random.Random | None = None, kinds: Sequence[str] = KINDS) -> None:
+    def __init__(
+        self, chance: random.Random | None = None, kinds: Sequence[str] = KINDS, mono_ms: int | None = None
+    ) -> None:
         self.chance = chance or random.Random(0)
         self.kinds = kinds
         self.epoch, self.size = 1, 0
         self.chain = journal.first_chain(BOX, 1)
         self.at_ms = NOON_MS
         self.running: dict[str, str] = {}
-        self.mono_ms: int | None = None
+        self.mono_ms = mono_ms
 
     @classmethod
     def behind(cls, epoch: int, size: int, chain: bytes) -> "Book":

@@ -42,6 +42,7 @@ def grown(book: Book, count: int, disk: CrashFolder | None = None) -> CrashFolde
     now_s = [0.0]
     journal, _ = opened(disk, now_s)
     for _ in range(count // 4):
+        book.mono_ms = int(now_s[0] * 1000)
         journal.append(book.some(4))
         now_s[0] += 0.5
         if journal.needs_tending:
@@ -51,7 +52,7 @@ def grown(book: Book, count: int, disk: CrashFolder | None = None) -> CrashFolde
 
 def facts_of(found: Recovered) -> tuple[object, ...]:
     past = recovered(found.since_boot)
-    plays = [(play.play, play.room, play.at_ms) for play in past.open_plays]
+    plays = [(play.play, play.room, play.ran_ms) for play in past.open_plays]
     return found.epoch, found.size, found.head, past.last_at_ms, past.last_boot, plays
 
 
@@ -61,14 +62,14 @@ def without_bookmarks(disk: CrashFolder) -> CrashFolder:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_bookmark_saves_reading_and_changes_nothing(seed: int) -> None:
-    book = Book(random.Random(seed))
+    book = Book(random.Random(seed), mono_ms=0)
     disk = grown(book, 400 + 100 * seed)
     marked, scanned = opened(disk)[1], opened(without_bookmarks(disk))[1]
     assert facts_of(marked) == facts_of(scanned)
 
 
 def test_the_cost_of_recovery_does_not_grow_with_the_journal() -> None:
-    book = Book(random.Random(5), kinds=("PLAY_START", "PLAY_END"))
+    book = Book(random.Random(5), kinds=("PLAY_START", "PLAY_END"), mono_ms=0)
     read = []
     disk = CrashFolder()
     opened(disk)[0].append(book.next("BOOT"))
@@ -82,7 +83,7 @@ def test_the_cost_of_recovery_does_not_grow_with_the_journal() -> None:
 
 
 def test_an_open_play_from_long_ago_is_found() -> None:
-    book = Book()
+    book = Book(mono_ms=0)
     disk = CrashFolder()
     now_s = [0.0]
     journal, _ = opened(disk, now_s)
@@ -140,7 +141,7 @@ def changed(**changes: object) -> Callable[[bytes], bytes]:
     ],
 )
 def test_a_bookmark_that_is_wrong_is_not_believed(spoil: Callable[[bytes], bytes]) -> None:
-    disk = grown(Book(), 400)
+    disk = grown(Book(mono_ms=0), 400)
     scanned = facts_of(opened(without_bookmarks(disk))[1])
     for slot in SLOTS:
         disk.files[slot] = bytearray(spoil(bytes(disk.files[slot])))
@@ -148,10 +149,10 @@ def test_a_bookmark_that_is_wrong_is_not_believed(spoil: Callable[[bytes], bytes
 
 
 def test_a_bookmark_that_names_a_true_place_is_believed_of_this_board_only() -> None:
-    disk = grown(Book(kinds=("PLAY_START", "PLAY_END")), 4_000)
+    disk = grown(Book(kinds=("PLAY_START", "PLAY_END"), mono_ms=0), 4_000)
     scanned = facts_of(opened(disk)[1])
     lie = {"body": {"room": "K9", "song": "x", "kind": "guest"}, "kind": "PLAY_START", "epoch": 1, "seq": 1}
-    starts = [["1-1", json.dumps(lie | {"at_ms": None, "boot": 1})]]
+    starts = [["1-1", json.dumps(lie | {"at_ms": None, "mono_ms": 0, "boot": 1})]]
     true = {slot: bytes(disk.files[slot]) for slot in SLOTS}
     for board, is_believed in ((BoardSecret(), True), (BoardSecret(b"another"), False)):
         for slot, raw in true.items():
@@ -161,7 +162,7 @@ def test_a_bookmark_that_names_a_true_place_is_believed_of_this_board_only() -> 
 
 
 def test_a_bookmark_of_a_longer_journal_is_not_believed() -> None:
-    book = Book()
+    book = Book(mono_ms=0)
     disk = grown(book, 200)
     put_back = {name: bytearray(data) for name, data in disk.files.items()}
     grown(book, 400, disk)
@@ -170,7 +171,7 @@ def test_a_bookmark_of_a_longer_journal_is_not_believed() -> None:
 
 
 def test_a_spoilt_bookmark_leaves_the_one_before(caplog: pytest.LogCaptureFixture) -> None:
-    book = Book()
+    book = Book(mono_ms=0)
     disk = grown(book, 4_000)
     for slot in SLOTS:
         one = CountingFolder(disk.files)
@@ -180,7 +181,7 @@ def test_a_spoilt_bookmark_leaves_the_one_before(caplog: pytest.LogCaptureFixtur
 
 
 def test_a_new_epoch_takes_the_plays_that_run_along() -> None:
-    book = Book()
+    book = Book(mono_ms=0)
     disk = CrashFolder()
     now_s = [0.0]
     journal, _ = opened(disk, now_s)
