@@ -10,6 +10,7 @@ import pytest
 from device.crypto.p256 import SigningKey
 from device.protocol.catalog import CatalogManifest, SongRecord, gone_row
 from device.protocol.catalog_table import read_scopes, read_table
+from fleet_server.catalog.importing import find_doubles
 from fleet_server.fleet import Fleet
 from fleet_server.repository.worker import bring_up_to_date
 from provisioning import ceremony
@@ -238,6 +239,47 @@ async def test_one_title_and_artist_with_another_file_raises_an_alarm(
             "catalog.doubles" in connection.exec_driver_sql("SELECT group_concat(action) FROM audit_rows").scalar_one()
         )
     assert (await imported(operator, text))["doubles"] == [], "told when it comes, not for ever"
+
+
+async def test_each_song_that_comes_doubled_is_named_once(operator: httpx.AsyncClient) -> None:
+    """Beside one that stood there before, where there is one; never beside the same file."""
+    before = "song,title,artist,sha256\n" + "".join(
+        f"{song},夜,林,{file * 32}\n" for song, file in (("B", "ab"), ("X", "ab"))
+    )
+    await imported(operator, before)
+    report = await imported(operator, before + f"A,夜,林,{'cd' * 32}\nC,夜,林,{'cd' * 32}\nD,夜,林,{'ab' * 32}\n")
+    named = [(double["song"], double["other"]) for double in report["doubles"]]
+    assert named == [("A", "B"), ("C", "B"), ("D", "A")]
+
+
+async def test_looking_for_doubles_costs_no_more_a_song_in_a_long_list(
+    operator: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    """The write lock is held meanwhile: a million songs that were compared with each other held it for days."""
+    steps = []
+    for songs in (500, 4_000):
+        rows = [f"S{number},夜 {number % (songs - 1)},林,{number:064x}" for number in range(songs)]
+        report = await imported(operator, "song,title,artist,sha256\n" + "\n".join(rows) + "\n")
+        steps.append(steps_of_doubles(fleet, report["number"]))
+    assert steps[1] < 16 * steps[0]
+
+
+def steps_of_doubles(fleet: Fleet, number: int) -> int:
+    """Instructions of the database's machine, by the hundred."""
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    with fleet.database.reading() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(step, 100)
+        try:
+            assert find_doubles(connection, number)
+        finally:
+            driver.set_progress_handler(None, 0)
+    return count
 
 
 async def test_a_file_that_breaks_off_is_not_applied_even_if_sound_rows_are_accepted(
