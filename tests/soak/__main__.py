@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,8 @@ EPILOG = """examples:
 
 exit codes:
   0  every promise was kept, and every broken rule was seen
-  1  one was broken, one was not seen, or a part is missing"""
+  1  one was broken, one was not seen, or a part is missing
+  2  usage"""
 
 
 @dataclass
@@ -40,20 +42,7 @@ class Score:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.soak",
-        description="The promises of the box, in large numbers.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    names = [part.name for part in PARTS]
-    parser.add_argument("--part", action="append", choices=names, help="only this part; may be repeated")
-    parser.add_argument("--share", type=float, default=1.0, help="how much of the full numbers (default 1)")
-    parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)")
-    parser.add_argument("--mutations", action="store_true", help="break the rules one by one, and nothing else")
-    arguments = parser.parse_args()
+    arguments = arguments_of()
     unseen = [] if arguments.part else _unseen(arguments.jobs)
     if arguments.mutations:
         return 1 if unseen else 0
@@ -71,6 +60,31 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "table.txt").write_text(table + "\n", encoding="utf-8")
     return 0 if not unseen and all(not score.broken and score.done == score.count for score in scores) else 1
+
+
+def arguments_of(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line says; a usage error ends the program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak",
+        description="The promises of the box, in large numbers.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    names = [part.name for part in PARTS]
+    parser.add_argument("--part", action="append", choices=names, help="only this part; may be repeated")
+    parser.add_argument("--share", type=_share, default=1.0, help="how much of the full numbers (default 1)")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)")
+    parser.add_argument("--mutations", action="store_true", help="break the rules one by one, and nothing else")
+    return parser.parse_args(given)
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not share > 0:
+        raise argparse.ArgumentTypeError("a share is above 0")
+    return share
 
 
 def _run(scores: list[Score], seed: int, jobs: int) -> None:

@@ -33,6 +33,7 @@ from tests.fleet_server.repository.published import catalog_files
 from tests.soak.told import Told
 
 KILLS_PER_BOX = 40
+MANY_LIVES = 10
 READY_S_MAX = 120.0
 AGAIN_S = 0.01
 SONGS = ("000001", "000002", "000003")
@@ -70,7 +71,8 @@ async def _survive(folder: Path, chance: random.Random, kills: int) -> int:
         for _ in range(kills):
             await client.one_life()
         client.told.is_kept(venue.board.directory / "data" / "journal")
-        assert client.told.plays, "no play was allowed in all these lives"
+        # A few lives may all end before the first play; that none of many came so far would prove nothing.
+        assert client.told.plays or kills < MANY_LIVES, "no play was allowed in all these lives"
         return len(client.told.plays)
     finally:
         venue.board.stop()
