@@ -26,7 +26,7 @@ help:  ## this list
 setup:  ## build the environment; quiet when it is up to date
 	@requirements/install.sh "$(VENV)"
 
-demo: setup  ## a venue, a fleet server and a console on this machine (RESET=1 TOUR=1 CATALOG=n)
+demo: setup  ## a venue, a fleet server and a console on this machine (RESET=1 TOUR=1 CATALOG=FILE)
 	@"$(BIN)/python" -m hil_tests.demo
 
 check: setup  ## the fast part: format, lint, spelling, imports, types, house rules
