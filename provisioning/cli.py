@@ -129,7 +129,9 @@ def _add_ceremony(verbs: Any) -> None:
     )
     hold.add_argument("--out", type=Path, required=True, help="ceremony folder; keep it off line")
     hold.add_argument("--fleet", type=Path, required=True, help="data folder of the fleet server, after init")
-    hold.add_argument("--people", type=Path, required=True, help="officers and what each may sign, TOML")
+    hold.add_argument(
+        "--people", type=Path, required=True, help="officers and what each may sign, TOML: docs/operator.md"
+    )
     policy = verbs.add_parser("policy", help="授权名单: the authority policy")
     update = _verb(
         policy.add_subparsers(metavar="VERB", required=True, parser_class=_Parser),

@@ -1,5 +1,6 @@
 """The key ceremony and what it hands to the fleet server (SPEC 5)."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,17 @@ def out(tmp_path: Path) -> Path:
 
 def hold(out: Path, fleet: Path, text: str = PEOPLE) -> ceremony.Outcome:
     return ceremony.hold(out, fleet, read_people(a_people_file(out.parent, text)), NOW_MS)
+
+
+def test_the_people_file_of_the_operators_page_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operator.md").read_text(encoding="utf-8")
+    block = page[page.index("[[person]]") :].partition("```")[0]
+    people = read_people(a_people_file(tmp_path, block))
+    assert [officer.person for officer in people.officers] == ["zhang.wei"]
+    found = re.search(r"else\n([0-9, ]+) and ([0-9,]+)\.", page)
+    assert found, "what a level may without a limit of its own"
+    said = [int(number.replace(",", "")) for number in [*found[1].split(", "), found[2]]]
+    assert said == [limit.venues_max for limit in sorted(people.limits, key=lambda limit: limit.level)]
 
 
 def publisher_of(fleet: Path) -> Publisher:
