@@ -28,6 +28,7 @@ Sleep = Callable[[float], Awaitable[None]]
 class Bell(Protocol):
     """What asks for a look."""
 
+    def set(self) -> None: ...
     def clear(self) -> None: ...
     async def wait(self) -> bool: ...
 
@@ -42,7 +43,11 @@ async def keep_looking(
     await wanted.wait()
     while True:
         wanted.clear()
-        is_well = await look()
+        try:
+            is_well = await look()
+        except Exception:
+            wanted.set()  # whoever starts this part again looks at once, and waits for no bell
+            raise
         await sleep(APART_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OFTEN_ENOUGH_S if is_well else AGAIN_S):

@@ -46,6 +46,15 @@ async def test_a_box_that_hears_nothing_looks_by_itself(monkeypatch: pytest.Monk
     assert bell.looks == 3
 
 
+async def test_whoever_starts_the_looking_again_after_a_fall_looks_without_a_bell() -> None:
+    bell = Bell(ends_after=1, rings=False)
+    for _ in range(2):  # a bell that nobody rings again
+        with pytest.raises(EOFError):
+            async with asyncio.timeout(5):
+                await keep_looking(bell.wanted, bell.look, bell.sleep, lambda: 0.0)
+        bell.looks = 0
+
+
 async def test_5_5_what_does_not_come_is_fetched_again_and_soon_after_a_look() -> None:
     wanted, fetched = asyncio.Event(), list[int]()
 
