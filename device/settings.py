@@ -90,8 +90,10 @@ def read_settings(path: PathName) -> Settings:
             found = tomllib.loads(source.text)
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path}: {error}") from error
-        except RecursionError as error:
-            raise SettingsError(f"{path}: too many brackets within each other") from error
+        except (ValueError, RecursionError) as error:
+            raise SettingsError(
+                f"{path}: a number is too long, or too many brackets stand within each other"
+            ) from error
     tables = {name: found.pop(name) for name in list(found) if name in _TABLES}
     top = source.checked("", found)
     checked = {name: source.checked(name, value) for name, value in tables.items()}

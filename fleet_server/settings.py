@@ -96,8 +96,8 @@ def _table(path: Path) -> dict[str, object]:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: not sound TOML in UTF-8: {error}") from error
-    except RecursionError as error:
-        raise SettingsError(f"{path}: too many brackets within each other") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: a number is too long, or too many brackets stand within each other") from error
 
 
 def _values(path: Path, table: dict[str, object]) -> dict[str, Any]:

@@ -71,8 +71,10 @@ def read_people(path: Path) -> People:
         raise ProvisioningError("PEOPLE_FILE", f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProvisioningError("PEOPLE_FILE", f"{path}: {error}") from error
-    except RecursionError as error:
-        raise ProvisioningError("PEOPLE_FILE", f"{path}: too many brackets within each other") from error
+    except (ValueError, RecursionError) as error:
+        raise ProvisioningError(
+            "PEOPLE_FILE", f"{path}: a number is too long, or too many brackets stand within each other"
+        ) from error
     _require_known(table, _TOP_NAMES, path.name)
     officers = tuple(
         _officer(entry, f"{path.name}: person {n}") for n, entry in enumerate(_entries(table, "person"), 1)

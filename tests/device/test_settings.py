@@ -67,7 +67,9 @@ def test_what_others_could_change_is_refused(tmp_path: Path) -> None:
         read_settings(link)
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b'data_dir = "/d', b"#" * 70_000, b"a=" + b"[" * 9_000])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff\xfe", b'data_dir = "/d', b"#" * 70_000, b"a=" + b"[" * 9_000, b"a=-" + b"9" * 9_000]
+)
 def test_empty_half_written_and_foreign_files_are_refused(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(SettingsError, match=r"box\.toml"):
         read_settings(written(tmp_path, raw))

@@ -34,6 +34,7 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
         (b"console_port = 1\n\x00", "not sound TOML"),
         (b"\xff\xfe", "not sound TOML"),
         (b"a=" + b"[" * 9_000, "too many brackets"),
+        (b"a=-" + b"9" * 9_000, "a number is too long"),
         (b"console_port: 1\n", "not sound TOML"),
     ],
 )

@@ -182,6 +182,7 @@ def test_a_slip_with_the_key_files_is_told_at_the_desk(out: Path, fleet: Path) -
     [
         "not toml [",
         "a=" + "[" * 9_000,
+        "a=-" + "9" * 9_000,
         'person = "li.si"',
         '[[person]]\nperson = "li.si"\n',
         '[[person]]\nperson = "li.si"\nname = "x"\nregion = "441"\nmay = []\n',
