@@ -56,9 +56,9 @@ def run(parser: Parser, execs: int, seed: int) -> Outcome:
             if len(outcome.findings) >= FINDINGS_MAX:
                 break
             if number == execs // 5:
-                before_mb = _resident_mb()
+                before_mb = _held_mb(campaign.mutator)
             campaign.feed(inputs[number] if number < len(inputs) else campaign.mutator.next())
-        outcome.growth_mb = _resident_mb() - before_mb if execs >= 1_000 else 0.0
+        outcome.growth_mb = _held_mb(campaign.mutator) - before_mb if execs >= 1_000 else 0.0
     if outcome.growth_mb > GROWTH_MB_MAX:
         outcome.findings.append((f"memory grew by {outcome.growth_mb:.0f} MB", ""))
     return outcome
@@ -104,6 +104,10 @@ class _Campaign:
 def _shape_of(error: Exception) -> str:
     """Where and why an input was turned away: one that is turned away elsewhere is worth building upon."""
     return f"{type(error).__name__} {re.sub('[0-9]+', '#', str(error)[:120])}"
+
+
+def _held_mb(mutator: Mutator) -> float:
+    return _resident_mb() - mutator.pool_bytes / 1e6
 
 
 def _resident_mb() -> float:

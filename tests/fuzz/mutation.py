@@ -50,6 +50,11 @@ class Mutator:
             raw = bytes(data)
         return raw[:BYTES_MAX]
 
+    @property
+    def pool_bytes(self) -> int:
+        """What is built upon, which is memory of the fuzzer and of no parser."""
+        return sum(map(len, self._pool))
+
     def keep(self, raw: bytes) -> None:
         """Build upon this one too; the seeds are never forgotten, the rest by chance."""
         if len(self._pool) < self._seeds_count + KEPT_MAX:

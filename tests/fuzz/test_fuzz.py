@@ -1,6 +1,7 @@
 """Every parser of foreign bytes, with its corpus and a small campaign; `make fuzz` is the long one."""
 
 import gc
+import itertools
 import json
 import mmap
 from collections.abc import Callable
@@ -77,4 +78,17 @@ def test_what_waits_for_the_collector_is_no_growth() -> None:
         outcome = run(Parser("circles", lambda: [b'{"a":1}'], lambda: _in_a_circle), 1_000, seed=1)
     finally:
         gc.enable()
+    assert outcome.findings == []
+
+
+def test_what_the_fuzzer_builds_upon_is_no_growth_of_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "GROWTH_MB_MAX", 8.0)
+    numbers = itertools.count()
+
+    def turned_away_elsewhere(_raw: bytes) -> None:
+        raise ValueError(str(next(numbers)).translate(str.maketrans("0123456789", "abcdefghij")))
+
+    parser = Parser("choosy", lambda: [b'{"a":"' + b"x" * 60_000 + b'"}'], lambda: turned_away_elsewhere, (ValueError,))
+    outcome = run(parser, 1_000, seed=1)
+    assert outcome.shapes == 1_000
     assert outcome.findings == []
